@@ -1,0 +1,154 @@
+//! What the recorder answers: incidents, faults and totals as people's scripts read them (`arena incidents --json`).
+//! These shapes are a contract; fields are added, never renamed.
+
+use serde::{Deserialize, Serialize};
+
+/// One incident as `arena incidents --json` lists it. Times in milliseconds, null until known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IncidentRecord {
+    /// The incident's id.
+    pub id: String,
+    /// `node` or `node/service`.
+    pub entity: String,
+    /// The symptom that opened it.
+    pub symptom: String,
+    /// INFO, WARNING, ERROR or CRITICAL.
+    pub severity: String,
+    /// The incident's state, a word of [`crate::IncidentState`].
+    pub state: String,
+    /// How it ended, a word of [`crate::Resolution`].
+    pub resolution: Option<String>,
+    /// The entity that is believed to be the cause.
+    pub root_cause: Option<String>,
+    /// RFC 3339, UTC.
+    pub opened_at: String,
+    /// First abnormal sample to open.
+    pub detect_ms: Option<f64>,
+    /// Open to the first command issued.
+    pub plan_ms: Option<f64>,
+    /// First command issued to the last command's final outcome.
+    pub act_ms: Option<f64>,
+    /// Last command's final outcome to the verdict.
+    pub verify_ms: Option<f64>,
+    /// What was done, in order.
+    pub actions: Vec<ActionRecord>,
+    /// The trace that tells the story: 32 hexadecimal digits.
+    pub trace_id: String,
+    /// RFC 3339, UTC: when it was resolved, escalated or closed.
+    pub ended_at: Option<String>,
+    /// Why it was opened, in plain words.
+    pub reason: String,
+    /// Every decision, in order, in plain words.
+    pub decisions: Vec<DecisionRecord>,
+}
+
+/// One action of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionRecord {
+    /// A word of [`crate::ActionKind`], in lower case.
+    pub action: String,
+    /// `node/service`.
+    pub target: String,
+    /// A word of [`crate::CommandState`]; REQUESTED until the node answered.
+    pub outcome: String,
+    /// The command's id.
+    pub command_id: String,
+    /// What the node said about it.
+    pub message: String,
+}
+
+/// One decision of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// A word of [`crate::Decision`].
+    pub decision: String,
+    /// Why, in plain words.
+    pub reason: String,
+    /// RFC 3339, UTC.
+    pub at: String,
+}
+
+/// Asks the recorder for incidents, newest first. An absent field does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IncidentQuery {
+    /// Only this one.
+    pub id: Option<String>,
+    /// Only those opened within this many milliseconds.
+    pub since_ms: Option<u64>,
+    /// At most this many; the recorder gives at most 200.
+    pub limit: Option<u32>,
+    /// Only those older than this id's (for the next page).
+    pub before: Option<String>,
+}
+
+/// One fault, newest first in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultRecord {
+    /// The fault's id.
+    pub id: String,
+    /// Its name in the catalogue.
+    pub fault: String,
+    /// `node/service`.
+    pub target: String,
+    /// A word of [`crate::FaultState`].
+    pub state: String,
+    /// A word of [`crate::FaultReason`].
+    pub reason: Option<String>,
+    /// What the node said about it.
+    pub message: String,
+    /// RFC 3339, UTC.
+    pub active_at: Option<String>,
+    /// RFC 3339, UTC.
+    pub expires_at: Option<String>,
+    /// RFC 3339, UTC.
+    pub reverted_at: Option<String>,
+    /// Its parameters.
+    pub params: std::collections::BTreeMap<String, String>,
+}
+
+/// Totals for `arena status`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Incidents that are neither resolved nor closed (escalated ones are open: a human is needed).
+    pub incidents_open: u64,
+    /// Faults that are armed, active or reverting, and not past their time to live.
+    pub faults_active: u64,
+    /// Incidents ever stored.
+    pub incidents_total: u64,
+    /// Events ever stored.
+    pub events_total: u64,
+    /// `sqlite` or `postgres`.
+    pub database: String,
+}
+
+/// Asks the injector for a fault; the answer is [`InjectReply`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InjectRequest {
+    /// Its name in the catalogue.
+    pub fault: String,
+    /// `node/service`.
+    pub target: String,
+    /// Time to live in milliseconds.
+    pub ttl_ms: u64,
+    /// Its parameters, as text.
+    pub params: std::collections::BTreeMap<String, String>,
+}
+
+/// Asks the injector to undo a fault: its id, or `all`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RevertRequest {
+    /// A fault's id, or `all`.
+    pub id: String,
+}
+
+/// The injector's answer: what was published, or why nothing was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InjectReply {
+    /// The faults that the request was about.
+    pub ids: Vec<String>,
+    /// Why nothing was published, in plain words with the mend; `None` when all is well.
+    pub error: Option<String>,
+}

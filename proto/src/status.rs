@@ -1,0 +1,142 @@
+//! KV `status`: the truth about a node and its services, written by that node alone.
+
+use crate::generated as wire;
+use crate::wire::{self as codec, DecodeError, Message, Received};
+use crate::words::{ProbeVerdict, ProcessState};
+use crate::{NodeName, ServiceName, Timestamp};
+
+/// A node as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Which node.
+    pub node: NodeName,
+    /// Chosen when the agent starts.
+    pub boot_id: u64,
+    /// The agent's own process.
+    pub pid: u32,
+    /// RUNNING, or STOPPING once the agent drains.
+    pub state: ProcessState,
+    /// Faults are accepted.
+    pub chaos: bool,
+    /// Its services, by name.
+    pub services: Vec<ServiceStatus>,
+    /// When this was written.
+    pub at: Timestamp,
+}
+
+/// A service as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceStatus {
+    /// Which service.
+    pub name: ServiceName,
+    /// Its process.
+    pub state: ProcessState,
+    /// Its application-level probe.
+    pub probe: ProbeVerdict,
+    /// `None` when there is no process.
+    pub pid: Option<u32>,
+    /// Changes whenever the process does.
+    pub generation: u32,
+    /// Starts after the first one.
+    pub restarts: u32,
+    /// The service's own port.
+    pub port: Option<u16>,
+    /// Where this node's sidecar takes requests for it.
+    pub proxy_port: Option<u16>,
+    /// The services, on any node, that it calls.
+    pub depends_on: Vec<ServiceName>,
+    /// When `state` or `probe` last changed.
+    pub since: Timestamp,
+    /// Exit code, or 128 + signal, of the last process, if known.
+    pub exit_code: Option<i32>,
+    /// What is wrong, in plain words; empty when nothing is.
+    pub message: String,
+}
+
+impl ServiceStatus {
+    /// Running, and not failing its probe.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.state == ProcessState::Running
+            && matches!(self.probe, ProbeVerdict::Passing | ProbeVerdict::None)
+    }
+
+    fn to_wire(&self) -> wire::ServiceStatus {
+        wire::ServiceStatus {
+            name: self.name.to_string(),
+            state: self.state.to_wire(),
+            probe: self.probe.to_wire(),
+            pid: self.pid.unwrap_or(0),
+            generation: self.generation,
+            restarts: self.restarts,
+            port: self.port.map_or(0, u32::from),
+            proxy_port: self.proxy_port.map_or(0, u32::from),
+            depends_on: self.depends_on.iter().map(ToString::to_string).collect(),
+            since: Some(self.since.to_wire()),
+            exit_code: self.exit_code,
+            message: self.message.clone(),
+        }
+    }
+
+    fn from_wire(wire: wire::ServiceStatus) -> Result<Self, DecodeError> {
+        Ok(Self {
+            name: codec::parse(&wire.name, "services.name")?,
+            state: ProcessState::from_wire(wire.state, "services.state")?,
+            probe: ProbeVerdict::from_wire(wire.probe, "services.probe")?,
+            pid: Some(wire.pid).filter(|pid| *pid != 0),
+            generation: wire.generation,
+            restarts: wire.restarts,
+            port: port(wire.port, "services.port")?,
+            proxy_port: port(wire.proxy_port, "services.proxy_port")?,
+            depends_on: wire
+                .depends_on
+                .iter()
+                .map(|name| codec::parse(name, "services.depends_on"))
+                .collect::<Result<_, _>>()?,
+            since: Timestamp::from_wire(wire.since.as_ref(), "services.since")?,
+            exit_code: wire.exit_code,
+            message: wire.message,
+        })
+    }
+}
+
+fn port(wire: u32, field: &'static str) -> Result<Option<u16>, DecodeError> {
+    let port = u16::try_from(wire).map_err(|_| DecodeError::OutOfRange {
+        field,
+        range: "a port, 0 to 65535",
+    })?;
+    Ok(Some(port).filter(|port| *port != 0))
+}
+
+impl Message for NodeStatus {
+    const NAME: &'static str = "arena.v1.NodeStatus";
+
+    fn encode(&self) -> Vec<u8> {
+        codec::write_json(&wire::NodeStatus {
+            node: self.node.to_string(),
+            boot_id: self.boot_id,
+            pid: self.pid,
+            chaos: self.chaos,
+            services: self.services.iter().map(ServiceStatus::to_wire).collect(),
+            at: Some(self.at.to_wire()),
+            state: self.state.to_wire(),
+        })
+    }
+
+    fn decode(body: &[u8], received: &Received) -> Result<Self, DecodeError> {
+        let wire: wire::NodeStatus = codec::read(body, Self::NAME)?;
+        Ok(Self {
+            node: codec::same_node(&wire.node, received)?,
+            boot_id: wire.boot_id,
+            pid: wire.pid,
+            state: ProcessState::from_wire(wire.state, "state")?,
+            chaos: wire.chaos,
+            services: wire
+                .services
+                .into_iter()
+                .map(ServiceStatus::from_wire)
+                .collect::<Result<_, _>>()?,
+            at: Timestamp::from_wire(wire.at.as_ref(), "at")?,
+        })
+    }
+}
