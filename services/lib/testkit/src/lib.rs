@@ -1,1 +1,11 @@
-//! Skeleton.
+//! What tests share: a real nats-server per test, `wait_for`, free ports, temporary folders. Dev only.
+//!
+//! Absent on purpose: the bus. Its own tests stand on this crate, so a test that wants streams calls
+//! `Bus::ensure_streams` itself.
+
+mod nats;
+mod wait;
+
+pub use nats::NatsServer;
+pub use tempfile::TempDir;
+pub use wait::{free_port, temp_dir, wait_for};
