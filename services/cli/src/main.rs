@@ -1,2 +1,71 @@
-//! Skeleton.
-fn main() {}
+//! `arena`: starts an arena, shows it, hurts it and heals it, from a terminal.
+//!
+//! A table of contents: each command lives in a file of its own. Data goes to stdout, talk to stderr; the exit code
+//! tells the truth ([`exit::Exit`]).
+
+mod args;
+mod client;
+mod decode;
+mod demo;
+mod do_action;
+mod doctor;
+mod down;
+mod exit;
+mod incidents;
+mod inject;
+mod logs;
+mod screen;
+mod status;
+mod up;
+mod watch;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use clap::{CommandFactory as _, Parser as _};
+use exit::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(anyhow::Error::new(error)).report(),
+    };
+    match runtime.block_on(run(arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        // These two decide themselves what an interrupt means.
+        Command::Up(args) => up::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "arena", &mut std::io::stdout());
+            Ok(())
+        }
+        other => tokio::select! {
+            result = run_interruptible(other) => result,
+            _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted.because("interrupted")),
+        },
+    }
+}
+
+async fn run_interruptible(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Down(args) => down::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Incidents(args) => incidents::run(args).await,
+        Command::Inject(args) => inject::run(args).await,
+        Command::Revert(args) => inject::revert(args).await,
+        Command::Do(args) => do_action::run(args).await,
+        Command::Watch(args) => watch::run(args).await,
+        Command::Decode(args) => decode::run(args).await,
+        Command::Logs(args) => logs::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Up(_) | Command::Demo(_) | Command::Completions { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,193 @@
+//! The command line.
+
+use std::time::Duration;
+
+use arena_bus::NatsArgs;
+use arena_proto::{ActionKind, Entity};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  arena up                                  start everything here, Ctrl-C stops it
+  arena up -d --wait --chaos                in the background, with faults allowed
+  arena status                              nodes, services, incidents, faults
+  arena inject cpu-spike node-1/orders      hurt something ...
+  arena incidents                           ... and see how it was healed
+  arena watch                               everything on the bus, live
+  arena down                                stop it all; data stays
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not running or not found, 4 degraded, 5 timeout, 130 interrupted.";
+
+/// A self-healing operations arena over NATS.
+#[derive(Debug, Parser)]
+#[command(name = "arena", version, about, before_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the arena, or what is missing of it
+    Up(crate::up::UpArgs),
+    /// Stop the arena in reverse order; data stays
+    Down(crate::down::DownArgs),
+    /// Show nodes, services, open incidents and active faults
+    Status(StatusArgs),
+    /// List incidents, or tell the story of one
+    Incidents(IncidentsArgs),
+    /// Hurt a service: publish a fault (needs `arena up --chaos`)
+    Inject(InjectArgs),
+    /// Undo a fault, or all of them
+    Revert(RevertArgs),
+    /// Do one action to a service, through the same guards as the remediator
+    Do(DoArgs),
+    /// Show messages on the bus, live and readable
+    Watch(WatchArgs),
+    /// Make one message body on stdin readable, for `nats sub --translate`
+    Decode(DecodeArgs),
+    /// Show logs of components and services
+    Logs(crate::logs::LogsArgs),
+    /// Check this machine for what the arena needs
+    Doctor(crate::doctor::DoctorArgs),
+    /// Show the whole loop once: hurt a service, watch it being healed
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// `arena status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 4 when something is not well.
+    #[arg(long)]
+    pub exit_code: bool,
+    #[command(flatten)]
+    pub nats: NatsArgs,
+}
+
+/// `arena incidents`.
+#[derive(Debug, Args)]
+pub struct IncidentsArgs {
+    /// Only this one, with its whole story.
+    pub id: Option<String>,
+    /// Print JSON: a list, newest first.
+    #[arg(long)]
+    pub json: bool,
+    /// Only those opened within this time, as in 10m.
+    #[arg(long, value_name = "DURATION", value_parser = arena_config::duration::parse)]
+    pub since: Option<Duration>,
+    #[command(flatten)]
+    pub nats: NatsArgs,
+}
+
+/// `arena inject`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  arena inject cpu-spike node-1/orders --for 20s
+  arena inject network-delay node-1/payments latency=800ms jitter=100ms
+  arena inject storage-latency node-2/ledger latency=300ms --wait
+  arena inject crash node-2/orders
+  arena inject hang node-3/inventory")]
+pub struct InjectArgs {
+    /// The fault's name.
+    pub fault: String,
+    /// NODE/SERVICE.
+    #[arg(value_name = "TARGET")]
+    pub target: Entity,
+    /// Its parameters.
+    #[arg(value_name = "PARAM=VALUE", value_parser = parameter)]
+    pub parameters: Vec<(String, String)>,
+    /// How long it lasts at the most.
+    #[arg(long = "for", value_name = "DURATION", default_value = "30s", value_parser = arena_config::duration::parse)]
+    pub ttl: Duration,
+    /// Return when the fault is over, not when it is active.
+    #[arg(long)]
+    pub wait: bool,
+    #[command(flatten)]
+    pub nats: NatsArgs,
+}
+
+/// `arena revert`.
+#[derive(Debug, Args)]
+pub struct RevertArgs {
+    /// A fault's id, or `all`.
+    pub id: String,
+    #[command(flatten)]
+    pub nats: NatsArgs,
+}
+
+/// `arena do`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  arena do restart node-1/orders
+  arena do recover node-2/ledger --dry-run
+  arena do stop node-1/traffic --yes")]
+pub struct DoArgs {
+    /// start, stop, kill, restart or recover.
+    pub action: ActionKind,
+    /// NODE/SERVICE.
+    #[arg(value_name = "TARGET")]
+    pub target: Entity,
+    /// Say what would be done, and why not, without doing it.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub nats: NatsArgs,
+}
+
+/// `arena watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// A subject, with the wildcards of NATS.
+    #[arg(default_value = "arena.>")]
+    pub subject: String,
+    #[command(flatten)]
+    pub nats: NatsArgs,
+}
+
+/// `arena decode`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Example:
+  nats sub 'arena.telemetry.>' --translate 'arena decode {{Subject}}'")]
+pub struct DecodeArgs {
+    /// The subject that the body came on.
+    pub subject: String,
+    #[command(flatten)]
+    pub nats: NatsArgs,
+}
+
+/// `arena demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The fault to inject.
+    #[arg(long, default_value = "cpu-spike")]
+    pub fault: String,
+    /// The service to hurt.
+    #[arg(long, default_value = "node-1/orders")]
+    pub target: Entity,
+    #[command(flatten)]
+    pub nats: NatsArgs,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("{text:?} is not PARAM=VALUE, as in latency=400ms")),
+    }
+}

@@ -1,0 +1,9 @@
+//! `arena demo`.
+
+use crate::args::DemoArgs;
+use crate::exit::Failure;
+
+/// Runs it.
+pub async fn run(_args: DemoArgs) -> Result<(), Failure> {
+    Ok(())
+}

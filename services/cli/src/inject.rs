@@ -1,0 +1,130 @@
+//! `arena inject` and `arena revert`: faults asked for through the injector, and what the node says about them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arena_bus::{Bus, Consume, Deliveries};
+use arena_proto::{FaultRequest, FaultState, FaultStatus, InjectReply, InjectRequest, RevertRequest};
+
+use crate::args::{InjectArgs, RevertArgs};
+use crate::client;
+use crate::exit::{Exit, Failure};
+use crate::screen;
+
+/// The node answers within milliseconds; a stopped agent never does.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// A revert may have to wait for a process to be gone and to be read back.
+const REVERT_WAIT: Duration = Duration::from_secs(10);
+
+/// Injects a fault, and says when it is active. Its id goes to stdout.
+pub async fn run(args: InjectArgs) -> Result<(), Failure> {
+    if args.ttl > FaultRequest::TTL_MAX || args.ttl.is_zero() {
+        return Err(Exit::Usage.because("--for is out of range: use more than 0s and at most 1h"));
+    }
+    let bus = client::connect(&args.nats).await?;
+    let mut statuses = bus.consume::<FaultStatus>(Consume::new_only()).await?;
+    let parameters = args.parameters.into_iter().collect();
+    let id = request(&bus, &args.fault, &args.target.to_string(), args.ttl, parameters).await?;
+    let active = await_status(&mut statuses, &id, ANSWER_WAIT, |status| {
+        status.state == FaultState::Active || status.state.is_final()
+    });
+    let status = active.await?;
+    if status.state == FaultState::Rejected {
+        return Err(refused(&status));
+    }
+    screen::print(&format!("{id}\n"))?;
+    eprintln!("{} on {} is {}", status.fault, args.target, status.state);
+    if args.wait && !status.state.is_final() {
+        let limit = args.ttl + REVERT_WAIT;
+        let status = await_status(&mut statuses, &id, limit, |status| status.state.is_final()).await?;
+        say_end(&status)?;
+    }
+    Ok(())
+}
+
+/// Asks the injector for a fault; the id of it.
+pub async fn request(
+    bus: &Bus,
+    fault: &str,
+    target: &str,
+    ttl: Duration,
+    params: BTreeMap<String, String>,
+) -> Result<String, Failure> {
+    let request = InjectRequest {
+        fault: fault.to_owned(),
+        target: target.to_owned(),
+        ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
+        params,
+    };
+    let reply: InjectReply =
+        bus.request("injector", "inject", &request).await.map_err(client::not_running)?;
+    match (reply.error, reply.ids.into_iter().next()) {
+        (None, Some(id)) => Ok(id),
+        (error, _) => {
+            let why = error.unwrap_or_else(|| "the injector gave no reason".to_owned());
+            Err(Exit::Failed.because(format!("not injected: {why}")))
+        }
+    }
+}
+
+/// Reverts one fault or all of them, and waits until they are gone.
+pub async fn revert(args: RevertArgs) -> Result<(), Failure> {
+    let bus = client::connect(&args.nats).await?;
+    let mut statuses = bus.consume::<FaultStatus>(Consume::new_only()).await?;
+    let reply: InjectReply = bus
+        .request("injector", "revert", &RevertRequest { id: args.id })
+        .await
+        .map_err(client::not_running)?;
+    if let Some(error) = reply.error {
+        return Err(Exit::NotRunning.because(error));
+    }
+    if reply.ids.is_empty() {
+        eprintln!("no fault is active");
+    }
+    for id in reply.ids {
+        let gone = await_status(&mut statuses, &id, REVERT_WAIT, |status| status.state.is_final());
+        let status = gone.await?;
+        screen::print(&format!("{id}\n"))?;
+        say_end(&status)?;
+    }
+    Ok(())
+}
+
+fn say_end(status: &FaultStatus) -> Result<(), Failure> {
+    if status.state == FaultState::RevertFailed {
+        let what = format!("{} could not be reverted: {}", status.fault, status.message);
+        return Err(Exit::Failed.because(what));
+    }
+    let reason = status.reason.map_or("", arena_proto::FaultReason::as_str);
+    eprintln!("{} is {} ({reason}) {}", status.fault, status.state, status.message);
+    Ok(())
+}
+
+fn refused(status: &FaultStatus) -> Failure {
+    let reason = status.reason.map_or("", arena_proto::FaultReason::as_str);
+    Exit::Failed.because(format!("the node refused it ({reason}): {}", status.message))
+}
+
+async fn await_status(
+    statuses: &mut Deliveries<FaultStatus>,
+    id: &str,
+    limit: Duration,
+    wanted: impl Fn(&FaultStatus) -> bool,
+) -> Result<FaultStatus, Failure> {
+    let search = async {
+        while let Some(delivery) = statuses.next().await {
+            if delivery.message.id.as_str() == id && wanted(&delivery.message) {
+                return Some(delivery.message);
+            }
+        }
+        None
+    };
+    match tokio::time::timeout(limit, search).await {
+        Ok(Some(status)) => Ok(status),
+        Ok(None) => Err(Exit::NotRunning.because("the bus went away")),
+        Err(_) => Err(Exit::Timeout.because(format!(
+            "the node said nothing about {id} within {}\n  mend: `arena status` shows whether its agent runs",
+            humantime::format_duration(limit)
+        ))),
+    }
+}
