@@ -1,0 +1,174 @@
+//! The way of a batch of spans to an OTLP/HTTP endpoint.
+//!
+//! The HTTP client is `ureq`, which is plain blocking code: the batch processor has a thread of its own to block, and a
+//! client that brings a runtime (and its thread and memory) to each of two dozen small processes is not worth it. TLS is
+//! rustls with ring, and touched by `https` endpoints only.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arena_proto::Timestamp;
+use async_trait::async_trait;
+use bytes::Bytes;
+use opentelemetry::KeyValue;
+use opentelemetry_http::{HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{ExporterBuildError, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+
+use crate::Clock;
+
+/// The longest a whole request may take. OTLP's own default: 10 s. It holds nobody up but later batches.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest answer that is read: a receiver says little (which spans it rejected, and why).
+const RESPONSE_LIMIT_BYTES: u64 = 64 * 1024;
+
+/// Where spans go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// Nowhere.
+    Nowhere,
+    /// Where the `OTEL_EXPORTER_OTLP_*` variables say; the exporter reads them.
+    Environment,
+    /// A base address; `/v1/traces` is added.
+    Base(String),
+}
+
+impl Destination {
+    /// As the standard variables ask, except that there is no default endpoint: unset means nowhere.
+    pub(crate) fn from_env() -> Self {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let filled = |name| variable(name).is_some_and(|value| !value.trim().is_empty());
+        let says = |name, word: &str| {
+            variable(name).is_some_and(|value| value.trim().eq_ignore_ascii_case(word))
+        };
+        let endpoint =
+            filled("OTEL_EXPORTER_OTLP_ENDPOINT") || filled("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+        let off = says("OTEL_SDK_DISABLED", "true") || says("OTEL_TRACES_EXPORTER", "none");
+        if endpoint && !off {
+            Self::Environment
+        } else {
+            Self::Nowhere
+        }
+    }
+}
+
+/// An exporter that speaks when sending begins to fail and when it works again, and is silent in between.
+#[derive(Debug)]
+pub(crate) struct OnceLoudExporter {
+    inner: opentelemetry_otlp::SpanExporter,
+    failing: AtomicBool,
+}
+
+impl OnceLoudExporter {
+    /// `None` when spans go nowhere. Fails on an endpoint that cannot be one.
+    pub(crate) fn open(
+        destination: &Destination,
+        name: &str,
+    ) -> Result<Option<Self>, ExporterBuildError> {
+        let builder = opentelemetry_otlp::SpanExporter::builder()
+            .with_http()
+            .with_http_client(Client::new());
+        let builder = match destination {
+            Destination::Nowhere => return Ok(None),
+            Destination::Environment => builder,
+            Destination::Base(address) => {
+                builder.with_endpoint(format!("{}/v1/traces", address.trim_end_matches('/')))
+            }
+        };
+        let mut inner = builder.build()?;
+        inner.set_resource(&resource(name, Clock::new().now()));
+        Ok(Some(Self {
+            inner,
+            failing: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl SpanExporter for OnceLoudExporter {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let result = self.inner.export(batch).await;
+        let was_failing = self.failing.swap(result.is_err(), Ordering::Relaxed);
+        match &result {
+            Err(error) if !was_failing => {
+                tracing::warn!("traces are not delivered, and this is not said again: {error}");
+            }
+            Ok(()) if was_failing => tracing::info!("traces are delivered again"),
+            _ => {}
+        }
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.inner.set_resource(resource);
+    }
+}
+
+/// Who sends the spans. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` come first where they are set.
+fn resource(name: &str, started_at: Timestamp) -> Resource {
+    let ours = [
+        KeyValue::new("service.name", format!("arena-{name}")),
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        KeyValue::new(
+            "service.instance.id",
+            format!("{}-{:x}", std::process::id(), started_at.unix_nanos()),
+        ),
+    ];
+    let asked = Resource::builder().build();
+    let named = std::env::var("OTEL_SERVICE_NAME").is_ok_and(|name| !name.is_empty());
+    let free = |ours: &KeyValue| match ours.key.as_str() {
+        // The SDK makes a name up where none is set.
+        "service.name" => !named && asked_in_attributes(&ours.key).is_none(),
+        _ => asked.get(&ours.key).is_none(),
+    };
+    Resource::builder()
+        .with_attributes(ours.into_iter().filter(free))
+        .build()
+}
+
+fn asked_in_attributes(key: &opentelemetry::Key) -> Option<String> {
+    let attributes = std::env::var("OTEL_RESOURCE_ATTRIBUTES").ok()?;
+    let mut pairs = attributes
+        .split(',')
+        .filter_map(|pair| pair.split_once('='));
+    pairs
+        .find(|(name, _)| name.trim() == key.as_str())
+        .map(|(_, value)| value.to_owned())
+}
+
+#[derive(Debug)]
+struct Client(ureq::Agent);
+
+impl Client {
+    fn new() -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(REQUEST_TIMEOUT))
+            // The exporter tells by the status what to retry.
+            .http_status_as_error(false)
+            .build();
+        Self(config.into())
+    }
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (head, body) = request.into_parts();
+        let response = self.0.run(Request::from_parts(head, &body[..]))?;
+        let (head, mut body) = response.into_parts();
+        let body = body
+            .with_config()
+            .limit(RESPONSE_LIMIT_BYTES)
+            .read_to_vec()?;
+        Ok(Response::from_parts(head, body.into()))
+    }
+}
