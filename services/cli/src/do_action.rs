@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;
 
-use arena_bus::{Bus, Consume, Deliveries};
+use arena_bus::{Bus, Consume, Deliveries, From};
 use arena_chassis::Clock;
 use arena_proto::{
     ActionKind, Command, CommandId, CommandState, Entity, Outcome, Preconditions, ServiceStatus,
@@ -36,7 +36,7 @@ pub async fn run(args: DoArgs) -> Result<(), Failure> {
     if !args.yes && args.action != ActionKind::Start && !confirmed(&plan)? {
         return Err(Exit::Failed.because("not done"));
     }
-    let mut outcomes = bus.consume::<Outcome>(Consume::new_only()).await?;
+    let mut outcomes = bus.consume::<Outcome>(Consume::ephemeral().from(From::New)).await?;
     let command = command(&args.target, args.action, &status)?;
     bus.publish(&command, None).await?;
     let outcome = final_outcome(&mut outcomes, &command).await?;

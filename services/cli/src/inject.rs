@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use arena_bus::{Bus, Consume, Deliveries};
+use arena_bus::{Bus, Consume, Deliveries, From};
 use arena_proto::{FaultRequest, FaultState, FaultStatus, InjectReply, InjectRequest, RevertRequest};
 
 use crate::args::{InjectArgs, RevertArgs};
@@ -22,7 +22,7 @@ pub async fn run(args: InjectArgs) -> Result<(), Failure> {
         return Err(Exit::Usage.because("--for is out of range: use more than 0s and at most 1h"));
     }
     let bus = client::connect(&args.nats).await?;
-    let mut statuses = bus.consume::<FaultStatus>(Consume::new_only()).await?;
+    let mut statuses = bus.consume::<FaultStatus>(Consume::ephemeral().from(From::New)).await?;
     let parameters = args.parameters.into_iter().collect();
     let id = request(&bus, &args.fault, &args.target.to_string(), args.ttl, parameters).await?;
     let active = await_status(&mut statuses, &id, ANSWER_WAIT, |status| {
@@ -67,14 +67,17 @@ pub async fn request(
     }
 }
 
+/// Asks the injector to undo a fault; one that is over already is no error. The faults that will end by it.
+pub async fn request_revert(bus: &Bus, id: &str) -> Result<InjectReply, Failure> {
+    let request = RevertRequest { id: id.to_owned() };
+    bus.request("injector", "revert", &request).await.map_err(client::not_running)
+}
+
 /// Reverts one fault or all of them, and waits until they are gone.
 pub async fn revert(args: RevertArgs) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
-    let mut statuses = bus.consume::<FaultStatus>(Consume::new_only()).await?;
-    let reply: InjectReply = bus
-        .request("injector", "revert", &RevertRequest { id: args.id })
-        .await
-        .map_err(client::not_running)?;
+    let mut statuses = bus.consume::<FaultStatus>(Consume::ephemeral().from(From::New)).await?;
+    let reply = request_revert(&bus, &args.id).await?;
     if let Some(error) = reply.error {
         return Err(Exit::NotRunning.because(error));
     }

@@ -12,3 +12,6 @@ pub struct UpArgs {}
 pub async fn run(_args: UpArgs) -> Result<(), Failure> {
     Ok(())
 }
+
+/// Where the trace viewer's pages are.
+pub const VIEWER_ADDRESS: &str = "127.0.0.1:16686";

@@ -1,0 +1,90 @@
+//! `arena demo`: the whole loop once, told as it happens. Exit code 0 only when the incident was REMEDIATED and is in
+//! the database.
+
+mod arena;
+mod story;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arena_proto::{IncidentId, IncidentRecord, Resolution};
+
+use crate::args::DemoArgs;
+use crate::client;
+use crate::exit::{Exit, Failure};
+use crate::{incidents, inject, screen};
+
+/// The fault's time to live: longer than the slowest honest healing, so that it is the healing that ends it.
+const FAULT_TTL: Duration = Duration::from_secs(60);
+/// Detecting, acting and verifying take a few seconds; a ladder that is climbed to its end some more.
+const STORY_LIMIT: Duration = Duration::from_secs(50);
+/// The recorder writes within milliseconds.
+const STORED_LIMIT: Duration = Duration::from_secs(10);
+/// Between two looks at the database.
+const STORED_POLL: Duration = Duration::from_millis(50);
+
+/// Starts an arena if none runs, shows the loop, and stops what it started.
+pub async fn run(args: DemoArgs) -> Result<(), Failure> {
+    let own = arena::start_if_none_runs(&args.nats).await?;
+    let result = tokio::select! {
+        result = show(&args) => result,
+        _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted.because("interrupted")),
+    };
+    match own {
+        None => result,
+        // What was started is stopped whatever happened; the story's own failure is the one to report.
+        Some(own) => {
+            let stopped = own.stop().await;
+            result.and(stopped)
+        }
+    }
+}
+
+async fn show(args: &DemoArgs) -> Result<(), Failure> {
+    let bus = client::connect(&args.nats).await?;
+    let mut story = story::Story::listen(&bus, &args.target).await?;
+    let target = args.target.to_string();
+    let id = inject::request(&bus, &args.fault, &target, FAULT_TTL, BTreeMap::new()).await?;
+    let told = match tokio::time::timeout(STORY_LIMIT, story.tell(&id)).await {
+        Ok(told) => told,
+        Err(_) => Err(Exit::Timeout.because("the loop did not close in time: see `arena logs`")),
+    };
+    // Ends the fault where the healing has not; nothing is left behind by a demo.
+    inject::request_revert(&bus, &id).await?;
+    let incident = told?;
+    let record = stored(&bus, &incident).await?;
+    story.line("stored", &format!("incident {} is in the database", record.id));
+    story.line("trace", &trace_line(&record.trace_id).await);
+    screen::print(&format!("\n{}", incidents::story(&record)))?;
+    if record.resolution.as_deref() != Some(Resolution::Remediated.as_str()) {
+        let how = record.resolution.as_deref().unwrap_or(&record.state);
+        return Err(Exit::Failed.because(format!("the incident ended {how}, not REMEDIATED")));
+    }
+    Ok(())
+}
+
+/// Waits until the database has the incident with its end.
+async fn stored(bus: &arena_bus::Bus, id: &IncidentId) -> Result<IncidentRecord, Failure> {
+    let search = async {
+        loop {
+            match incidents::find(bus, id.as_str()).await {
+                Ok(record) if record.ended_at.is_some() => return Ok(record),
+                Err(failure) if failure.exit != Exit::NotRunning => return Err(failure),
+                _ => tokio::time::sleep(STORED_POLL).await,
+            }
+        }
+    };
+    match tokio::time::timeout(STORED_LIMIT, search).await {
+        Ok(record) => record,
+        Err(_) => Err(Exit::Timeout.because(format!("incident {id} did not reach the database"))),
+    }
+}
+
+/// The trace, with the viewer's address when one listens at its usual place.
+async fn trace_line(trace_id: &str) -> String {
+    let viewer = crate::up::VIEWER_ADDRESS;
+    match tokio::net::TcpStream::connect(viewer).await {
+        Ok(_) => format!("{trace_id}, to be seen at http://{viewer}/trace/{trace_id} while the arena runs"),
+        Err(_) => trace_id.to_owned(),
+    }
+}
