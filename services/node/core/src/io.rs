@@ -1,0 +1,224 @@
+//! What goes into the core and what comes out of it.
+
+use std::time::Duration;
+
+use arena_proto::{
+    Command, CommandId, FaultId, FaultReason, FaultRequest, FaultStatus, Outcome, ServiceName,
+};
+
+use crate::{FaultKind, JournalEntry, Saved};
+
+/// A process, told from a later one with the same pid by its start time.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub struct ProcessRef {
+    /// The leader of the process group.
+    pub pid: u32,
+    /// In clock ticks since the machine's boot, as `/proc/PID/stat` has it.
+    pub start_time: u64,
+}
+
+/// What the agent found when it started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Boot {
+    /// What its predecessor saved.
+    pub saved: Saved,
+    /// Which of the saved processes are alive.
+    pub found: Vec<Found>,
+    /// Faults that were in the undo journal.
+    pub journal: Vec<JournalEntry>,
+}
+
+/// A process of a predecessor that is still alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Of which service.
+    pub service: ServiceName,
+    /// The process.
+    pub process: ProcessRef,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// The agent started. First of all, once.
+    Boot(Boot),
+    /// [`Output::Spawn`] gave a process.
+    Spawned {
+        /// Of which service.
+        service: ServiceName,
+        /// As the output said.
+        generation: u32,
+        /// What was started.
+        process: ProcessRef,
+    },
+    /// [`Output::Spawn`] gave none.
+    SpawnFailed {
+        /// Of which service.
+        service: ServiceName,
+        /// As the output said.
+        generation: u32,
+        /// Why, for a person.
+        message: String,
+    },
+    /// A process ended.
+    Exited {
+        /// Of which service.
+        service: ServiceName,
+        /// Of which start.
+        generation: u32,
+        /// Exit code, or 128 + signal; `None` when nobody could tell (an adopted process).
+        code: Option<i32>,
+    },
+    /// A probe answered or failed.
+    Probed {
+        /// Of which service.
+        service: ServiceName,
+        /// Of which start.
+        generation: u32,
+        /// `Err` says what was wrong.
+        result: Result<(), String>,
+    },
+    /// Somebody asks for an action.
+    Command(Command),
+    /// [`Output::Recover`] is done.
+    Recovered {
+        /// For which command.
+        command: CommandId,
+        /// What was reset, or why it was not.
+        result: Result<String, String>,
+    },
+    /// Somebody asks for a fault, renews or reverts one.
+    Fault(FaultRequest),
+    /// [`Output::WriteJournal`] is on the disk, or could not be written.
+    Journaled {
+        /// Which fault.
+        fault: FaultId,
+        /// `Err` says why not.
+        result: Result<(), String>,
+    },
+    /// [`Output::Apply`] is done.
+    Applied {
+        /// Which fault.
+        fault: FaultId,
+        /// `Err` is why it is not in effect.
+        result: Result<(), (FaultReason, String)>,
+    },
+    /// [`Output::Revert`] is done and read back.
+    Reverted {
+        /// Which fault.
+        fault: FaultId,
+        /// `Err` says what is still in effect, or why nobody could tell.
+        result: Result<(), String>,
+    },
+    /// The bus came or went. Before the first of these it is away.
+    Connected(bool),
+    /// Stop everything and end.
+    Shutdown,
+    /// Time passed.
+    Tick,
+}
+
+/// How often to probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// While the service starts: as soon as it answers it is up.
+    Eager,
+    /// As configured.
+    Steady,
+}
+
+/// A fault to apply or revert, with all that it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// Which fault.
+    pub fault: FaultId,
+    /// What it does.
+    pub kind: FaultKind,
+    /// To which service.
+    pub service: ServiceName,
+    /// The process that was running when it was asked for.
+    pub process: ProcessRef,
+    /// What is left of its time to live.
+    pub ttl: Duration,
+}
+
+/// What to do, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Start a process; answered by [`Input::Spawned`] or [`Input::SpawnFailed`].
+    Spawn {
+        /// Of which service.
+        service: ServiceName,
+        /// Which start this is.
+        generation: u32,
+    },
+    /// Watch a predecessor's process for its end.
+    Adopt {
+        /// Of which service.
+        service: ServiceName,
+        /// Which start it was.
+        generation: u32,
+        /// The process.
+        process: ProcessRef,
+    },
+    /// End the process group: SIGTERM (and SIGCONT), after the grace SIGKILL. [`Input::Exited`] tells of the end.
+    Stop {
+        /// Of which service.
+        service: ServiceName,
+        /// The process.
+        process: ProcessRef,
+        /// Time between the two; zero kills at once.
+        grace: Duration,
+    },
+    /// End what is left of a process group whose leader is gone.
+    Sweep {
+        /// The leader that was.
+        process: ProcessRef,
+    },
+    /// Probe from now on, at this pace; also changes the pace.
+    Probe {
+        /// Which service.
+        service: ServiceName,
+        /// Goes with each [`Input::Probed`].
+        generation: u32,
+        /// How often.
+        pace: Pace,
+    },
+    /// Probe no more.
+    StopProbing {
+        /// Which service.
+        service: ServiceName,
+    },
+    /// Ask the service to reset itself; answered by [`Input::Recovered`].
+    Recover {
+        /// Which service.
+        service: ServiceName,
+        /// For which command.
+        command: CommandId,
+    },
+    /// Close every connection of the sidecar's inbound leg.
+    ResetLeg {
+        /// Of which service.
+        service: ServiceName,
+    },
+    /// Publish.
+    Outcome(Outcome),
+    /// Publish.
+    FaultStatus(FaultStatus),
+    /// Write to the undo journal and sync it; answered by [`Input::Journaled`].
+    WriteJournal(JournalEntry),
+    /// Take out of the undo journal.
+    EraseJournal(FaultId),
+    /// Make a fault; answered by [`Input::Applied`] within a bounded time.
+    Apply(Effect),
+    /// Undo a fault and read back that it is gone; answered by [`Input::Reverted`] within a bounded time.
+    Revert(Effect),
+    /// What the node's status says has changed: publish telemetry at once and write KV `status`.
+    Changed,
+    /// [`crate::Node::saved`] has changed: write it.
+    Save,
+    /// After [`Input::Shutdown`]: nothing of this node is left.
+    Finished,
+}
