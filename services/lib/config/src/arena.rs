@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use arena_proto::{NodeName, ServiceName};
-use serde::Deserialize;
 use toml::Spanned;
 
 use crate::Diagnostic;
+use crate::raw::{RawArena, RawHealth, RawNode, RawService, Text};
 
 /// A whole arena, checked: names are unique where they must be, dependencies exist, no port is asked for twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,52 +86,6 @@ const FAILURES_DEFAULT: u32 = 3;
 const STOP_GRACE_DEFAULT: Duration = Duration::from_secs(2);
 /// A longer grace would outlast everybody who waits for a stop.
 const STOP_GRACE_MAX: Duration = Duration::from_mins(1);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawArena {
-    node: Spanned<Vec<RawNode>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawNode {
-    name: Spanned<String>,
-    #[serde(default)]
-    service: Vec<RawService>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawService {
-    name: Spanned<String>,
-    command: Spanned<Vec<String>>,
-    port: Option<Spanned<u16>>,
-    #[serde(default)]
-    depends_on: Vec<Spanned<String>>,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    working_dir: Option<PathBuf>,
-    health: Option<Spanned<RawHealth>>,
-    stop_grace: Option<Spanned<Text>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawHealth {
-    http: Option<Spanned<String>>,
-    #[serde(default)]
-    tcp: bool,
-    command: Option<Vec<String>>,
-    interval: Option<Spanned<Text>>,
-    timeout: Option<Spanned<Text>>,
-    failures: Option<Spanned<u32>>,
-}
-
-/// A duration that keeps its place.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Text(#[serde(with = "crate::duration")] Duration);
 
 impl Arena {
     /// The built-in arena, as a file to copy.

@@ -7,5 +7,6 @@
 pub mod arena;
 mod diagnostic;
 pub mod duration;
+mod raw;
 
 pub use diagnostic::{Diagnostic, closest, parse};

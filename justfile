@@ -1,0 +1,63 @@
+# What people type. `just` alone lists it.
+
+release := "cargo build --quiet --release --workspace --bins"
+arena := "target/release/arena"
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Build, and say what this machine still needs
+setup:
+    cargo build --release --workspace --bins
+    {{ arena }} doctor
+
+# Start everything in the foreground; Ctrl-C stops it all
+up *ARGS:
+    {{ release }}
+    exec {{ arena }} up {{ ARGS }}
+
+# Stop what runs in the background; data stays
+down *ARGS:
+    {{ release }}
+    {{ arena }} down {{ ARGS }}
+
+# Hurt a service, and watch it being detected, healed, verified and stored
+demo *ARGS:
+    {{ release }}
+    {{ arena }} demo {{ ARGS }}
+
+# Everything on the bus, live
+watch *ARGS:
+    {{ release }}
+    {{ arena }} watch {{ ARGS }}
+
+# The tests, real servers and processes included
+test *ARGS:
+    cargo test --workspace {{ ARGS }}
+
+# Format, lints and style
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Licences and sources of the dependencies (needs cargo-deny)
+deny:
+    cargo deny check bans licenses sources
+
+# Fault to incident and fault to healed, over at least 20 repeats a fault
+bench-loop *ARGS:
+    {{ release }}
+    python3 bench/loop.py {{ ARGS }}
+
+# CPU and memory of an idle arena, and of one agent with 50 small services
+bench-idle *ARGS:
+    {{ release }}
+    python3 bench/idle.py {{ ARGS }}
+
+# Both benchmarks
+bench: bench-loop bench-idle
+
+# What CI runs
+verify:
+    bash .ci/run

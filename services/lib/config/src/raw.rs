@@ -1,0 +1,54 @@
+//! `arena.toml` as it is written, before it is checked. What is checked later keeps its place in the file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawArena {
+    pub(crate) node: Spanned<Vec<RawNode>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawNode {
+    pub(crate) name: Spanned<String>,
+    #[serde(default)]
+    pub(crate) service: Vec<RawService>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawService {
+    pub(crate) name: Spanned<String>,
+    pub(crate) command: Spanned<Vec<String>>,
+    pub(crate) port: Option<Spanned<u16>>,
+    #[serde(default)]
+    pub(crate) depends_on: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) working_dir: Option<PathBuf>,
+    pub(crate) health: Option<Spanned<RawHealth>>,
+    pub(crate) stop_grace: Option<Spanned<Text>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawHealth {
+    pub(crate) http: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) tcp: bool,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) interval: Option<Spanned<Text>>,
+    pub(crate) timeout: Option<Spanned<Text>>,
+    pub(crate) failures: Option<Spanned<u32>>,
+}
+
+/// A duration that keeps its place.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text(#[serde(with = "crate::duration")] pub(crate) Duration);
