@@ -4,6 +4,7 @@
 //! `Bus::ensure_streams` itself.
 
 mod nats;
+pub mod otlp;
 mod wait;
 
 pub use nats::NatsServer;
