@@ -183,6 +183,14 @@ impl serde::Serialize for Entity {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Entity {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
 impl IncidentId {
     /// The id of the incident that opened with this symptom at this time: the same cause gives the same id, so that a
     /// detector that repeats itself after a restart opens nothing twice.
