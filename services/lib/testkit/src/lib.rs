@@ -3,10 +3,12 @@
 //! Absent on purpose: the bus. Its own tests stand on this crate, so a test that wants streams calls
 //! `Bus::ensure_streams` itself.
 
+mod arena;
 mod nats;
 pub mod otlp;
 mod wait;
 
+pub use arena::{Arena, ArenaBuilder};
 pub use nats::NatsServer;
 pub use tempfile::TempDir;
 pub use wait::{free_port, temp_dir, wait_for};

@@ -1,5 +1,6 @@
 //! Waiting for a condition, never for a time; free ports and folders.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -26,14 +27,29 @@ pub async fn wait_for<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<
     }
 }
 
-/// A loopback port that nobody held a moment ago.
+/// A loopback port that nobody holds, and that this test process gives out once.
+///
+/// Below the range from which the kernel takes the ports of outgoing connections (32768 and up on Linux): one of those
+/// could be taken by any connection before the caller listens on it.
 ///
 /// # Panics
 /// When the machine has none left.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free loopback port");
-    listener.local_addr().expect("a bound address").port()
+    const RANGE: std::ops::Range<u32> = 20_000..32_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let count = RANGE.end - RANGE.start;
+    // Test processes that run at once begin at different places.
+    let start = std::process::id().wrapping_mul(101);
+    for _ in 0..count {
+        let given = GIVEN.fetch_add(1, Ordering::Relaxed);
+        let port = RANGE.start + start.wrapping_add(given) % count;
+        let port = u16::try_from(port).expect("the range is of ports");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free loopback port in {RANGE:?}")
 }
 
 /// A temporary folder that goes away with the value.

@@ -1,0 +1,248 @@
+//! A whole arena as a person starts it: the real `arena` binary, on ports and in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::{free_port, temp_dir};
+
+/// How an arena is to be started.
+#[derive(Debug)]
+pub struct ArenaBuilder {
+    binary: PathBuf,
+    config: String,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// A running arena. Ends with the value (`arena down`), also when the test panics.
+#[derive(Debug)]
+pub struct Arena {
+    builder: ArenaBuilder,
+    folder: TempDir,
+    /// Where its bus is.
+    pub nats_url: String,
+}
+
+impl ArenaBuilder {
+    /// `binary` is `env!("CARGO_BIN_EXE_arena")`, `config` an `arena.toml`; each number after `port = ` is replaced by a
+    /// free port, so that tests do not meet.
+    #[must_use]
+    pub fn new(binary: &str, config: &str) -> Self {
+        build_siblings();
+        Self {
+            binary: binary.into(),
+            config: with_free_ports(config),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Adds an argument to `arena up`.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sets a variable for every `arena` command.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs `arena up -d --wait`, and checks that it went well.
+    ///
+    /// # Panics
+    /// When it does not start: what it said, and its logs, are in the message.
+    #[must_use]
+    pub fn start(self) -> Arena {
+        let arena = self.prepare();
+        let output = arena.up(&["-d", "--wait"]);
+        assert!(
+            output.status.success(),
+            "arena up: {}\n{}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr),
+            arena.logs()
+        );
+        arena
+    }
+
+    /// Everything but the start.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[must_use]
+    pub fn prepare(self) -> Arena {
+        let folder = temp_dir();
+        std::fs::write(folder.path().join("arena.toml"), &self.config).expect("arena.toml");
+        Arena {
+            builder: self,
+            folder,
+            nats_url: format!("nats://127.0.0.1:{}", free_port()),
+        }
+    }
+}
+
+impl Arena {
+    /// `arena up` with this arena's settings and these further arguments.
+    ///
+    /// # Panics
+    /// When the binary cannot be run.
+    #[must_use]
+    pub fn up(&self, arguments: &[&str]) -> Output {
+        self.up_command(arguments).output().expect("arena runs")
+    }
+
+    /// The same as a command, to be spawned.
+    #[must_use]
+    pub fn up_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command("up");
+        command
+            .args(arguments)
+            .args(&self.builder.arguments)
+            .args(["--nats-url", &self.nats_url])
+            .arg("--config")
+            .arg(self.config_path())
+            .arg("--data-dir")
+            .arg(self.data_dir());
+        command
+    }
+
+    /// Any other `arena` command; it finds the arena by `NATS_URL`.
+    ///
+    /// # Panics
+    /// When the binary cannot be run.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let (first, rest) = arguments.split_first().expect("a command");
+        let mut command = self.command(first);
+        command.args(rest);
+        if matches!(*first, "down" | "logs") {
+            command.arg("--data-dir").arg(self.data_dir());
+        }
+        command.output().expect("arena runs")
+    }
+
+    /// A command's stdout as JSON.
+    ///
+    /// # Panics
+    /// When the command fails or does not print JSON.
+    #[must_use]
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "arena {arguments:?}: {}\n{stderr}",
+            output.status
+        );
+        serde_json::from_slice(&output.stdout).expect("stdout is JSON")
+    }
+
+    /// What all components said, for a test that failed.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        String::from_utf8_lossy(&self.run(&["logs"]).stdout).into_owned()
+    }
+
+    /// Its data.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Its `arena.toml`.
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.folder.path().join("arena.toml")
+    }
+
+    /// Its `arena.toml` as text.
+    #[must_use]
+    pub fn config(&self) -> &str {
+        &self.builder.config
+    }
+
+    /// Processes that still name this arena's folder in their command line or environment.
+    #[must_use]
+    pub fn leftovers(&self) -> Vec<String> {
+        processes_naming(self.folder.path())
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.builder.binary);
+        command
+            .arg(name)
+            .env("NATS_URL", &self.nats_url)
+            .env("NO_COLOR", "1")
+            .env_remove("DATABASE_URL")
+            .env_remove("RUST_LOG")
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        for (name, value) in &self.builder.environment {
+            command.env(name, value);
+        }
+        command
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // Nothing may be running any more, which is fine.
+        let _ = self.run(&["down"]);
+        for process in self.leftovers() {
+            eprintln!("left behind by arena down: {process}");
+        }
+    }
+}
+
+/// `cargo test` builds the binaries of one package; an arena needs them all.
+fn build_siblings() {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let mut command = Command::new(cargo);
+        command.args(["build", "--quiet", "--workspace", "--bins"]);
+        if !cfg!(debug_assertions) {
+            command.arg("--release");
+        }
+        let status = command.status().expect("cargo runs");
+        assert!(status.success(), "the workspace's binaries do not build");
+    });
+}
+
+fn with_free_ports(config: &str) -> String {
+    let replaced = config.lines().map(|line| {
+        if line.starts_with("port = ") {
+            format!("port = {}\n", free_port())
+        } else {
+            format!("{line}\n")
+        }
+    });
+    replaced.collect()
+}
+
+fn processes_naming(folder: &Path) -> Vec<String> {
+    let name = folder.to_string_lossy().into_owned();
+    let own = std::process::id().to_string();
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    pids.filter(|pid| pid.bytes().all(|b| b.is_ascii_digit()) && *pid != own)
+        .filter_map(|pid| {
+            let read =
+                |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+            let environment = String::from_utf8_lossy(&read("environ")).into_owned();
+            // A dead process that its parent has not yet waited for has neither.
+            (command.contains(&name) || environment.contains(&name))
+                .then(|| format!("{pid} {command}"))
+        })
+        .collect()
+}
