@@ -1,0 +1,125 @@
+//! Which incidents are kept, and for how long.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arena_proto::{Entity, IncidentEvent, IncidentEventKind, IncidentId, Timestamp};
+
+use crate::case::{Case, Stage};
+use crate::playbook::Playbook;
+
+/// How many incidents are kept: each is about 2 KB, and nobody follows four thousand at once. When there are more, the
+/// ones that ended first are forgotten; when all are open, a new one is escalated at once.
+pub(crate) const CASES_MAX: usize = 4096;
+/// How long an incident that is resolved is kept: far longer than a message of it is redelivered, which would open it
+/// again.
+const RESOLVED_KEPT_FOR: Duration = Duration::from_hours(1);
+
+/// The incidents.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    cases: BTreeMap<IncidentId, Case>,
+    /// Those that are not resolved, in the order in which they were heard of: first come, first served.
+    unresolved: Vec<IncidentId>,
+}
+
+impl Book {
+    /// Takes an event in. One that is not newer than what is known changes nothing.
+    pub(crate) fn note(
+        &mut self,
+        since: Timestamp,
+        event: IncidentEvent,
+        playbook: Option<&Arc<Playbook>>,
+    ) {
+        let cleared = event.kind == IncidentEventKind::Cleared;
+        if let Some(case) = self.cases.get_mut(&event.id) {
+            if event.revision <= case.event.revision {
+                return;
+            }
+            case.cleared_since = cleared.then(|| case.cleared_since.unwrap_or(since));
+            case.event = event;
+            return;
+        }
+        let full = self.make_room(since);
+        let mut case = Case::new(since, event, playbook.cloned());
+        case.cleared_since = cleared.then_some(since);
+        case.over_limit = full;
+        self.unresolved.push(case.event.id.clone());
+        self.cases.insert(case.event.id.clone(), case);
+    }
+
+    /// Forgets what is old, and what ended first when there is too much. True when there is no room even so.
+    fn make_room(&mut self, now: Timestamp) -> bool {
+        self.cases
+            .retain(|_, case| match (&case.stage, case.ended_at) {
+                (Stage::Resolved, Some(at)) => now.saturating_since(at) < RESOLVED_KEPT_FOR,
+                _ => true,
+            });
+        while self.cases.len() >= CASES_MAX {
+            let ended = self.cases.values().filter(|case| case.ended_at.is_some());
+            let first =
+                ended.min_by_key(|case| (!matches!(case.stage, Stage::Resolved), case.ended_at));
+            let Some(id) = first.map(|case| case.event.id.clone()) else {
+                return true;
+            };
+            self.cases.remove(&id);
+            self.unresolved.retain(|other| *other != id);
+        }
+        false
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &IncidentId) -> Option<&mut Case> {
+        self.cases.get_mut(id)
+    }
+
+    /// Takes an incident out, to be [`Book::put`] back.
+    pub(crate) fn take(&mut self, id: &IncidentId) -> Option<Case> {
+        self.cases.remove(id)
+    }
+
+    /// Puts an incident back.
+    pub(crate) fn put(&mut self, case: Case) {
+        if matches!(case.stage, Stage::Resolved) {
+            self.unresolved.retain(|other| *other != case.event.id);
+        }
+        self.cases.insert(case.event.id.clone(), case);
+    }
+
+    /// Those that are not resolved, first come first.
+    pub(crate) fn unresolved_ids(&self) -> Vec<IncidentId> {
+        self.unresolved.clone()
+    }
+
+    /// Those that are not resolved, first come first.
+    pub(crate) fn unresolved(&self) -> impl Iterator<Item = &Case> {
+        self.unresolved.iter().filter_map(|id| self.cases.get(id))
+    }
+
+    /// How many are neither resolved nor escalated.
+    pub(crate) fn open_count(&self) -> usize {
+        let open = |case: &&Case| !matches!(case.stage, Stage::Escalated);
+        self.unresolved().filter(open).count()
+    }
+
+    /// How many commands are in flight.
+    pub(crate) fn flights(&self) -> usize {
+        let acting = |case: &&Case| matches!(case.stage, Stage::Acting(_));
+        self.unresolved().filter(acting).count()
+    }
+
+    /// The incident whose command is in flight on this target.
+    pub(crate) fn flight_on(&self, target: &Entity) -> Option<&Case> {
+        self.unresolved()
+            .find(|case| matches!(&case.stage, Stage::Acting(flight) if flight.target == *target))
+    }
+
+    /// The incident of the same symptom whose action on this target is being verified.
+    pub(crate) fn verified_on(&self, target: &Entity, symptom: &str) -> Option<&Case> {
+        self.unresolved().find(|case| {
+            case.event.symptom == symptom
+                && case.cleared_since.is_none()
+                && matches!(&case.stage, Stage::Verifying { flight, .. } if flight.target == *target)
+        })
+    }
+}

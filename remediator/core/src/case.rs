@@ -1,0 +1,450 @@
+//! What the remediator knows of one incident, and what it says about it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arena_proto::{
+    ActionKind, Command, CommandId, Decision, Entity, IncidentEvent, IncidentState, Plan, PlanId,
+    Preconditions, Resolution, ServiceName, Timestamp,
+};
+
+use crate::Output;
+use crate::playbook::{Playbook, Step};
+use crate::rails::Rail;
+use crate::span::{ROOT, Span, VERIFY, act_key};
+
+/// How long a command is good for. A node that hears it later than this is better asked anew: the world has moved on.
+/// Far below the COMMANDS stream's 60 s.
+pub(crate) const COMMAND_EXPIRY: Duration = Duration::from_secs(10);
+/// How long after its expiry and deadline a command's outcome may still travel before it is UNKNOWN.
+const OUTCOME_TRAVEL: Duration = Duration::from_secs(1);
+
+/// One incident.
+#[derive(Debug)]
+pub(crate) struct Case {
+    /// The event of the highest revision.
+    pub(crate) event: IncidentEvent,
+    /// When the first event of it was heard.
+    pub(crate) heard_at: Timestamp,
+    /// Since when the symptom is cleared, if it is.
+    pub(crate) cleared_since: Option<Timestamp>,
+    pub(crate) playbook: Option<Arc<Playbook>>,
+    /// The last plan's revision; 0 before the first.
+    pub(crate) revision: u32,
+    /// The rung that it stands on, from 1; 0 until the first is chosen. One more than there are: the ladder is used up.
+    pub(crate) rung: u32,
+    /// How often it waited on this rung.
+    pub(crate) waits: u32,
+    /// Why the last rung was left; empty on the first.
+    pub(crate) because: String,
+    pub(crate) stage: Stage,
+    /// The last action known to have succeeded.
+    pub(crate) credit: Option<Credit>,
+    /// Whether the span `plan` is recorded.
+    pub(crate) planned: bool,
+    /// Not kept beyond its escalation: more incidents are open than are kept.
+    pub(crate) over_limit: bool,
+    /// When it was resolved or escalated.
+    pub(crate) ended_at: Option<Timestamp>,
+}
+
+/// Where an incident stands.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// The next decision is due; what refused it so far, if anything.
+    Deciding(Option<Refused>),
+    /// A command is in flight.
+    Acting(Flight),
+    /// The command succeeded; the symptom has until `until` to clear.
+    Verifying {
+        flight: Flight,
+        since: Timestamp,
+        until: Timestamp,
+    },
+    /// The service's state says to wait; it has until `until` to change, or the symptom to clear.
+    Waiting { until: Timestamp },
+    /// A person was called; it may still clear.
+    Escalated,
+    /// Over.
+    Resolved,
+}
+
+/// A refusal that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// By what: told once, and again when it changes.
+    pub(crate) by: Rail,
+    /// Since when our own rails, and not a person, refuse.
+    pub(crate) since: Option<Timestamp>,
+    /// When it is worth asking again without any further input.
+    pub(crate) retry_at: Option<Timestamp>,
+}
+
+/// A command on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flight {
+    pub(crate) command_id: CommandId,
+    pub(crate) action: ActionKind,
+    pub(crate) target: Entity,
+    pub(crate) service: ServiceName,
+    pub(crate) deadline: Duration,
+    pub(crate) issued_at: Timestamp,
+}
+
+/// Who is to be thanked, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Credit {
+    pub(crate) by: By,
+    pub(crate) action: ActionKind,
+    pub(crate) at: Timestamp,
+}
+
+/// Whose action it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Remediator,
+    Person,
+}
+
+impl Flight {
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        self.issued_at + COMMAND_EXPIRY
+    }
+
+    /// After this nothing can come of it any more: the node refuses it when expired, and ends it at its deadline.
+    pub(crate) fn gives_up_at(&self) -> Timestamp {
+        self.expires_at() + self.deadline + OUTCOME_TRAVEL
+    }
+}
+
+impl Flight {
+    /// Names the command in a plan.
+    pub(crate) fn describe(&self, plan: &mut Plan) {
+        plan.action = Some(self.action);
+        plan.target = Some(self.target.clone());
+        plan.command_id = Some(self.command_id.clone());
+    }
+}
+
+impl Case {
+    pub(crate) fn new(
+        since: Timestamp,
+        event: IncidentEvent,
+        playbook: Option<Arc<Playbook>>,
+    ) -> Self {
+        Self {
+            event,
+            heard_at: since,
+            cleared_since: None,
+            playbook,
+            revision: 0,
+            rung: 0,
+            waits: 0,
+            because: String::new(),
+            stage: Stage::Deciding(None),
+            credit: None,
+            planned: false,
+            over_limit: false,
+            ended_at: None,
+        }
+    }
+
+    /// What actions are for: the service that is believed to be the cause, else the service that is hurt.
+    pub(crate) fn target(&self) -> Option<(Entity, ServiceName)> {
+        [&self.event.root_cause, &self.event.entity]
+            .into_iter()
+            .find_map(|entity| Some((entity.clone(), entity.service.clone()?)))
+    }
+
+    pub(crate) fn rungs(&self) -> u32 {
+        let steps = self.playbook.as_ref().map_or(0, |book| book.steps.len());
+        u32::try_from(steps).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn step(&self) -> Option<Step> {
+        let index = usize::try_from(self.rung.checked_sub(1)?).ok()?;
+        self.playbook.as_ref()?.steps.get(index).cloned()
+    }
+
+    pub(crate) fn stable_for(&self) -> Duration {
+        // An unknown symptom is given the shortest stability that tells a pause from an end.
+        let short = Duration::from_secs(1);
+        self.playbook.as_ref().map_or(short, |book| book.stable_for)
+    }
+
+    pub(crate) fn next_rung(&mut self, because: String) {
+        self.rung += 1;
+        self.waits = 0;
+        self.because = because;
+        self.stage = Stage::Deciding(None);
+    }
+
+    pub(crate) fn wakes_at(&self) -> Option<Timestamp> {
+        if let Stage::Acting(flight) = &self.stage {
+            return Some(flight.gives_up_at());
+        }
+        if let Some(since) = self.cleared_since {
+            return Some(since + self.stable_for());
+        }
+        match &self.stage {
+            Stage::Verifying { until, .. } | Stage::Waiting { until } => Some(*until),
+            Stage::Deciding(Some(refused)) => refused.retry_at,
+            Stage::Deciding(None) | Stage::Acting(_) | Stage::Escalated | Stage::Resolved => None,
+        }
+    }
+
+    /// Takes up where a plan from before a restart left off.
+    pub(crate) fn restore(&mut self, plan: &Plan) {
+        if plan.revision <= self.revision {
+            return;
+        }
+        self.revision = plan.revision;
+        self.rung = plan.rung;
+        self.stage = match plan.decision {
+            Decision::Act => self
+                .flight_of(plan)
+                .map_or(Stage::Deciding(None), Stage::Acting),
+            Decision::Verify => self.verifying_since(plan),
+            Decision::Refuse | Decision::Wait => Stage::Deciding(None),
+            Decision::Escalate => Stage::Escalated,
+            Decision::Resolve => Stage::Resolved,
+        };
+        self.planned |= !matches!(plan.decision, Decision::Refuse | Decision::Wait);
+        self.ended_at = matches!(self.stage, Stage::Escalated | Stage::Resolved).then_some(plan.at);
+    }
+
+    fn flight_of(&self, plan: &Plan) -> Option<Flight> {
+        let target = plan.target.clone()?;
+        let service = target.service.clone()?;
+        Some(Flight {
+            command_id: plan.command_id.clone()?,
+            action: plan.action?,
+            deadline: self
+                .step()
+                .map_or(Command::DEADLINE_DEFAULT, |step| step.deadline),
+            target,
+            service,
+            issued_at: plan.at,
+        })
+    }
+
+    fn verifying_since(&mut self, plan: &Plan) -> Stage {
+        let (Some(flight), Some(step)) = (self.flight_of(plan), self.step()) else {
+            return Stage::Deciding(None);
+        };
+        self.credit = Some(Credit {
+            by: By::Remediator,
+            action: flight.action,
+            at: plan.at,
+        });
+        Stage::Verifying {
+            flight,
+            since: plan.at,
+            until: plan.at + step.verify_within,
+        }
+    }
+
+    /// The next plan of this incident.
+    pub(crate) fn plan(
+        &mut self,
+        now: Timestamp,
+        decision: Decision,
+        incident_state: IncidentState,
+        reason: String,
+    ) -> Box<Plan> {
+        self.revision += 1;
+        let id = &self.event.id;
+        Box::new(Plan {
+            id: PlanId::derive(id, self.revision),
+            incident_id: id.clone(),
+            revision: self.revision,
+            entity: self.event.entity.clone(),
+            symptom: self.event.symptom.clone(),
+            decision,
+            incident_state,
+            resolution: None,
+            reason,
+            playbook: self
+                .playbook
+                .as_ref()
+                .map_or_else(String::new, |playbook| playbook.symptom.clone()),
+            rung: self.rung.min(self.rungs()),
+            rungs: self.rungs(),
+            action: None,
+            target: None,
+            command_id: None,
+            at: now,
+        })
+    }
+
+    pub(crate) fn command(
+        &self,
+        flight: &Flight,
+        preconditions: Preconditions,
+        reason: String,
+    ) -> Command {
+        Command {
+            id: flight.command_id.clone(),
+            action: flight.action,
+            node: flight.target.node.clone(),
+            service: flight.service.clone(),
+            expires_at: flight.expires_at(),
+            deadline: flight.deadline,
+            preconditions,
+            incident_id: Some(self.event.id.clone()),
+            issuer: "remediator".to_owned(),
+            reason,
+            at: flight.issued_at,
+        }
+    }
+
+    /// Ends the incident, for good.
+    pub(crate) fn resolve(
+        &mut self,
+        now: Timestamp,
+        resolution: Resolution,
+        reason: String,
+        out: &mut Vec<Output>,
+    ) {
+        let mut plan = self.plan(now, Decision::Resolve, IncidentState::Resolved, reason);
+        plan.resolution = Some(resolution);
+        out.push(Output::Publish(plan));
+        if let Stage::Verifying { flight, since, .. } = &self.stage {
+            out.push(self.verify_span(VERIFY.to_owned(), flight, *since, now, None));
+        }
+        self.record_end(now, resolution.as_str(), None, out);
+        self.stage = Stage::Resolved;
+        self.ended_at = Some(now);
+    }
+
+    /// Calls a person.
+    pub(crate) fn escalate(&mut self, now: Timestamp, reason: String, out: &mut Vec<Output>) {
+        let plan = self.plan(
+            now,
+            Decision::Escalate,
+            IncidentState::Escalated,
+            reason.clone(),
+        );
+        out.push(Output::Publish(plan));
+        self.record_end(now, "ESCALATED", Some(reason), out);
+        self.stage = Stage::Escalated;
+        self.ended_at = Some(now);
+    }
+
+    /// The span `plan` ends with the first command, or with a verdict before any.
+    pub(crate) fn record_planned(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        if !std::mem::replace(&mut self.planned, true) {
+            out.push(self.span("plan", "plan".to_owned(), (self.heard_at, now), None));
+        }
+    }
+
+    /// The verdict: the root span ends with it. A later one, after an escalation, does not end it again.
+    fn record_end(
+        &mut self,
+        now: Timestamp,
+        verdict: &str,
+        error: Option<String>,
+        out: &mut Vec<Output>,
+    ) {
+        if matches!(self.stage, Stage::Escalated) {
+            return;
+        }
+        self.record_planned(now, out);
+        let times = (self.event.first_abnormal_at, now);
+        let mut root = self.span(ROOT, ROOT.to_owned(), times, error);
+        if let Output::Record(span) = &mut root {
+            span.attributes
+                .push(("arena.incident.verdict", verdict.to_owned()));
+        }
+        out.push(root);
+    }
+
+    pub(crate) fn act_span(
+        &self,
+        flight: &Flight,
+        end: Timestamp,
+        error: Option<String>,
+    ) -> Output {
+        let key = act_key(&flight.command_id);
+        self.flight_span("act", key, flight, (flight.issued_at, end), error)
+    }
+
+    pub(crate) fn verify_span(
+        &self,
+        key: String,
+        flight: &Flight,
+        start: Timestamp,
+        end: Timestamp,
+        error: Option<String>,
+    ) -> Output {
+        self.flight_span(VERIFY, key, flight, (start, end), error)
+    }
+
+    fn flight_span(
+        &self,
+        name: &'static str,
+        key: String,
+        flight: &Flight,
+        times: (Timestamp, Timestamp),
+        error: Option<String>,
+    ) -> Output {
+        let mut output = self.span(name, key, times, error);
+        if let Output::Record(span) = &mut output {
+            let command = flight.command_id.to_string();
+            span.attributes.push(("arena.command.id", command));
+            let action = flight.action.to_string();
+            span.attributes.push(("arena.action", action));
+            span.attributes
+                .push(("arena.target", flight.target.to_string()));
+        }
+        output
+    }
+
+    fn span(
+        &self,
+        name: &'static str,
+        key: String,
+        (start, end): (Timestamp, Timestamp),
+        error: Option<String>,
+    ) -> Output {
+        Output::Record(Box::new(Span {
+            incident: self.event.id.clone(),
+            key,
+            name,
+            start,
+            end: end.max(start),
+            attributes: vec![
+                ("arena.incident.id", self.event.id.to_string()),
+                ("arena.entity", self.event.entity.to_string()),
+                ("arena.symptom", self.event.symptom.clone()),
+            ],
+            error,
+        }))
+    }
+}
+
+/// A duration as a reason gives it: "420 ms", "6 s", "2.5 s".
+pub(crate) fn say(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    if millis < 1000 {
+        return format!("{millis} ms");
+    }
+    match (millis / 1000, millis % 1000 / 100) {
+        (seconds, 0) => format!("{seconds} s"),
+        (seconds, tenths) => format!("{seconds}.{tenths} s"),
+    }
+}
+
+/// An action as a reason gives it: "restart".
+pub(crate) fn verb(action: ActionKind) -> String {
+    action.as_str().to_lowercase()
+}
+
+/// Joins what led to a decision and the decision.
+pub(crate) fn after(because: &str, decision: &str) -> String {
+    if because.is_empty() {
+        decision.to_owned()
+    } else {
+        format!("{because}; {decision}")
+    }
+}

@@ -1,0 +1,295 @@
+//! What came of an action: the node's outcome, and the detector's word on the symptom, which alone decides.
+
+use arena_proto::{
+    CommandState, Decision, IncidentState, Outcome, RejectionReason, Resolution, Timestamp,
+    check_action,
+};
+
+use crate::case::{By, Case, Credit, Flight, Stage, after, say, verb};
+use crate::ladder::wait;
+use crate::{Output, Remediator};
+
+impl Remediator {
+    /// Takes an outcome in: it may end a flight, and it may be what cures an incident.
+    pub(crate) fn hear(&mut self, now: Timestamp, outcome: &Outcome, out: &mut Vec<Output>) {
+        if !outcome.state.is_final() {
+            return;
+        }
+        for id in self.book.unresolved_ids() {
+            let Some(mut case) = self.book.take(&id) else {
+                continue;
+            };
+            give_credit(&mut case, outcome);
+            if let Stage::Acting(flight) = &case.stage
+                && flight.command_id == outcome.command_id
+            {
+                let flight = flight.clone();
+                self.land(now, &mut case, flight, outcome, out);
+            }
+            self.book.put(case);
+        }
+    }
+
+    /// Ends a flight by its outcome.
+    fn land(
+        &mut self,
+        now: Timestamp,
+        case: &mut Case,
+        flight: Flight,
+        outcome: &Outcome,
+        out: &mut Vec<Output>,
+    ) {
+        let failure = failure(&flight, outcome);
+        out.push(case.act_span(&flight, now, failure.clone()));
+        let Some(step) = case.step() else {
+            case.next_rung("the playbook has no such rung any more".to_owned());
+            return;
+        };
+        if outcome.state == CommandState::Succeeded {
+            self.rails.remember(now, case, flight.target.clone(), &step);
+            let reason = format!(
+                "{} of {} succeeded after {}{}; {} must clear within {} and stay clear for {}",
+                verb(flight.action),
+                flight.target,
+                say(now.saturating_since(flight.issued_at)),
+                processes(outcome),
+                case.event.symptom,
+                say(step.verify_within),
+                say(case.stable_for())
+            );
+            let mut plan = case.plan(now, Decision::Verify, IncidentState::Verifying, reason);
+            flight.describe(&mut plan);
+            out.push(Output::Publish(plan));
+            case.stage = Stage::Verifying {
+                flight,
+                since: now,
+                until: now + step.verify_within,
+            };
+            return;
+        }
+        let failure = failure.unwrap_or_default();
+        case.stage = Stage::Deciding(None);
+        if outcome.state != CommandState::Rejected {
+            self.rails.remember(now, case, flight.target, &step);
+            case.next_rung(failure);
+        } else if case.cleared_since.is_none() && is_about_the_moment(outcome.reason) {
+            wait(now, case, &step, &failure, out);
+        } else {
+            case.next_rung(failure);
+        }
+    }
+
+    /// What time and the detector say about an incident.
+    pub(crate) fn judge(&mut self, now: Timestamp, case: &mut Case, out: &mut Vec<Output>) {
+        if let Stage::Acting(flight) = &case.stage {
+            if now >= flight.gives_up_at() {
+                let flight = flight.clone();
+                self.lose(now, case, &flight, out);
+            }
+            return;
+        }
+        let verified = matches!(case.stage, Stage::Verifying { .. });
+        if (case.cleared_since.is_some() || !verified)
+            && let Some(successor) = self.successor(case)
+        {
+            let reason = format!(
+                "{} of {} was opened again as {successor}, which goes on from here",
+                case.event.symptom, case.event.entity
+            );
+            case.resolve(now, Resolution::Merged, reason, out);
+            return;
+        }
+        if let Some(since) = case.cleared_since {
+            if now >= since + case.stable_for() {
+                let (resolution, reason) = verdict(case);
+                case.resolve(now, resolution, reason, out);
+            }
+            return;
+        }
+        match &case.stage {
+            Stage::Verifying {
+                flight,
+                since,
+                until,
+            } if now >= *until => {
+                let (flight, since) = (flight.clone(), *since);
+                not_cured(now, case, &flight, since, out);
+            }
+            Stage::Waiting { until } => {
+                let until = *until;
+                self.look_again(now, case, until);
+            }
+            _ => {}
+        }
+    }
+
+    /// Nothing was heard of a command, and nothing can come of it any more.
+    fn lose(&mut self, now: Timestamp, case: &mut Case, flight: &Flight, out: &mut Vec<Output>) {
+        let reason = format!(
+            "no outcome of {} within {}: {} of {} is UNKNOWN, which is not taken for success",
+            flight.command_id,
+            say(flight.gives_up_at().saturating_since(flight.issued_at)),
+            verb(flight.action),
+            flight.target
+        );
+        out.push(case.act_span(flight, now, Some(reason.clone())));
+        if let Some(step) = case.step() {
+            self.rails.remember(now, case, flight.target.clone(), &step);
+        }
+        case.next_rung(reason);
+    }
+
+    /// Looks whether what an incident waits for has come: the same rung again when the service is unwell and the action
+    /// fits, the next rung when the time is over.
+    fn look_again(&self, now: Timestamp, case: &mut Case, until: Timestamp) {
+        let (Some(step), Some((target, _))) = (case.step(), case.target()) else {
+            case.stage = Stage::Deciding(None);
+            return;
+        };
+        let service = self.service(&target).map(|(_, service)| service);
+        let fits = service.is_some_and(|service| {
+            check_action(step.action, service.name.as_str(), service.state).is_ok()
+        });
+        if fits && (now >= until || service.is_some_and(|service| !service.is_healthy())) {
+            case.stage = Stage::Deciding(None);
+        } else if now >= until {
+            case.next_rung(format!(
+                "{} did not clear within {}, and {} did not become possible",
+                case.event.symptom,
+                say(step.verify_within),
+                verb(step.action)
+            ));
+        }
+    }
+}
+
+/// The process that the outcome tells of changed, or another action is in flight: that passes.
+fn is_about_the_moment(reason: Option<RejectionReason>) -> bool {
+    use RejectionReason::{Busy, Expired, NotAllowed, TargetChanged, UnknownTarget, Unsupported};
+    match reason {
+        Some(TargetChanged | Busy | Expired | NotAllowed) => true,
+        Some(UnknownTarget | Unsupported) | None => false,
+    }
+}
+
+/// Why a command that ended did no good; `None` when it succeeded.
+fn failure(flight: &Flight, outcome: &Outcome) -> Option<String> {
+    if outcome.state == CommandState::Succeeded {
+        return None;
+    }
+    let mut said = outcome.state.to_string();
+    if let Some(reason) = outcome.reason {
+        said = format!("{said} as {reason}");
+    }
+    if !outcome.message.is_empty() {
+        said = format!("{said} ({})", outcome.message);
+    }
+    Some(format!(
+        "{} of {} was {said}",
+        verb(flight.action),
+        flight.target
+    ))
+}
+
+fn processes(outcome: &Outcome) -> String {
+    match (outcome.pid_before, outcome.pid_after) {
+        (Some(before), Some(after)) if before != after => format!(" (pid {before} to {after})"),
+        (None, Some(after)) => format!(" (pid {after})"),
+        _ => String::new(),
+    }
+}
+
+/// An action that succeeded on the incident's service while it is open is thanked when the symptom clears; of several,
+/// the last.
+fn give_credit(case: &mut Case, outcome: &Outcome) {
+    if outcome.state != CommandState::Succeeded {
+        return;
+    }
+    let id = &case.event.id;
+    let by = if outcome
+        .command_id
+        .as_str()
+        .starts_with(&format!("cmd-{id}."))
+    {
+        By::Remediator
+    } else {
+        let at_work_on = [
+            Some(case.event.entity.clone()),
+            case.target().map(|(t, _)| t),
+        ];
+        let concerns = at_work_on.iter().flatten().any(|entity| {
+            entity.node == outcome.node && entity.service.as_ref() == Some(&outcome.service)
+        });
+        let a_persons = outcome.incident_id.as_ref().is_none_or(|other| other == id);
+        if !(concerns && a_persons && outcome.at >= case.event.first_abnormal_at) {
+            return;
+        }
+        By::Person
+    };
+    if case
+        .credit
+        .as_ref()
+        .is_none_or(|credit| credit.at < outcome.at)
+    {
+        case.credit = Some(Credit {
+            by,
+            action: outcome.action,
+            at: outcome.at,
+        });
+    }
+}
+
+/// The symptom had its time and did not clear.
+fn not_cured(
+    now: Timestamp,
+    case: &mut Case,
+    flight: &Flight,
+    since: Timestamp,
+    out: &mut Vec<Output>,
+) {
+    let reason = format!(
+        "{} of {} did not clear {} within {}",
+        verb(flight.action),
+        flight.target,
+        case.event.symptom,
+        say(now.saturating_since(since))
+    );
+    let last = case.rung >= case.rungs();
+    let key = if last {
+        "verify".to_owned()
+    } else {
+        format!("verify.{}", flight.command_id)
+    };
+    out.push(case.verify_span(key, flight, since, now, Some(reason.clone())));
+    case.next_rung(reason);
+}
+
+/// How an incident that stayed clear ended, and why.
+fn verdict(case: &Case) -> (Resolution, String) {
+    let symptom = &case.event.symptom;
+    let stable = format!("stayed clear for {}", say(case.stable_for()));
+    let late = if matches!(case.stage, Stage::Escalated) {
+        "late, after it was escalated"
+    } else {
+        ""
+    };
+    let (resolution, reason) = if let Some(credit) = &case.credit {
+        let (resolution, whose) = match credit.by {
+            By::Remediator => (Resolution::Remediated, "our"),
+            By::Person => (Resolution::Manual, "a person's"),
+        };
+        let reason = format!(
+            "{symptom} cleared {} after {whose} {} and {stable}",
+            say(case.event.at.saturating_since(credit.at)),
+            verb(credit.action)
+        );
+        (resolution, reason)
+    } else {
+        let reason = format!(
+            "{symptom} cleared {} after it was opened and {stable}; no action is known to have succeeded",
+            say(case.event.at.saturating_since(case.event.opened_at))
+        );
+        (Resolution::SelfRecovered, reason)
+    };
+    (resolution, after(late, &reason))
+}

@@ -1,0 +1,682 @@
+//! Golden transcripts: one line in, one line out. A line in is a time in milliseconds and what is told; between the lines
+//! time passes as the shell lets it pass, by `next_wakeup`.
+//!
+//! ```text
+//! 0 status node-1/orders RUNNING PASSING 10 1     state, probe, pid (0: none), generation
+//! 0 opened a node-1/orders cpu_high               also updated, cleared; revisions count by themselves
+//! 0 outcome cmd-a.1 SUCCEEDED                     also REJECTED with a reason
+//! 0 person node-1/orders RESTART                  succeeded by hand
+//! 0 control AUTO STOPPED
+//! 0 restart                                       a new core, told what was published so far
+//! 0 tick
+//! ```
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use arena_proto::{Command, Control, IncidentEvent, IncidentEventKind, Plan, Severity, Timestamp};
+use arena_remediator_core::{Input, Output, Playbooks, Remediator};
+use common::{at, entity, event, outcome, persons, status};
+use expect_test::{Expect, expect};
+
+struct Scene {
+    remediator: Remediator,
+    opened: BTreeMap<String, IncidentEvent>,
+    plans: Vec<Plan>,
+    commands: Vec<Command>,
+    spans: bool,
+    transcript: String,
+}
+
+impl Scene {
+    fn new(spans: bool) -> Self {
+        let mut remediator = Remediator::new(Playbooks::built_in().unwrap());
+        remediator.step(at(0), Input::Restored);
+        Self {
+            remediator,
+            opened: BTreeMap::new(),
+            plans: Vec::new(),
+            commands: Vec::new(),
+            spans,
+            transcript: String::new(),
+        }
+    }
+
+    fn play(&mut self, line: &str) {
+        let (ms, words) = line.trim().split_once(' ').unwrap();
+        let now = at(ms.parse().unwrap());
+        while let Some(wakeup) = self.remediator.next_wakeup().filter(|wakeup| *wakeup < now) {
+            let out = self.remediator.step(wakeup, Input::Tick);
+            self.write(wakeup, out);
+        }
+        writeln!(self.transcript, "{ms:>6} {words}").unwrap();
+        if words == "restart" {
+            self.restart(now);
+            return;
+        }
+        let input = self.read(now, words);
+        let out = self.remediator.step(now, input);
+        self.write(now, out);
+    }
+
+    fn read(&mut self, now: Timestamp, words: &str) -> Input {
+        let words: Vec<&str> = words.split(' ').collect();
+        match words[..] {
+            ["status", target, state, probe, pid, generation] => {
+                let pid = Some(pid.parse().unwrap()).filter(|pid| *pid != 0);
+                let process = (pid, generation.parse().unwrap());
+                let (state, probe) = (state.parse().unwrap(), probe.parse().unwrap());
+                Input::Status(status(target, state, probe, process, now))
+            }
+            [kind @ ("opened" | "updated" | "cleared"), id, ref rest @ ..] => {
+                Input::Incident(self.event(now, kind.parse().unwrap(), id, rest))
+            }
+            ["outcome", id, state, ref rest @ ..] => {
+                let command = self
+                    .commands
+                    .iter()
+                    .find(|command| command.id.as_str() == id);
+                let reason = rest.first().map(|reason| reason.parse().unwrap());
+                let mut outcome = outcome(command.unwrap(), state.parse().unwrap(), reason, now);
+                outcome.pid_after = Some(99);
+                Input::Outcome(outcome)
+            }
+            ["person", target, action] => {
+                Input::Outcome(persons(target, action.parse().unwrap(), now))
+            }
+            ["control", mode, lever] => Input::Control(Control {
+                mode: mode.parse().unwrap(),
+                lever: lever.parse().unwrap(),
+                at: now,
+                by: "ada".to_owned(),
+            }),
+            ["tick"] => Input::Tick,
+            _ => panic!("{words:?}"),
+        }
+    }
+
+    fn event(
+        &mut self,
+        now: Timestamp,
+        kind: IncidentEventKind,
+        id: &str,
+        rest: &[&str],
+    ) -> IncidentEvent {
+        let mut next = match (self.opened.get(id), rest) {
+            (Some(last), _) => IncidentEvent {
+                revision: last.revision + 1,
+                ..last.clone()
+            },
+            (None, [target, symptom, root_cause @ ..]) => {
+                let mut event = event(kind, id, 1, target, symptom, (now, now));
+                if let Some(root_cause) = root_cause.first() {
+                    event.root_cause = entity(root_cause);
+                }
+                event
+            }
+            (None, _) => panic!("{id} {rest:?}"),
+        };
+        (next.kind, next.at, next.severity) = (kind, now, Severity::Error);
+        self.opened.insert(id.to_owned(), next.clone());
+        next
+    }
+
+    fn restart(&mut self, now: Timestamp) {
+        self.remediator = Remediator::new(Playbooks::built_in().unwrap());
+        let known = self.opened.values().cloned().map(Input::Incident);
+        let plans = self.plans.iter().cloned().map(Input::Restore);
+        let inputs: Vec<Input> = known.chain(plans).chain([Input::Restored]).collect();
+        for input in inputs {
+            let out = self.remediator.step(now, input);
+            self.write(now, out);
+        }
+    }
+
+    fn write(&mut self, now: Timestamp, out: Vec<Output>) {
+        let ms = now.saturating_since(at(0)).as_millis();
+        for output in out {
+            match output {
+                Output::Publish(plan) => {
+                    self.write_plan(ms, &plan);
+                    self.plans.push(*plan);
+                }
+                Output::Issue(command) => {
+                    let mut meant = String::new();
+                    if let Some(pid) = command.preconditions.pid {
+                        write!(meant, " pid {pid}").unwrap();
+                    }
+                    if let Some(generation) = command.preconditions.generation {
+                        write!(meant, " generation {generation}").unwrap();
+                    }
+                    let (id, action) = (&command.id, command.action);
+                    let (node, service) = (&command.node, &command.service);
+                    writeln!(
+                        self.transcript,
+                        "{ms:>6}   -> {id} {action} {node}/{service}{meant}"
+                    )
+                    .unwrap();
+                    self.commands.push(*command);
+                }
+                Output::Record(span) if self.spans => {
+                    let (start, end) = (span.start, span.end);
+                    let start = start.saturating_since(at(0)).as_millis();
+                    let end = end.saturating_since(at(0)).as_millis();
+                    let error = span.error.as_deref().unwrap_or("ok");
+                    let (name, key) = (span.name, &span.key);
+                    let depth = if span.parent().is_some() { "  " } else { "" };
+                    writeln!(
+                        self.transcript,
+                        "{ms:>6}   .. {depth}{name} [{key}] {start}..{end} {error}"
+                    )
+                    .unwrap();
+                }
+                Output::Record(_) => {}
+            }
+        }
+    }
+
+    fn write_plan(&mut self, ms: u128, plan: &Plan) {
+        let resolution = plan
+            .resolution
+            .map_or(String::new(), |resolution| format!(" {resolution}"));
+        let (id, decision, state) = (&plan.id, plan.decision, plan.incident_state);
+        let (rung, rungs, reason) = (plan.rung, plan.rungs, &plan.reason);
+        writeln!(
+            self.transcript,
+            "{ms:>6}   {id} {decision} {state}{resolution} {rung}/{rungs}: {reason}"
+        )
+        .unwrap();
+    }
+}
+
+fn run(script: &str, spans: bool, expected: &Expect) {
+    let mut scene = Scene::new(spans);
+    for line in script.lines().filter(|line| !line.trim().is_empty()) {
+        scene.play(line);
+    }
+    expected.assert_eq(&scene.transcript);
+}
+
+fn check(script: &str, expected: &Expect) {
+    run(script, false, expected);
+}
+
+#[test]
+fn a_spike_is_cured_by_the_first_rung() {
+    run(
+        "0 status node-1/orders RUNNING PASSING 10 1
+         1000 opened a node-1/orders cpu_high
+         1004 outcome cmd-a.1 ACCEPTED
+         1500 outcome cmd-a.1 SUCCEEDED
+         3500 cleared a
+         9000 tick",
+        true,
+        &expect![[r#"
+                 0 status node-1/orders RUNNING PASSING 10 1
+              1000 opened a node-1/orders cpu_high
+              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+              1000   -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
+              1000   ..   plan [plan] 1000..1000 ok
+              1004 outcome cmd-a.1 ACCEPTED
+              1500 outcome cmd-a.1 SUCCEEDED
+              1500   ..   act [act.cmd-a.1] 1000..1500 ok
+              1500   a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 500 ms (pid 10 to 99); cpu_high must clear within 6 s and stay clear for 1 s
+              3500 cleared a
+              4500   a.3 RESOLVE RESOLVED REMEDIATED 1/1: cpu_high cleared 2 s after our restart and stayed clear for 1 s
+              4500   ..   verify [verify] 1500..4500 ok
+              4500   .. incident [incident] 1000..4500 ok
+              9000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn a_useless_rung_is_left_and_the_last_one_calls_a_person() {
+    run(
+        "0 status node-1/orders RUNNING PASSING 10 1
+         1000 opened a node-1/orders latency_high
+         1100 outcome cmd-a.1 SUCCEEDED
+         7600 outcome cmd-a.3 FAILED
+         9000 cleared a
+         20000 tick",
+        true,
+        &expect![[r#"
+                 0 status node-1/orders RUNNING PASSING 10 1
+              1000 opened a node-1/orders latency_high
+              1000   a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+              1000   -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
+              1000   ..   plan [plan] 1000..1000 ok
+              1100 outcome cmd-a.1 SUCCEEDED
+              1100   ..   act [act.cmd-a.1] 1000..1100 ok
+              1100   a.2 VERIFY VERIFYING 1/2: recover of node-1/orders succeeded after 100 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
+              7100   ..   verify [verify.cmd-a.1] 1100..7100 recover of node-1/orders did not clear latency_high within 6 s
+              7100   a.3 ACT ACTING 2/2: recover of node-1/orders did not clear latency_high within 6 s; rung 2 of 2: restart node-1/orders
+              7100   -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
+              7600 outcome cmd-a.3 FAILED
+              7600   ..   act [act.cmd-a.3] 7100..7600 restart of node-1/orders was FAILED
+              7600   a.4 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; all 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+              7600   .. incident [incident] 1000..7600 restart of node-1/orders was FAILED; all 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+              9000 cleared a
+             10000   a.5 RESOLVE RESOLVED REMEDIATED 2/2: late, after it was escalated; latency_high cleared 7.9 s after our recover and stayed clear for 1 s
+             20000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn an_action_that_cures_after_the_escalation_is_thanked() {
+    check(
+        "1000 opened a node-1/orders cpu_high
+         1100 outcome cmd-a.1 SUCCEEDED
+         20000 cleared a
+         30000 tick",
+        &expect![[r#"
+              1000 opened a node-1/orders cpu_high
+              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+              1000   -> cmd-a.1 RESTART node-1/orders
+              1100 outcome cmd-a.1 SUCCEEDED
+              1100   a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+              7100   a.3 ESCALATE ESCALATED 1/1: restart of node-1/orders did not clear cpu_high within 6 s; all 1 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+             20000 cleared a
+             21000   a.4 RESOLVE RESOLVED REMEDIATED 1/1: late, after it was escalated; cpu_high cleared 18.9 s after our restart and stayed clear for 1 s
+             30000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn what_clears_by_itself_is_no_merit_of_ours() {
+    check(
+        "0 control OBSERVE RELEASED
+         1000 opened a node-1/orders cpu_high
+         2000 updated a
+         3000 cleared a
+         9000 tick",
+        &expect![[r#"
+                 0 control OBSERVE RELEASED
+              1000 opened a node-1/orders cpu_high
+              1000   a.1 REFUSE PLANNING 0/1: not acting: the mode is OBSERVE (set by ada): it plans and never acts
+              2000 updated a
+              3000 cleared a
+              4000   a.2 RESOLVE RESOLVED SELF_RECOVERED 0/1: cpu_high cleared 2 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
+              9000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn an_action_by_hand_is_a_persons_merit() {
+    check(
+        "0 control APPROVE RELEASED
+         1000 opened a node-1/orders cpu_high
+         2000 person node-1/orders RESTART
+         3000 cleared a
+         9000 tick",
+        &expect![[r#"
+                 0 control APPROVE RELEASED
+              1000 opened a node-1/orders cpu_high
+              1000   a.1 WAIT AWAITING_APPROVAL 0/1: not acting: the mode is APPROVE (set by ada): it waits for a person, and as approvals cannot be given yet, for the mode AUTO or an action by hand (arena do)
+              2000 person node-1/orders RESTART
+              3000 cleared a
+              4000   a.2 RESOLVE RESOLVED MANUAL 0/1: cpu_high cleared 1 s after a person's restart and stayed clear for 1 s
+              9000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn the_lever_stops_and_releases() {
+    check(
+        "0 control AUTO STOPPED
+         1000 opened a node-1/orders cpu_high
+         2000 control OBSERVE STOPPED
+         3000 control OBSERVE RELEASED
+         4000 control AUTO RELEASED",
+        &expect![[r#"
+                 0 control AUTO STOPPED
+              1000 opened a node-1/orders cpu_high
+              1000   a.1 REFUSE PLANNING 0/1: not acting: the safety lever is STOPPED (set by ada): nothing is done until it is released
+              2000 control OBSERVE STOPPED
+              3000 control OBSERVE RELEASED
+              3000   a.2 REFUSE PLANNING 0/1: not acting: the mode is OBSERVE (set by ada): it plans and never acts
+              4000 control AUTO RELEASED
+              4000   a.3 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+              4000   -> cmd-a.3 RESTART node-1/orders
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_cleared_while_the_command_is_in_flight_waits_for_its_outcome() {
+    check(
+        "1000 opened a node-1/orders process_exited
+         1200 cleared a
+         5000 outcome cmd-a.1 SUCCEEDED
+         9000 tick",
+        &expect![[r#"
+              1000 opened a node-1/orders process_exited
+              1000   a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+              1000   -> cmd-a.1 START node-1/orders
+              1200 cleared a
+              5000 outcome cmd-a.1 SUCCEEDED
+              5000   a.2 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 4 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+              5000   a.3 RESOLVE RESOLVED REMEDIATED 1/2: process_exited cleared 0 ms after our start and stayed clear for 1 s
+              9000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn silence_of_the_node_is_unknown_and_goes_on() {
+    check(
+        "1000 opened a node-1/orders process_exited
+         70000 tick",
+        &expect![[r#"
+              1000 opened a node-1/orders process_exited
+              1000   a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+              1000   -> cmd-a.1 START node-1/orders
+             22000   a.2 ACT ACTING 2/2: no outcome of cmd-a.1 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; rung 2 of 2: start node-1/orders
+             22000   -> cmd-a.2 START node-1/orders
+             43000   a.3 ESCALATE ESCALATED 2/2: no outcome of cmd-a.2 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; all 2 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
+             70000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn a_silent_node_is_a_persons_at_once() {
+    check(
+        "1000 opened a node-1 node_silent
+         2000 opened b node-1/orders never_heard_of
+         3000 opened c node-1 cpu_high",
+        &expect![[r#"
+              1000 opened a node-1 node_silent
+              1000   a.1 ESCALATE ESCALATED 0/0: node_silent: nothing on this side can start an agent: look at the machine and its arena-node
+              2000 opened b node-1/orders never_heard_of
+              2000   b.1 ESCALATE ESCALATED 0/0: no playbook answers never_heard_of: add one to playbooks.toml
+              3000 opened c node-1 cpu_high
+              3000   c.1 ESCALATE ESCALATED 0/1: the rungs of cpu_high are for services, and node-1 is a node
+        "#]],
+    );
+}
+
+#[test]
+fn another_process_than_meant_is_looked_at_again() {
+    check(
+        "0 status node-1/orders RUNNING PASSING 10 1
+         1000 opened a node-1/orders probe_failed
+         1010 outcome cmd-a.1 REJECTED TARGET_CHANGED
+         1020 status node-1/orders RUNNING PASSING 20 2
+         2000 status node-1/orders RUNNING FAILING 20 2
+         2500 outcome cmd-a.3 SUCCEEDED
+         3000 cleared a
+         9000 tick",
+        &expect![[r#"
+                 0 status node-1/orders RUNNING PASSING 10 1
+              1000 opened a node-1/orders probe_failed
+              1000   a.1 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
+              1000   -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
+              1010 outcome cmd-a.1 REJECTED TARGET_CHANGED
+              1010   a.2 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 1 of 2)
+              1020 status node-1/orders RUNNING PASSING 20 2
+              2000 status node-1/orders RUNNING FAILING 20 2
+              2000   a.3 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
+              2000   -> cmd-a.3 RESTART node-1/orders pid 20 generation 2
+              2500 outcome cmd-a.3 SUCCEEDED
+              2500   a.4 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 500 ms (pid 20 to 99); probe_failed must clear within 6 s and stay clear for 1 s
+              3000 cleared a
+              4000   a.5 RESOLVE RESOLVED REMEDIATED 1/2: probe_failed cleared 500 ms after our restart and stayed clear for 1 s
+              9000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn what_runs_again_is_not_started() {
+    check(
+        "1000 opened a node-1/orders process_exited
+         1100 outcome cmd-a.1 FAILED
+         1100 outcome cmd-a.2 REJECTED NOT_ALLOWED
+         1200 status node-1/orders STARTING UNKNOWN 20 2
+         2000 cleared a
+         9000 tick",
+        &expect![[r#"
+              1000 opened a node-1/orders process_exited
+              1000   a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+              1000   -> cmd-a.1 START node-1/orders
+              1100 outcome cmd-a.1 FAILED
+              1100   a.2 ACT ACTING 2/2: start of node-1/orders was FAILED; rung 2 of 2: start node-1/orders
+              1100   -> cmd-a.2 START node-1/orders
+              1100 outcome cmd-a.2 REJECTED NOT_ALLOWED
+              1100   a.3 WAIT PLANNING 2/2: start of node-1/orders was FAILED; start of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
+              1200 status node-1/orders STARTING UNKNOWN 20 2
+              2000 cleared a
+              3000   a.4 RESOLVE RESOLVED SELF_RECOVERED 2/2: process_exited cleared 1 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
+              9000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn what_does_not_fit_waits_and_goes_on() {
+    check(
+        "1000 opened a node-1/orders latency_high
+         1010 outcome cmd-a.1 FAILED
+         1020 status node-1/orders STOPPED UNKNOWN 0 2
+         1030 outcome cmd-a.2 FAILED
+         2000 opened b node-2/orders cpu_high
+         2000 status node-2/orders STOPPED UNKNOWN 0 2
+         2010 outcome cmd-b.1 REJECTED NOT_ALLOWED
+         60000 tick",
+        &expect![[r#"
+              1000 opened a node-1/orders latency_high
+              1000   a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+              1000   -> cmd-a.1 RECOVER node-1/orders
+              1010 outcome cmd-a.1 FAILED
+              1010   a.2 ACT ACTING 2/2: recover of node-1/orders was FAILED; rung 2 of 2: restart node-1/orders
+              1010   -> cmd-a.2 RESTART node-1/orders
+              1020 status node-1/orders STOPPED UNKNOWN 0 2
+              1030 outcome cmd-a.2 FAILED
+              1030   a.3 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; all 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+              2000 opened b node-2/orders cpu_high
+              2000   b.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-2/orders
+              2000   -> cmd-b.1 RESTART node-2/orders
+              2000 status node-2/orders STOPPED UNKNOWN 0 2
+              2010 outcome cmd-b.1 REJECTED NOT_ALLOWED
+              2010   b.2 WAIT PLANNING 1/1: restart of node-2/orders was REJECTED as NOT_ALLOWED; waiting up to 6 s for that to change or for cpu_high to clear (wait 1 of 2)
+              8010   b.3 ESCALATE ESCALATED 1/1: cpu_high did not clear within 6 s, and restart did not become possible; all 1 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+             60000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn one_at_a_time_per_service() {
+    check(
+        "1000 opened a node-1/orders cpu_high
+         1000 opened b node-1/orders latency_high
+         1500 outcome cmd-a.1 SUCCEEDED
+         3000 tick",
+        &expect![[r#"
+              1000 opened a node-1/orders cpu_high
+              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+              1000   -> cmd-a.1 RESTART node-1/orders
+              1000 opened b node-1/orders latency_high
+              1000   b.1 REFUSE PLANNING 0/2: not acting: a command for a is in flight on node-1/orders, and one at a time is the limit
+              1500 outcome cmd-a.1 SUCCEEDED
+              1500   a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+              1500   b.2 REFUSE PLANNING 1/2: not acting: node-1/orders settles for 1 s after restart for a, which may have caused this; 1 s are left
+              2500   b.3 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+              2500   -> cmd-b.3 RECOVER node-1/orders
+              3000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn what_comes_back_goes_on_at_the_next_rung() {
+    check(
+        "1000 opened a node-1/orders latency_high
+         1100 outcome cmd-a.1 SUCCEEDED
+         2000 cleared a
+         2500 opened b node-1/orders latency_high
+         2900 outcome cmd-b.1 SUCCEEDED
+         3500 cleared b
+         6000 opened c node-1/orders latency_high
+         20000 opened d node-1/orders latency_high",
+        &expect![[r#"
+              1000 opened a node-1/orders latency_high
+              1000   a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+              1000   -> cmd-a.1 RECOVER node-1/orders
+              1100 outcome cmd-a.1 SUCCEEDED
+              1100   a.2 VERIFY VERIFYING 1/2: recover of node-1/orders succeeded after 100 ms (pid 99); latency_high must clear within 6 s and stay clear for 1 s
+              2000 cleared a
+              2500 opened b node-1/orders latency_high
+              2500   a.3 RESOLVE RESOLVED MERGED 1/2: latency_high of node-1/orders was opened again as b, which goes on from here
+              2500   b.1 ACT ACTING 2/2: latency_high of node-1/orders is back 1.4 s after recover (rung 1) for a, within the cooldown of 5 s; rung 2 of 2: restart node-1/orders
+              2500   -> cmd-b.1 RESTART node-1/orders
+              2900 outcome cmd-b.1 SUCCEEDED
+              2900   b.2 VERIFY VERIFYING 2/2: restart of node-1/orders succeeded after 400 ms (pid 99); latency_high must clear within 6 s and stay clear for 1 s
+              3500 cleared b
+              4500   b.3 RESOLVE RESOLVED REMEDIATED 2/2: latency_high cleared 600 ms after our restart and stayed clear for 1 s
+              6000 opened c node-1/orders latency_high
+              6000   c.1 ESCALATE ESCALATED 2/2: latency_high of node-1/orders is back 3.1 s after restart (rung 2) for b, within the cooldown of 5 s; all 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+             20000 opened d node-1/orders latency_high
+             20000   c.2 RESOLVE RESOLVED MERGED 2/2: latency_high of node-1/orders was opened again as d, which goes on from here
+             20000   d.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+             20000   -> cmd-d.1 RECOVER node-1/orders
+        "#]],
+    );
+}
+
+#[test]
+fn at_most_four_commands_are_in_flight() {
+    check(
+        "1000 opened a node-1/a cpu_high
+         1000 opened b node-1/b cpu_high
+         1000 opened c node-1/c cpu_high
+         1000 opened d node-1/d cpu_high
+         1000 opened e node-1/e cpu_high
+         1500 outcome cmd-a.1 SUCCEEDED",
+        &expect![[r#"
+              1000 opened a node-1/a cpu_high
+              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/a
+              1000   -> cmd-a.1 RESTART node-1/a
+              1000 opened b node-1/b cpu_high
+              1000   b.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/b
+              1000   -> cmd-b.1 RESTART node-1/b
+              1000 opened c node-1/c cpu_high
+              1000   c.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/c
+              1000   -> cmd-c.1 RESTART node-1/c
+              1000 opened d node-1/d cpu_high
+              1000   d.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/d
+              1000   -> cmd-d.1 RESTART node-1/d
+              1000 opened e node-1/e cpu_high
+              1000   e.1 REFUSE PLANNING 1/1: not acting: 4 commands are in flight, and 4 is the limit
+              1500 outcome cmd-a.1 SUCCEEDED
+              1500   a.2 VERIFY VERIFYING 1/1: restart of node-1/a succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+              1500   e.2 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/e
+              1500   -> cmd-e.2 RESTART node-1/e
+        "#]],
+    );
+}
+
+#[test]
+fn the_cause_is_acted_on_and_the_symptom_verified() {
+    check(
+        "0 status node-2/ledger RUNNING PASSING 7 3
+         1000 opened a node-1/orders latency_high node-2/ledger",
+        &expect![[r#"
+                 0 status node-2/ledger RUNNING PASSING 7 3
+              1000 opened a node-1/orders latency_high node-2/ledger
+              1000   a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-2/ledger
+              1000   -> cmd-a.1 RECOVER node-2/ledger pid 7 generation 3
+        "#]],
+    );
+}
+
+#[test]
+fn a_restart_issues_the_same_command_again_while_it_is_good() {
+    check(
+        "0 status node-1/orders RUNNING PASSING 10 1
+         1000 opened a node-1/orders cpu_high
+         2000 restart
+         2500 outcome cmd-a.1 SUCCEEDED
+         2600 restart
+         4000 cleared a
+         4500 restart
+         9000 restart
+         9000 tick",
+        &expect![[r#"
+                 0 status node-1/orders RUNNING PASSING 10 1
+              1000 opened a node-1/orders cpu_high
+              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+              1000   -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
+              2000 restart
+              2000   -> cmd-a.1 RESTART node-1/orders
+              2500 outcome cmd-a.1 SUCCEEDED
+              2500   a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 1.5 s (pid 10 to 99); cpu_high must clear within 6 s and stay clear for 1 s
+              2600 restart
+              4000 cleared a
+              4500 restart
+              5000   a.3 RESOLVE RESOLVED REMEDIATED 1/1: cpu_high cleared 1.5 s after our restart and stayed clear for 1 s
+              9000 restart
+              9000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn a_restart_after_the_command_has_expired_waits_for_what_may_still_come() {
+    check(
+        "1000 opened a node-1/orders cpu_high
+         15000 restart
+         30000 tick",
+        &expect![[r#"
+              1000 opened a node-1/orders cpu_high
+              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+              1000   -> cmd-a.1 RESTART node-1/orders
+             15000 restart
+             22000   a.2 ESCALATE ESCALATED 1/1: no outcome of cmd-a.1 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; all 1 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+             30000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn duplicates_and_latecomers_change_nothing() {
+    let mut scene = Scene::new(false);
+    scene.play("1000 opened a node-1/orders cpu_high");
+    scene.play("1500 outcome cmd-a.1 SUCCEEDED");
+    scene.play("3500 cleared a");
+    scene.play("9000 tick");
+    let told = scene.transcript.clone();
+    let opened = event(
+        IncidentEventKind::Opened,
+        "a",
+        1,
+        "node-1/orders",
+        "cpu_high",
+        (at(1000), at(1000)),
+    );
+    let cleared = scene.opened["a"].clone();
+    let command = scene.commands[0].clone();
+    let succeeded = outcome(
+        &command,
+        arena_proto::CommandState::Succeeded,
+        None,
+        at(1500),
+    );
+    for input in [
+        Input::Incident(opened),
+        Input::Incident(cleared),
+        Input::Outcome(succeeded),
+        Input::Restore(scene.plans[0].clone()),
+    ] {
+        assert_eq!(scene.remediator.step(at(9000), input), []);
+    }
+    assert_eq!(scene.transcript, told);
+    assert_eq!(scene.remediator.open_incidents(), 0);
+}
