@@ -1,1 +1,26 @@
-//! Skeleton.
+//! What the recorder makes of events, as plain data: an incident, an action and a fault are each a fold of the events
+//! that name them, and telemetry is rolled up into buckets.
+//!
+//! A fold is a *merge of facts*: what an event says is kept under a key of its own (a revision, a state), and where
+//! two events speak about the same key the greater fact stays. So a fold does not depend on the order of events, and
+//! an event that comes twice changes nothing. Streams are read side by side, and redelivered: a plan may come before
+//! its incident, an outcome before its plan. Records, states and times are computed from the facts, never stored into
+//! them.
+//!
+//! Absent on purpose: the database, the bus, the clock. Facts become JSON (serde) and come back the same.
+//!
+//! Invariants: any permutation of the same events, with duplicates, folds to the same facts; every collection and
+//! text in a fact has a limit; no time in a record is negative.
+
+mod action;
+mod event;
+mod facts;
+mod fault;
+mod incident;
+mod rollup;
+
+pub use action::ActionFacts;
+pub use event::{Event, EventKind};
+pub use fault::FaultFacts;
+pub use incident::{IncidentFacts, Times};
+pub use rollup::{BUCKET, Reading, Rollup, Rollups, SERIES_MAX, Series};

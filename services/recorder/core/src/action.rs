@@ -1,0 +1,174 @@
+//! What is known of one command: the plan that issued it, the command itself, and its outcomes.
+//!
+//! Each of the three alone names the action and its target, so an action is whole even when its command aged out of
+//! its stream (60 s) before the recorder came to it.
+
+use std::collections::BTreeMap;
+
+use arena_proto::{
+    ActionKind, ActionRecord, CommandId, CommandState, Entity, IncidentId, RejectionReason,
+    Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Event;
+use crate::facts::{keep_max, keep_min, merge, nanos, nanos_or_none, text};
+
+/// Facts about one command.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ActionFacts {
+    incident_id: Option<IncidentId>,
+    /// What is asked; the least, should two messages disagree.
+    asked: Option<Asked>,
+    /// Who asked and why: from the command.
+    request: Option<Request>,
+    /// The earliest that its plan or the command itself says.
+    #[serde(with = "nanos_or_none")]
+    issued_at: Option<Timestamp>,
+    /// At most one a state, so at most nine.
+    outcomes: BTreeMap<CommandState, OutcomeFact>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Asked {
+    action: ActionKind,
+    target: Entity,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Request {
+    issuer: String,
+    reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct OutcomeFact {
+    #[serde(with = "nanos")]
+    at: Timestamp,
+    reason: Option<RejectionReason>,
+    message: String,
+    pid_before: Option<u32>,
+    pid_after: Option<u32>,
+}
+
+impl ActionFacts {
+    /// Adds what an event says about this command; an event that is about none adds nothing.
+    pub fn apply(&mut self, event: &Event) {
+        let asked = match event {
+            Event::Plan(plan) => plan.action.zip(plan.target.clone()),
+            Event::Command(command) => {
+                let request = Request {
+                    issuer: text(&command.issuer),
+                    reason: text(&command.reason),
+                };
+                keep_max(&mut self.request, request);
+                Some((command.action, entity(&command.node, &command.service)))
+            }
+            Event::Outcome(outcome) => {
+                let fact = OutcomeFact {
+                    at: outcome.at,
+                    reason: outcome.reason,
+                    message: text(&outcome.message),
+                    pid_before: outcome.pid_before,
+                    pid_after: outcome.pid_after,
+                };
+                merge(&mut self.outcomes, outcome.state, fact);
+                Some((outcome.action, entity(&outcome.node, &outcome.service)))
+            }
+            Event::Incident(_) | Event::Fault(_) | Event::FaultStatus(_) => return,
+        };
+        if let Some((action, target)) = asked {
+            keep_min(&mut self.asked, Asked { action, target });
+        }
+        if let Some(id) = event.incident_id() {
+            keep_min(&mut self.incident_id, id.clone());
+        }
+        if matches!(event, Event::Plan(_) | Event::Command(_)) {
+            keep_min(&mut self.issued_at, event.at());
+        }
+    }
+
+    /// The incident that it is for, if any.
+    #[must_use]
+    pub const fn incident_id(&self) -> Option<&IncidentId> {
+        self.incident_id.as_ref()
+    }
+
+    /// What is asked.
+    #[must_use]
+    pub fn action(&self) -> Option<ActionKind> {
+        self.asked.as_ref().map(|asked| asked.action)
+    }
+
+    /// Of what.
+    #[must_use]
+    pub fn target(&self) -> Option<&Entity> {
+        self.asked.as_ref().map(|asked| &asked.target)
+    }
+
+    /// Who asked; `None` until the command itself is known.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.request.as_ref().map(|request| request.issuer.as_str())
+    }
+
+    /// When it was issued.
+    #[must_use]
+    pub const fn issued_at(&self) -> Option<Timestamp> {
+        self.issued_at
+    }
+
+    /// Where it stands: the last of the final outcomes, else the last outcome, else REQUESTED.
+    #[must_use]
+    pub fn state(&self) -> CommandState {
+        self.current()
+            .map_or(CommandState::Requested, |(state, _)| state)
+    }
+
+    /// When it ended; `None` until a final outcome is known.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.current()
+            .filter(|(state, _)| state.is_final())
+            .map(|(_, fact)| fact.at)
+    }
+
+    /// What the node said about it; a rejection begins with its reason.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self.current() {
+            None => String::new(),
+            Some((_, fact)) => match fact.reason {
+                None => fact.message.clone(),
+                Some(reason) if fact.message.is_empty() => reason.to_string(),
+                Some(reason) => format!("{reason}: {}", fact.message),
+            },
+        }
+    }
+
+    /// As people read it.
+    #[must_use]
+    pub fn record(&self, id: &CommandId) -> ActionRecord {
+        ActionRecord {
+            action: self
+                .action()
+                .map_or_else(String::new, |action| action.as_str().to_ascii_lowercase()),
+            target: self.target().map_or_else(String::new, Entity::to_string),
+            outcome: self.state().to_string(),
+            command_id: id.to_string(),
+            message: self.message(),
+        }
+    }
+
+    fn current(&self) -> Option<(CommandState, &OutcomeFact)> {
+        self.outcomes
+            .iter()
+            .map(|(state, fact)| (*state, fact))
+            .max_by_key(|(state, fact)| (state.is_final(), fact.at, *state))
+    }
+}
+
+fn entity(node: &arena_proto::NodeName, service: &arena_proto::ServiceName) -> Entity {
+    Entity::service(node.clone(), service.clone())
+}
