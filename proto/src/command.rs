@@ -51,7 +51,7 @@ impl Command {
     /// How long an action without `deadline` may take.
     pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(10);
     /// The longest deadline: an action that takes longer than a minute is stuck.
-    pub const DEADLINE_MAX: Duration = Duration::from_secs(60);
+    pub const DEADLINE_MAX: Duration = Duration::from_mins(1);
 }
 
 impl Message for Command {

@@ -46,7 +46,7 @@ pub enum FaultOperation {
 
 impl FaultRequest {
     /// The longest time to live: a fault that should last longer is asked for again.
-    pub const TTL_MAX: Duration = Duration::from_secs(3600);
+    pub const TTL_MAX: Duration = Duration::from_hours(1);
 }
 
 impl Message for FaultRequest {

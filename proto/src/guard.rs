@@ -27,8 +27,7 @@ pub fn check_action(action: ActionKind, service: &str, state: ProcessState) -> R
     use ProcessState::{Backoff, Exited, Fatal, Running, Starting, Stopped, Stopping};
     let sentence = match (action, state) {
         (Start, Stopped | Exited | Fatal | Backoff)
-        | (Restart, Running | Starting | Exited | Fatal | Backoff)
-        | (Stop, Running | Starting | Backoff | Exited | Fatal)
+        | (Restart | Stop, Running | Starting | Exited | Fatal | Backoff)
         | (Kill, Running | Starting | Stopping)
         | (Recover, Running) => return Ok(()),
         (Start, Running | Starting) => {

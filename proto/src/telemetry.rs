@@ -1,5 +1,7 @@
 //! Telemetry and its schema. Names travel once, in the [`Schema`]; a [`Telemetry`] message carries columns of numbers.
 
+use std::fmt::Write as _;
+
 use crate::generated as wire;
 use crate::trace::fnv1a_64;
 use crate::wire::{self as codec, DecodeError, Message, Received};
@@ -85,12 +87,12 @@ impl Schema {
         let mut text = format!("{}\n", self.node);
         for column in &self.columns {
             let service = column.service.as_ref().map_or("", ServiceName::as_str);
-            text.push_str(&format!("{service} {}\n", column.metric));
+            let _ = writeln!(text, "{service} {}", column.metric);
         }
         for service in &self.services {
             text.push_str(service.name.as_str());
             for dependency in &service.depends_on {
-                text.push_str(&format!(" {dependency}"));
+                let _ = write!(text, " {dependency}");
             }
             text.push('\n');
         }

@@ -66,6 +66,12 @@ pub enum BusError {
         /// What the last attempt said.
         cause: String,
     },
+    /// The server could not be told that a message was dealt with; it will come again.
+    #[error("acking a message: {cause}")]
+    Ack {
+        /// What the client says.
+        cause: String,
+    },
     /// The connection is down; nothing was sent.
     #[error("not connected to NATS")]
     Disconnected,

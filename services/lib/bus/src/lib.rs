@@ -1,9 +1,121 @@
 //! The one place that knows NATS: subjects, streams, buckets, permissions, acks, headers, the services API.
+//!
+//! Everybody else publishes and reads typed messages. What comes in has been checked ([`arena_proto::Message`]); rubbish
+//! is counted and never comes out. Readers and watchers go on by themselves after the server was away.
+//!
+//! Absent on purpose: what a message means, clocks, and any decision. docs/bus.md says all this for people with the
+//! `nats` command line.
+
+mod bucket;
+mod connect;
+mod consume;
+mod describe;
+mod durable;
 mod error;
+mod live;
+mod publish;
+mod reader;
+mod rejected;
 mod role;
-mod skeleton;
+mod service;
+mod streams;
+mod subject;
+mod telemetry;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_nats::jetstream;
+use tokio::sync::watch;
+
+pub use bucket::Values;
+pub use connect::NatsArgs;
+pub use consume::{Consume, Deliveries, Delivery, Event, Events, From};
+pub use describe::describe;
+pub use durable::Durable;
 pub use error::BusError;
+pub use live::{LiveMessage, LiveMessages};
+pub use rejected::RejectedCounts;
 pub use role::Role;
-pub use skeleton::*;
-/// The configuration that `nats-server` runs with: JetStream, one user per role, permissions per subject.
+pub use service::{Registration, ServiceDescription, ServicePing};
+pub use subject::{Family, Partitions};
+pub use telemetry::TelemetryStream;
+
+use connect::{Connection, Patience};
+use rejected::Rejected;
+
+/// The configuration that `nats-server` runs with: JetStream, one user per role, permissions per subject, partitions.
+/// Address, port and store are overridden by flags (`-a`, `-p`, `-sd`).
 pub const NATS_CONF: &str = include_str!("../../../../nats.conf");
+
+/// A connection in one role. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    client: async_nats::Client,
+    context: jetstream::Context,
+    connected: watch::Receiver<bool>,
+    rejected: Arc<Rejected>,
+    slow: Arc<AtomicU64>,
+}
+
+impl Bus {
+    /// Connects for a long-lived service: waits up to 30 s for a server that is not there yet, and reconnects forever.
+    /// `name` is what `nats server report connections` shows. Refuses a server older than 2.10.
+    pub async fn connect(args: &NatsArgs, role: Role, name: &str) -> Result<Self, BusError> {
+        let connection = connect::connect(args, role, name, Patience::Long).await?;
+        Ok(Self::new(connection))
+    }
+
+    /// Connects for a command line: gives up after 2 s.
+    pub async fn connect_once(args: &NatsArgs, role: Role, name: &str) -> Result<Self, BusError> {
+        let connection = connect::connect(args, role, name, Patience::Short).await?;
+        Ok(Self::new(connection))
+    }
+
+    fn new(connection: Connection) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                context: jetstream::new(connection.client.clone()),
+                client: connection.client,
+                connected: connection.connected,
+                rejected: Arc::default(),
+                slow: connection.slow,
+            }),
+        }
+    }
+
+    /// Makes every stream and bucket, or brings those that are there to the limits of this version, and checks what the
+    /// server made of it. Needs the role operator.
+    pub async fn ensure_streams(&self) -> Result<(), BusError> {
+        if !self.inner.client.server_info().jetstream {
+            return Err(BusError::NoJetStream);
+        }
+        for config in streams::all() {
+            streams::ensure(&self.inner.context, config).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the server is there, now and from now on.
+    #[must_use]
+    pub fn connected(&self) -> watch::Receiver<bool> {
+        self.inner.connected.clone()
+    }
+
+    /// How many messages were refused as rubbish, by family.
+    #[must_use]
+    pub fn rejected(&self) -> RejectedCounts {
+        self.inner.rejected.counts()
+    }
+
+    /// How often the client said that messages were dropped because a reader was too slow.
+    #[must_use]
+    pub fn slow_consumer_events(&self) -> u64 {
+        self.inner.slow.load(Ordering::Relaxed)
+    }
+}

@@ -91,7 +91,7 @@ impl NatsServer {
             .append(true)
             .open(folder.join("nats.log"))
             .expect("nats.log");
-        let mut child = Command::new(&self.binary)
+        let child = Command::new(&self.binary)
             .args(["-a", "127.0.0.1", "-p", &self.port.to_string()])
             .arg("-c")
             .arg(folder.join("nats.conf"))
@@ -102,20 +102,18 @@ impl NatsServer {
             .stderr(log)
             .spawn()
             .expect("nats-server starts");
+        // Kept before anything can panic: it ends with this value.
+        let child = self.child.insert(child);
+        let path = folder.join("nats.log");
         wait_for("nats-server to listen", async || {
-            let exited = self.child.as_mut().and_then(|child| child.try_wait().ok());
-            assert!(
-                exited.flatten().is_none(),
-                "nats-server ended:\n{}",
-                self.log()
-            );
-            let log = self.log();
+            let log = std::fs::read_to_string(&path).unwrap_or_default();
+            let exited = child.try_wait().ok().flatten();
+            assert!(exited.is_none(), "nats-server ended:\n{log}");
             // The log outlives a restart: what counts is the last start.
             let since = log.rfind("Starting nats-server").unwrap_or(0);
             log[since..].contains("Server is ready").then_some(())
         })
         .await;
-        self.child = Some(child);
     }
 }
 

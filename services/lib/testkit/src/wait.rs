@@ -7,11 +7,14 @@ use tempfile::TempDir;
 
 /// How long [`wait_for`] waits before it fails the test: far more than anything takes on a busy machine, so that only a
 /// condition that never comes true reaches it.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 /// Between two looks: short beside a test, long beside the cost of a look.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Waits until `condition` gives a value, and gives it. Panics, naming `what`, when it never does.
+/// Waits until `condition` gives a value, and gives it.
+///
+/// # Panics
+/// When it never does; names `what`.
 pub async fn wait_for<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let look = async {
         loop {
@@ -21,10 +24,9 @@ pub async fn wait_for<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    match tokio::time::timeout(WAIT_MAX, look).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited {} s for {what}", WAIT_MAX.as_secs()),
-    }
+    tokio::time::timeout(WAIT_MAX, look)
+        .await
+        .unwrap_or_else(|_| panic!("waited {} s for {what}", WAIT_MAX.as_secs()))
 }
 
 /// A loopback port that nobody holds, and that this test process gives out once.

@@ -1,0 +1,230 @@
+//! Finding the server, and what is checked before anything is said to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use tokio::sync::watch;
+
+use crate::{BusError, Role};
+
+/// Where the server is.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct NatsArgs {
+    /// The NATS server
+    #[arg(
+        long,
+        env = "NATS_URL",
+        value_name = "URL",
+        default_value = "nats://127.0.0.1:4222"
+    )]
+    pub nats_url: String,
+}
+
+/// How patient a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// For a service: waits for a server that is still starting.
+    Long,
+    /// For a command line: a person waits.
+    Short,
+}
+
+impl Patience {
+    const fn limit(self) -> Duration {
+        match self {
+            // A server that recovers large streams from disk takes seconds.
+            Self::Long => Duration::from_secs(30),
+            Self::Short => Duration::from_secs(2),
+        }
+    }
+}
+
+/// Between two attempts at a server that is not there: it starts within milliseconds.
+const ATTEMPT_EVERY: Duration = Duration::from_millis(100);
+/// The longest pause between attempts to reconnect: healing waits for it.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How long a request to the server may take. Loopback answers within a millisecond; a synced write on a slow disk
+/// takes tens.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// A dead peer is noticed after two of these (a dead process at once: its socket closes).
+const PING_EVERY: Duration = Duration::from_secs(10);
+/// Messages that wait for one reader: four seconds of a thousand nodes. It counts messages, not bytes: at the 11 KB of a
+/// node with a hundred services these are 45 MB. What is more is dropped, counted and shown.
+const SUBSCRIPTION_CAPACITY: usize = 4096;
+
+/// The oldest server that will do.
+const VERSION_NEEDED: (u64, u64) = (2, 10);
+const VERSION_NEEDED_TEXT: &str = "2.10";
+
+/// A connection, and what is known about it.
+pub(crate) struct Connection {
+    pub(crate) client: async_nats::Client,
+    pub(crate) connected: watch::Receiver<bool>,
+    pub(crate) slow: Arc<AtomicU64>,
+}
+
+pub(crate) async fn connect(
+    args: &NatsArgs,
+    role: Role,
+    name: &str,
+    patience: Patience,
+) -> Result<Connection, BusError> {
+    let address: ServerAddr = args.nats_url.parse().map_err(|error| BusError::NoServer {
+        url: args.nats_url.clone(),
+        cause: format!("this is no address ({error})"),
+    })?;
+    let url = format!("nats://{}:{}", address.host(), address.port());
+    let (state, mut connected) = watch::channel(false);
+    let slow = Arc::new(AtomicU64::new(0));
+    let options = || options(&address, role, name, state.clone(), Arc::clone(&slow));
+
+    let mut last = String::from("it does not answer");
+    let attempts = async {
+        loop {
+            match options().connect(address.clone()).await {
+                Ok(client) => return Ok(client),
+                Err(error) if is_refusal(error.kind()) => {
+                    let (url, role) = (url.clone(), role.as_str());
+                    return Err(BusError::Refused { url, role });
+                }
+                Err(error) if last != error.to_string() => {
+                    last = error.to_string();
+                    if patience == Patience::Long {
+                        tracing::info!("waiting for NATS at {url}: {last}");
+                    }
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(ATTEMPT_EVERY).await;
+        }
+    };
+    let client = match tokio::time::timeout(patience.limit(), attempts).await {
+        Ok(client) => client?,
+        Err(_) => return Err(BusError::NoServer { url, cause: last }),
+    };
+    check_version(&client.server_info().version)?;
+    // Whoever watches the connection from here on sees only changes.
+    let _ = connected.wait_for(|connected| *connected).await;
+    Ok(Connection {
+        client,
+        connected,
+        slow,
+    })
+}
+
+const fn is_refusal(kind: ConnectErrorKind) -> bool {
+    matches!(
+        kind,
+        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation
+    )
+}
+
+fn options(
+    address: &ServerAddr,
+    role: Role,
+    name: &str,
+    state: watch::Sender<bool>,
+    slow: Arc<AtomicU64>,
+) -> ConnectOptions {
+    let options = ConnectOptions::new()
+        .name(name)
+        .custom_inbox_prefix(role.inbox_prefix())
+        .subscription_capacity(SUBSCRIPTION_CAPACITY)
+        .connection_timeout(Patience::Short.limit())
+        .request_timeout(Some(REQUEST_TIMEOUT))
+        .ping_interval(PING_EVERY)
+        .max_reconnects(None)
+        .reconnect_delay_callback(reconnect_pause)
+        .event_callback(move |event| {
+            tell(&event, &state, &slow);
+            async {}
+        });
+    match role.credentials() {
+        // Who writes credentials into the URL means them.
+        Some((user, password)) if !address.has_user_pass() => {
+            options.user_and_password(user.to_owned(), password.to_owned())
+        }
+        _ => options,
+    }
+}
+
+/// At once, then doubling from 50 ms.
+fn reconnect_pause(attempt: usize) -> Duration {
+    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+    match attempt {
+        0 | 1 => Duration::ZERO,
+        _ => Duration::from_millis(50)
+            .saturating_mul(2_u32.saturating_pow(doublings.saturating_sub(1)))
+            .min(RECONNECT_PAUSE_MAX),
+    }
+}
+
+fn tell(event: &Event, state: &watch::Sender<bool>, slow: &AtomicU64) {
+    match event {
+        Event::Connected => {
+            state.send_replace(true);
+            tracing::debug!("connected to NATS");
+        }
+        Event::Disconnected | Event::Closed => {
+            if state.send_replace(false) {
+                tracing::warn!("lost the connection to NATS; reconnecting");
+            }
+        }
+        Event::SlowConsumer(_) => {
+            if slow.fetch_add(1, Ordering::Relaxed) == 0 {
+                tracing::warn!(
+                    "messages arrive faster than they are read: some are dropped, and counted"
+                );
+            }
+        }
+        Event::ServerError(error) => tracing::error!("NATS: {error}"),
+        event => tracing::debug!("NATS: {event}"),
+    }
+}
+
+/// Refuses a server that would silently ignore what is asked of it.
+fn check_version(version: &str) -> Result<(), BusError> {
+    let mut numbers = version.trim_start_matches('v').split(['.', '-']);
+    let mut next = || numbers.next()?.parse::<u64>().ok();
+    match (next(), next()) {
+        (Some(major), Some(minor)) if (major, minor) >= VERSION_NEEDED => Ok(()),
+        _ => Err(BusError::TooOld {
+            found: version.to_owned(),
+            needed: VERSION_NEEDED_TEXT,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_before_2_10_are_refused_with_words() {
+        for version in [
+            "2.10.0",
+            "2.15.1",
+            "v2.10.27",
+            "2.11.0-beta.1",
+            "3.0.0",
+            "10.1.0",
+        ] {
+            check_version(version).unwrap();
+        }
+        for version in ["2.9.25", "2.1.9", "1.4.0", "", "x", "2"] {
+            let words = check_version(version).unwrap_err().to_string();
+            assert!(words.contains("needs 2.10 or newer"), "{words}");
+        }
+    }
+
+    #[test]
+    fn reconnecting_never_waits_long() {
+        let pauses: Vec<_> = (0..9)
+            .map(|attempt| reconnect_pause(attempt).as_millis())
+            .collect();
+        assert_eq!(pauses, [0, 0, 50, 100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(reconnect_pause(usize::MAX), RECONNECT_PAUSE_MAX);
+    }
+}

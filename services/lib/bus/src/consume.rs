@@ -1,0 +1,442 @@
+//! Reading what streams keep: typed deliveries, acked when their work is done.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use arena_proto::{
+    Command, DecodeError, Entity, FaultRequest, FaultStatus, IncidentEvent, Message, NodeName,
+    Outcome, Plan, Received, Timestamp, TraceContext,
+};
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::{self, AckKind, message::Acker};
+use bytes::Bytes;
+
+use crate::reader::{Reader, Resume, Source};
+use crate::rejected::Rejected;
+use crate::subject::{self, Family};
+use crate::{Bus, BusError, Durable};
+
+/// Where a reader that the server does not know yet begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// With the oldest message that the stream has.
+    All,
+    /// With the next one.
+    New,
+    /// With the newest of each subject.
+    LastPerSubject,
+}
+
+/// What to read of a stream, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consume {
+    durable: Option<String>,
+    from: From,
+    filter: Filter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Filter {
+    All,
+    Node(NodeName),
+    Entity(Entity),
+}
+
+impl Consume {
+    /// The server remembers under this name what was acked, and offers again what was not. Begins with
+    /// [`From::All`]; where it begins cannot be changed later.
+    #[must_use]
+    pub fn durable(name: impl Into<String>) -> Self {
+        Self {
+            durable: Some(name.into()),
+            from: From::All,
+            filter: Filter::All,
+        }
+    }
+
+    /// Nothing is remembered: every message is told once, and acks do nothing. Begins with [`From::All`].
+    #[must_use]
+    pub const fn ephemeral() -> Self {
+        Self {
+            durable: None,
+            from: From::All,
+            filter: Filter::All,
+        }
+    }
+
+    /// Where to begin.
+    #[must_use]
+    pub fn from(self, from: From) -> Self {
+        Self { from, ..self }
+    }
+
+    /// Only what is about this node and its services.
+    #[must_use]
+    pub fn node(self, node: NodeName) -> Self {
+        let filter = Filter::Node(node);
+        Self { filter, ..self }
+    }
+
+    /// Only what is about this entity; where subjects name no service, about its node.
+    #[must_use]
+    pub fn entity(self, entity: Entity) -> Self {
+        let filter = Filter::Entity(entity);
+        Self { filter, ..self }
+    }
+
+    fn source(self, family: Family) -> Source {
+        Source {
+            stream: family.stream().unwrap_or_default(),
+            filter: match self.filter {
+                Filter::All => family.all(),
+                Filter::Node(node) => family.of_node(&node),
+                Filter::Entity(entity) => family.of_entity(&entity),
+            },
+            resume: if self.durable.is_some() {
+                Resume::Durable
+            } else {
+                Resume::AfterLast
+            },
+            durable: self.durable,
+            policy: match self.from {
+                From::All => DeliverPolicy::All,
+                From::New => DeliverPolicy::New,
+                From::LastPerSubject => DeliverPolicy::LastPerSubject,
+            },
+        }
+    }
+}
+
+/// Messages of one kind, as they come. Goes on by itself after the server was away.
+#[derive(Debug)]
+pub struct Deliveries<M> {
+    reader: Reader,
+    rejected: Arc<Rejected>,
+    kind: PhantomData<fn() -> M>,
+}
+
+impl<M: Durable> Deliveries<M> {
+    /// The next message; `None` once every [`Bus`] of this connection is gone. Rubbish never comes out: it is counted,
+    /// logged once a kind, and the server does not offer it again. Cancel safe.
+    pub async fn next(&mut self) -> Option<Delivery<M>> {
+        loop {
+            let incoming = Incoming::new(self.reader.next().await?);
+            if let Some(delivery) = incoming.deliver(&self.rejected).await {
+                return Some(delivery);
+            }
+        }
+    }
+
+    /// How many messages the server had for this reader when it was opened: once as many came out, it has caught up.
+    #[must_use]
+    pub const fn pending(&self) -> u64 {
+        self.reader.pending()
+    }
+}
+
+/// One message, and what the bus knows about it. Ack it when its work is done; a durable reader is offered it again
+/// otherwise, after 15 s without [`Delivery::progress`].
+#[derive(Debug)]
+pub struct Delivery<M> {
+    /// The message.
+    pub message: M,
+    /// From its `traceparent` header.
+    pub trace: Option<TraceContext>,
+    /// Its `Nats-Msg-Id`; of a message that came without (by hand), `<stream>.<sequence>.<stored at, in nanoseconds>`.
+    pub event_id: String,
+    /// Its place in the stream.
+    pub sequence: u64,
+    /// When the server stored it.
+    pub published_at: Timestamp,
+    /// Where it was published.
+    pub subject: String,
+    /// As it was published.
+    pub body: Bytes,
+    handle: Handle,
+}
+
+impl<M> Delivery<M> {
+    /// Its work is done.
+    pub async fn ack(&self) -> Result<(), BusError> {
+        self.handle.ack(AckKind::Ack).await
+    }
+
+    /// Its work is done, and the server has said that it knows: after this it does not come again.
+    pub async fn double_ack(&self) -> Result<(), BusError> {
+        self.handle.double_ack().await
+    }
+
+    /// Its work goes on.
+    pub async fn progress(&self) -> Result<(), BusError> {
+        self.handle.ack(AckKind::Progress).await
+    }
+}
+
+/// Tells the server about one message; does nothing where it does not wait for that.
+struct Handle(Option<Acker>);
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handle")
+    }
+}
+
+impl Handle {
+    async fn ack(&self, kind: AckKind) -> Result<(), BusError> {
+        match &self.0 {
+            Some(acker) => acker
+                .ack_with(kind)
+                .await
+                .map_err(|error| not_acked(&error)),
+            None => Ok(()),
+        }
+    }
+
+    async fn double_ack(&self) -> Result<(), BusError> {
+        match &self.0 {
+            Some(acker) => acker.double_ack().await.map_err(|error| not_acked(&error)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn not_acked(error: &async_nats::Error) -> BusError {
+    BusError::Ack {
+        cause: error.to_string(),
+    }
+}
+
+/// A message before it was read.
+struct Incoming {
+    subject: String,
+    headers: HeaderMap,
+    body: Bytes,
+    stream: String,
+    sequence: u64,
+    published_at: Timestamp,
+    handle: Handle,
+}
+
+impl Incoming {
+    fn new(message: jetstream::Message) -> Self {
+        let (stream, sequence, nanos) = message.info().map_or_else(
+            // Only the server writes the subject that this is read from.
+            |_| (String::new(), 0, 0),
+            |info| {
+                let nanos = info.published.unix_timestamp_nanos();
+                (info.stream.to_owned(), info.stream_sequence, nanos)
+            },
+        );
+        let (message, acker) = message.split();
+        Self {
+            subject: message.subject.to_string(),
+            headers: message.headers.unwrap_or_default(),
+            body: message.payload,
+            stream,
+            sequence,
+            published_at: Timestamp::from_unix_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)),
+            handle: Handle(Some(acker)),
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(async_nats::HeaderValue::as_str)
+    }
+
+    fn decode<M: Durable>(&self) -> Result<M, DecodeError> {
+        decode(
+            &self.subject,
+            &self.body,
+            Some(self.sequence),
+            self.published_at,
+        )
+    }
+
+    /// `None` when it is rubbish, which it then was for the last time.
+    async fn deliver<M: Durable>(self, rejected: &Rejected) -> Option<Delivery<M>> {
+        match self.decode() {
+            Ok(message) => Some(Delivery {
+                message,
+                trace: self.header("traceparent").and_then(TraceContext::parse),
+                event_id: self.header("Nats-Msg-Id").map_or_else(
+                    || {
+                        let stored_at = self.published_at.unix_nanos();
+                        format!("{}.{}.{stored_at}", self.stream, self.sequence)
+                    },
+                    str::to_owned,
+                ),
+                sequence: self.sequence,
+                published_at: self.published_at,
+                subject: self.subject,
+                body: self.body,
+                handle: self.handle,
+            }),
+            Err(error) => {
+                rejected.count(M::FAMILY, &self.subject, &error);
+                // Should this be lost, it comes once more and is refused once more.
+                if let Err(error) = self.handle.ack(AckKind::Term).await {
+                    tracing::debug!("{error}");
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Reads a body under what its subject says.
+pub(crate) fn decode<M: Message>(
+    subject: &str,
+    body: &[u8],
+    sequence: Option<u64>,
+    published_at: Timestamp,
+) -> Result<M, DecodeError> {
+    let address = subject::parse(subject).ok_or_else(|| DecodeError::WrongSubject {
+        subject: subject.to_owned(),
+        body: M::NAME.to_owned(),
+    })?;
+    let received = Received {
+        node: address.node,
+        service: address.service,
+        sequence,
+        published_at,
+    };
+    M::decode(body, &received)
+}
+
+/// One message of any stream, for who stores them all.
+#[derive(Debug)]
+pub enum Event {
+    /// What the detector says.
+    Incident(Delivery<IncidentEvent>),
+    /// What the remediator decided.
+    Plan(Delivery<Plan>),
+    /// What a node is asked for.
+    Command(Delivery<Command>),
+    /// What became of it.
+    Outcome(Delivery<Outcome>),
+    /// A fault that was asked for.
+    Fault(Delivery<FaultRequest>),
+    /// What became of it.
+    FaultStatus(Delivery<FaultStatus>),
+}
+
+impl Event {
+    const fn handle(&self) -> &Handle {
+        match self {
+            Self::Incident(delivery) => &delivery.handle,
+            Self::Plan(delivery) => &delivery.handle,
+            Self::Command(delivery) => &delivery.handle,
+            Self::Outcome(delivery) => &delivery.handle,
+            Self::Fault(delivery) => &delivery.handle,
+            Self::FaultStatus(delivery) => &delivery.handle,
+        }
+    }
+
+    /// Its work is done.
+    pub async fn ack(&self) -> Result<(), BusError> {
+        self.handle().ack(AckKind::Ack).await
+    }
+
+    /// Its work goes on.
+    pub async fn progress(&self) -> Result<(), BusError> {
+        self.handle().ack(AckKind::Progress).await
+    }
+}
+
+/// Everything durable but scores, as it comes; in order within each stream, in no order between them.
+#[derive(Debug)]
+pub struct Events {
+    readers: Vec<Reader>,
+    rejected: Arc<Rejected>,
+}
+
+impl Events {
+    /// The next message; `None` once every [`Bus`] of this connection is gone. Cancel safe.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            let nexts = self
+                .readers
+                .iter_mut()
+                .map(|reader| Box::pin(reader.next()));
+            let (message, ..) = futures::future::select_all(nexts).await;
+            if let Some(event) = self.event(Incoming::new(message?)).await {
+                return Some(event);
+            }
+        }
+    }
+
+    /// How many messages the server had for this reader when it was opened.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.readers.iter().map(Reader::pending).sum()
+    }
+
+    async fn event(&self, incoming: Incoming) -> Option<Event> {
+        let rejected = &self.rejected;
+        let family = subject::parse(&incoming.subject).map(|address| address.family);
+        match family {
+            Some(Family::Incident) => incoming.deliver(rejected).await.map(Event::Incident),
+            Some(Family::Plan) => incoming.deliver(rejected).await.map(Event::Plan),
+            Some(Family::Command) => incoming.deliver(rejected).await.map(Event::Command),
+            Some(Family::Outcome) => incoming.deliver(rejected).await.map(Event::Outcome),
+            Some(Family::Fault) => incoming.deliver(rejected).await.map(Event::Fault),
+            Some(Family::FaultStatus) => incoming.deliver(rejected).await.map(Event::FaultStatus),
+            // A subject with a name that is none: any family's decoder refuses it with words.
+            _ if incoming.stream == "INCIDENTS" => {
+                incoming.deliver(rejected).await.map(Event::Incident)
+            }
+            _ if incoming.stream == "PLANS" => incoming.deliver(rejected).await.map(Event::Plan),
+            _ if incoming.stream == "COMMANDS" => {
+                incoming.deliver(rejected).await.map(Event::Command)
+            }
+            _ if incoming.stream == "OUTCOMES" => {
+                incoming.deliver(rejected).await.map(Event::Outcome)
+            }
+            _ => incoming.deliver(rejected).await.map(Event::Fault),
+        }
+    }
+}
+
+impl Bus {
+    /// Reads messages of one kind. Fails when the stream is not there or this role may not read it.
+    pub async fn consume<M: Durable>(&self, consume: Consume) -> Result<Deliveries<M>, BusError> {
+        let reader = self.reader(consume.source(M::FAMILY)).await?;
+        Ok(Deliveries {
+            reader,
+            rejected: Arc::clone(&self.inner.rejected),
+            kind: PhantomData,
+        })
+    }
+
+    /// Reads everything durable but scores, from the start, under one name that the server remembers.
+    pub async fn consume_events(&self, durable: &str) -> Result<Events, BusError> {
+        let mut readers = Vec::new();
+        for family in [
+            Family::Incident,
+            Family::Plan,
+            Family::Command,
+            Family::Outcome,
+            // Its stream keeps what became of faults too.
+            Family::Fault,
+        ] {
+            let source = Source {
+                stream: family.stream().unwrap_or_default(),
+                filter: String::new(),
+                durable: Some(durable.to_owned()),
+                policy: DeliverPolicy::All,
+                resume: Resume::Durable,
+            };
+            readers.push(self.reader(source).await?);
+        }
+        Ok(Events {
+            readers,
+            rejected: Arc::clone(&self.inner.rejected),
+        })
+    }
+
+    pub(crate) async fn reader(&self, source: Source) -> Result<Reader, BusError> {
+        let (context, connected) = (self.inner.context.clone(), self.connected());
+        Reader::open(context, connected, source).await
+    }
+}
