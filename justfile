@@ -47,13 +47,11 @@ deny:
 
 # Fault to incident and fault to healed, over at least 20 repeats a fault
 bench-loop *ARGS:
-    {{ release }}
-    python3 bench/loop.py {{ ARGS }}
+    cargo bench --quiet -p arena-cli --bench loop -- {{ ARGS }}
 
 # CPU and memory of an idle arena, and of one agent with 50 small services
 bench-idle *ARGS:
-    {{ release }}
-    python3 bench/idle.py {{ ARGS }}
+    cargo bench --quiet -p arena-cli --bench idle -- {{ ARGS }}
 
 # Both benchmarks
 bench: bench-loop bench-idle

@@ -16,11 +16,14 @@ pub const COMPONENTS: [&str; 4] = ["detector", "remediator", "injector", "record
 
 /// Connects, or fails with [`Exit::NotRunning`].
 pub async fn connect(nats: &NatsArgs) -> Result<Bus, Failure> {
-    Bus::connect_once(nats, Role::Operator, "arena").await.map_err(|error| match error {
-        error @ BusError::NoServer { .. } => Exit::NotRunning
-            .because(format!("no arena is running: {error}")),
-        error => error.into(),
-    })
+    Bus::connect_once(nats, Role::Operator, "arena")
+        .await
+        .map_err(|error| match error {
+            error @ BusError::NoServer { .. } => {
+                Exit::NotRunning.because(format!("no arena is running: {error}"))
+            }
+            error => error.into(),
+        })
 }
 
 /// Whom the bus knows, and who of them answers.
@@ -47,14 +50,18 @@ impl Roll {
     /// Does the agent of this node answer?
     pub fn has_node(&self, node: &NodeStatus) -> bool {
         self.answered.iter().any(|ping| {
-            ping.name == "node" && ping.metadata.get("node").map(String::as_str) == Some(node.node.as_str())
+            ping.name == "node"
+                && ping.metadata.get("node").map(String::as_str) == Some(node.node.as_str())
         })
     }
 }
 
 /// The recorder's totals; `None` when it does not answer.
 pub async fn summary(bus: &Bus) -> Result<Option<Summary>, Failure> {
-    match bus.request("recorder", "summary", &serde_json::json!({})).await {
+    match bus
+        .request("recorder", "summary", &serde_json::json!({}))
+        .await
+    {
         Ok(summary) => Ok(Some(summary)),
         Err(BusError::NotRunning { .. }) => Ok(None),
         Err(error) => Err(error.into()),
@@ -64,8 +71,9 @@ pub async fn summary(bus: &Bus) -> Result<Option<Summary>, Failure> {
 /// Turns "nobody answers" into [`Exit::NotRunning`] with the mend.
 pub fn not_running(error: BusError) -> Failure {
     match error {
-        error @ BusError::NotRunning { .. } => Exit::NotRunning
-            .because(format!("{error}\n  mend: `arena up` starts what is missing")),
+        error @ BusError::NotRunning { .. } => Exit::NotRunning.because(format!(
+            "{error}\n  mend: `arena up` starts what is missing"
+        )),
         error => error.into(),
     }
 }

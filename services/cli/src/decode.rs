@@ -19,7 +19,10 @@ const BODY_BYTES_MAX: u64 = 1024 * 1024;
 /// Reads a body, prints it.
 pub async fn run(args: DecodeArgs) -> Result<(), Failure> {
     let mut body = Vec::new();
-    std::io::stdin().lock().take(BODY_BYTES_MAX + 1).read_to_end(&mut body)?;
+    std::io::stdin()
+        .lock()
+        .take(BODY_BYTES_MAX + 1)
+        .read_to_end(&mut body)?;
     if body.len() as u64 > BODY_BYTES_MAX {
         return Err(Exit::Failed.because("the body is larger than any message on the bus (1 MiB)"));
     }
@@ -27,14 +30,21 @@ pub async fn run(args: DecodeArgs) -> Result<(), Failure> {
         Some(node) => schema(&args, &node, &body).await,
         None => None,
     };
-    screen::print(&format!("{}\n", arena_bus::describe(&args.subject, &body, schema.as_ref())))?;
+    screen::print(&format!(
+        "{}\n",
+        arena_bus::describe(&args.subject, &body, schema.as_ref())
+    ))?;
     Ok(())
 }
 
 /// The schema of a telemetry body; without it the columns have numbers for names, which is no error.
 async fn schema(args: &DecodeArgs, node: &NodeName, body: &[u8]) -> Option<Schema> {
-    let received =
-        Received { node: node.clone(), service: None, sequence: None, published_at: Timestamp::EPOCH };
+    let received = Received {
+        node: node.clone(),
+        service: None,
+        sequence: None,
+        published_at: Timestamp::EPOCH,
+    };
     let wanted = Telemetry::decode(body, &received).ok()?.schema_id;
     let cached = cache_file(wanted);
     if let Some(file) = &cached
@@ -54,8 +64,14 @@ async fn schema(args: &DecodeArgs, node: &NodeName, body: &[u8]) -> Option<Schem
 
 fn cache_file(id: SchemaId) -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
-    Some(cache.join("arena").join(format!("schema-{:016x}.json", id.0)))
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(home)?;
+    Some(
+        cache
+            .join("arena")
+            .join(format!("schema-{:016x}.json", id.0)),
+    )
 }
 
 /// Written aside and renamed, as several decoders run at once. A cache that cannot be written is only slower.

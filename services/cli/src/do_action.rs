@@ -27,7 +27,9 @@ pub async fn run(args: DoArgs) -> Result<(), Failure> {
     check_action(args.action, status.name.as_str(), status.state)
         .map_err(|refusal| Exit::Failed.because(refusal))?;
     let verb = args.action.as_str().to_lowercase();
-    let pid = status.pid.map_or_else(|| "no process".to_owned(), |pid| format!("pid {pid}"));
+    let pid = status
+        .pid
+        .map_or_else(|| "no process".to_owned(), |pid| format!("pid {pid}"));
     let plan = format!("{verb} {} ({}, {pid})", args.target, status.state);
     if args.dry_run {
         screen::print(&format!("would {plan}\n"))?;
@@ -36,11 +38,16 @@ pub async fn run(args: DoArgs) -> Result<(), Failure> {
     if !args.yes && args.action != ActionKind::Start && !confirmed(&plan)? {
         return Err(Exit::Failed.because("not done"));
     }
-    let mut outcomes = bus.consume::<Outcome>(Consume::ephemeral().from(From::New)).await?;
+    let mut outcomes = bus
+        .consume::<Outcome>(Consume::ephemeral().from(From::New))
+        .await?;
     let command = command(&args.target, args.action, &status)?;
     bus.publish(&command, None).await?;
     let outcome = final_outcome(&mut outcomes, &command).await?;
-    eprintln!("{verb} {}: {} {}", args.target, outcome.state, outcome.message);
+    eprintln!(
+        "{verb} {}: {} {}",
+        args.target, outcome.state, outcome.message
+    );
     match outcome.state {
         CommandState::Succeeded => Ok(()),
         CommandState::TimedOut => Err(Exit::Timeout.because("the action did not end in time")),
@@ -55,11 +62,18 @@ async fn find(bus: &Bus, target: &Entity) -> Result<ServiceStatus, Failure> {
         )));
     };
     let nodes = bus.statuses().await?;
-    let all = nodes.iter().flat_map(|node| node.services.iter().map(move |s| (&node.node, s)));
-    let found = all.clone().find(|(node, s)| **node == target.node && s.name == *service);
+    let all = nodes
+        .iter()
+        .flat_map(|node| node.services.iter().map(move |s| (&node.node, s)));
+    let found = all
+        .clone()
+        .find(|(node, s)| **node == target.node && s.name == *service);
     found.map(|(_, status)| status.clone()).ok_or_else(|| {
         let known: Vec<String> = all.map(|(node, s)| format!("{node}/{}", s.name)).collect();
-        Exit::NotRunning.because(format!("no service {target}\n  mend: use one of {}", known.join(", ")))
+        Exit::NotRunning.because(format!(
+            "no service {target}\n  mend: use one of {}",
+            known.join(", ")
+        ))
     })
 }
 
@@ -73,9 +87,17 @@ fn confirmed(plan: &str) -> Result<bool, Failure> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn command(target: &Entity, action: ActionKind, status: &ServiceStatus) -> Result<Command, Failure> {
+fn command(
+    target: &Entity,
+    action: ActionKind,
+    status: &ServiceStatus,
+) -> Result<Command, Failure> {
     let now = Clock::new().now();
-    let id = CommandId::new(format!("cmd-cli-{}-{}", now.unix_nanos(), std::process::id()))?;
+    let id = CommandId::new(format!(
+        "cmd-cli-{}-{}",
+        now.unix_nanos(),
+        std::process::id()
+    ))?;
     Ok(Command {
         id,
         action,
@@ -84,7 +106,10 @@ fn command(target: &Entity, action: ActionKind, status: &ServiceStatus) -> Resul
         expires_at: now + EXPIRY,
         deadline: Command::DEADLINE_DEFAULT,
         // The person decided about the process that the status showed, not about its successor.
-        preconditions: Preconditions { pid: status.pid, generation: Some(status.generation) },
+        preconditions: Preconditions {
+            pid: status.pid,
+            generation: Some(status.generation),
+        },
         incident_id: None,
         issuer: "cli".to_owned(),
         reason: "asked for by `arena do`".to_owned(),
@@ -108,7 +133,9 @@ async fn final_outcome(
     let limit = EXPIRY + command.deadline + OUTCOME_SLACK;
     match tokio::time::timeout(limit, search).await {
         Ok(Some(outcome)) => Ok(outcome),
-        Ok(None) => Err(Exit::NotRunning.because("the bus went away; what became of it is UNKNOWN")),
+        Ok(None) => {
+            Err(Exit::NotRunning.because("the bus went away; what became of it is UNKNOWN"))
+        }
         Err(_) => Err(Exit::Timeout.because("no outcome: what became of it is UNKNOWN")),
     }
 }

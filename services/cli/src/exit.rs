@@ -23,7 +23,10 @@ pub enum Exit {
 impl Exit {
     /// A failure with this code.
     pub fn because(self, what: impl fmt::Display) -> Failure {
-        Failure { exit: self, error: anyhow::anyhow!("{what}") }
+        Failure {
+            exit: self,
+            error: anyhow::anyhow!("{what}"),
+        }
     }
 }
 
@@ -55,6 +58,9 @@ impl Failure {
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { exit: Exit::Failed, error: error.into() }
+        Self {
+            exit: Exit::Failed,
+            error: error.into(),
+        }
     }
 }

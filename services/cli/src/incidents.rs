@@ -23,7 +23,9 @@ pub async fn run(args: IncidentsArgs) -> Result<(), Failure> {
     if args.json {
         screen::print_json(&records)?;
     } else if args.id.is_some() {
-        records.iter().try_for_each(|record| screen::print(&story(record)))?;
+        records
+            .iter()
+            .try_for_each(|record| screen::print(&story(record)))?;
     } else if records.is_empty() {
         eprintln!("no incidents");
     } else {
@@ -34,11 +36,18 @@ pub async fn run(args: IncidentsArgs) -> Result<(), Failure> {
 
 /// One incident, or [`Exit::NotRunning`] when there is none of that id.
 pub async fn find(bus: &Bus, id: &str) -> Result<IncidentRecord, Failure> {
-    let query = IncidentQuery { id: Some(id.to_owned()), ..IncidentQuery::default() };
-    let found: Vec<IncidentRecord> =
-        bus.request("recorder", "incidents", &query).await.map_err(client::not_running)?;
+    let query = IncidentQuery {
+        id: Some(id.to_owned()),
+        ..IncidentQuery::default()
+    };
+    let found: Vec<IncidentRecord> = bus
+        .request("recorder", "incidents", &query)
+        .await
+        .map_err(client::not_running)?;
     found.into_iter().next().ok_or_else(|| {
-        Exit::NotRunning.because(format!("no incident {id:?}\n  mend: `arena incidents` lists them"))
+        Exit::NotRunning.because(format!(
+            "no incident {id:?}\n  mend: `arena incidents` lists them"
+        ))
     })
 }
 
@@ -48,9 +57,15 @@ pub async fn list(bus: &Bus, since: Option<Duration>) -> Result<Vec<IncidentReco
     let mut records: Vec<IncidentRecord> = Vec::new();
     while records.len() < LIST_MAX {
         let before = records.last().map(|record| record.id.clone());
-        let query = IncidentQuery { since_ms, before, ..IncidentQuery::default() };
-        let page: Vec<IncidentRecord> =
-            bus.request("recorder", "incidents", &query).await.map_err(client::not_running)?;
+        let query = IncidentQuery {
+            since_ms,
+            before,
+            ..IncidentQuery::default()
+        };
+        let page: Vec<IncidentRecord> = bus
+            .request("recorder", "incidents", &query)
+            .await
+            .map_err(client::not_running)?;
         if page.is_empty() {
             break;
         }
@@ -81,7 +96,15 @@ fn table(records: &[IncidentRecord]) -> String {
         ]
     };
     let head = [
-        "id", "opened", "entity", "symptom", "state", "resolution", "detect ms", "plan ms", "act ms",
+        "id",
+        "opened",
+        "entity",
+        "symptom",
+        "state",
+        "resolution",
+        "detect ms",
+        "plan ms",
+        "act ms",
         "verify ms",
     ];
     screen::table(&head, &records.iter().map(row).collect::<Vec<_>>())
@@ -94,11 +117,23 @@ pub fn story(record: &IncidentRecord) -> String {
         format!("entity      {}", record.entity),
         format!("symptom     {} ({})", record.symptom, record.severity),
         format!("because     {}", record.reason),
-        format!("root cause  {}", record.root_cause.as_deref().unwrap_or("unknown")),
-        format!("state       {}", screen::paint(&record.state, screen::tone_of(&record.state))),
-        format!("resolution  {}", record.resolution.as_deref().unwrap_or("not yet")),
+        format!(
+            "root cause  {}",
+            record.root_cause.as_deref().unwrap_or("unknown")
+        ),
+        format!(
+            "state       {}",
+            screen::paint(&record.state, screen::tone_of(&record.state))
+        ),
+        format!(
+            "resolution  {}",
+            record.resolution.as_deref().unwrap_or("not yet")
+        ),
         format!("opened      {}", record.opened_at),
-        format!("ended       {}", record.ended_at.as_deref().unwrap_or("not yet")),
+        format!(
+            "ended       {}",
+            record.ended_at.as_deref().unwrap_or("not yet")
+        ),
         format!(
             "times       detect {} ms, plan {} ms, act {} ms, verify {} ms",
             milliseconds(record.detect_ms),
@@ -119,7 +154,10 @@ pub fn story(record: &IncidentRecord) -> String {
     }
     for decision in &record.decisions {
         let at = screen::paint(&decision.at, Tone::Faint);
-        lines.push(format!("decision    {at} {}: {}", decision.decision, decision.reason));
+        lines.push(format!(
+            "decision    {at} {}: {}",
+            decision.decision, decision.reason
+        ));
     }
     lines.push(String::new());
     lines.join("\n")

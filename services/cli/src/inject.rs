@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_bus::{Bus, Consume, Deliveries, From};
-use arena_proto::{FaultRequest, FaultState, FaultStatus, InjectReply, InjectRequest, RevertRequest};
+use arena_proto::{
+    FaultRequest, FaultState, FaultStatus, InjectReply, InjectRequest, RevertRequest,
+};
 
 use crate::args::{InjectArgs, RevertArgs};
 use crate::client;
@@ -22,9 +24,18 @@ pub async fn run(args: InjectArgs) -> Result<(), Failure> {
         return Err(Exit::Usage.because("--for is out of range: use more than 0s and at most 1h"));
     }
     let bus = client::connect(&args.nats).await?;
-    let mut statuses = bus.consume::<FaultStatus>(Consume::ephemeral().from(From::New)).await?;
+    let mut statuses = bus
+        .consume::<FaultStatus>(Consume::ephemeral().from(From::New))
+        .await?;
     let parameters = args.parameters.into_iter().collect();
-    let id = request(&bus, &args.fault, &args.target.to_string(), args.ttl, parameters).await?;
+    let id = request(
+        &bus,
+        &args.fault,
+        &args.target.to_string(),
+        args.ttl,
+        parameters,
+    )
+    .await?;
     let active = await_status(&mut statuses, &id, ANSWER_WAIT, |status| {
         status.state == FaultState::Active || status.state.is_final()
     });
@@ -36,7 +47,8 @@ pub async fn run(args: InjectArgs) -> Result<(), Failure> {
     eprintln!("{} on {} is {}", status.fault, args.target, status.state);
     if args.wait && !status.state.is_final() {
         let limit = args.ttl + REVERT_WAIT;
-        let status = await_status(&mut statuses, &id, limit, |status| status.state.is_final()).await?;
+        let status =
+            await_status(&mut statuses, &id, limit, |status| status.state.is_final()).await?;
         say_end(&status)?;
     }
     Ok(())
@@ -56,8 +68,10 @@ pub async fn request(
         ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
         params,
     };
-    let reply: InjectReply =
-        bus.request("injector", "inject", &request).await.map_err(client::not_running)?;
+    let reply: InjectReply = bus
+        .request("injector", "inject", &request)
+        .await
+        .map_err(client::not_running)?;
     match (reply.error, reply.ids.into_iter().next()) {
         (None, Some(id)) => Ok(id),
         (error, _) => {
@@ -70,13 +84,17 @@ pub async fn request(
 /// Asks the injector to undo a fault; one that is over already is no error. The faults that will end by it.
 pub async fn request_revert(bus: &Bus, id: &str) -> Result<InjectReply, Failure> {
     let request = RevertRequest { id: id.to_owned() };
-    bus.request("injector", "revert", &request).await.map_err(client::not_running)
+    bus.request("injector", "revert", &request)
+        .await
+        .map_err(client::not_running)
 }
 
 /// Reverts one fault or all of them, and waits until they are gone.
 pub async fn revert(args: RevertArgs) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
-    let mut statuses = bus.consume::<FaultStatus>(Consume::ephemeral().from(From::New)).await?;
+    let mut statuses = bus
+        .consume::<FaultStatus>(Consume::ephemeral().from(From::New))
+        .await?;
     let reply = request_revert(&bus, &args.id).await?;
     if let Some(error) = reply.error {
         return Err(Exit::NotRunning.because(error));
@@ -85,7 +103,9 @@ pub async fn revert(args: RevertArgs) -> Result<(), Failure> {
         eprintln!("no fault is active");
     }
     for id in reply.ids {
-        let gone = await_status(&mut statuses, &id, REVERT_WAIT, |status| status.state.is_final());
+        let gone = await_status(&mut statuses, &id, REVERT_WAIT, |status| {
+            status.state.is_final()
+        });
         let status = gone.await?;
         screen::print(&format!("{id}\n"))?;
         say_end(&status)?;
@@ -99,13 +119,19 @@ fn say_end(status: &FaultStatus) -> Result<(), Failure> {
         return Err(Exit::Failed.because(what));
     }
     let reason = status.reason.map_or("", arena_proto::FaultReason::as_str);
-    eprintln!("{} is {} ({reason}) {}", status.fault, status.state, status.message);
+    eprintln!(
+        "{} is {} ({reason}) {}",
+        status.fault, status.state, status.message
+    );
     Ok(())
 }
 
 fn refused(status: &FaultStatus) -> Failure {
     let reason = status.reason.map_or("", arena_proto::FaultReason::as_str);
-    Exit::Failed.because(format!("the node refused it ({reason}): {}", status.message))
+    Exit::Failed.because(format!(
+        "the node refused it ({reason}): {}",
+        status.message
+    ))
 }
 
 async fn await_status(

@@ -42,10 +42,18 @@ pub fn paint(text: &str, tone: Tone) -> String {
     let stream = Stream::Stdout;
     match tone {
         Tone::Plain => text.to_owned(),
-        Tone::Good => text.if_supports_color(stream, |t| t.green().to_string()).to_string(),
-        Tone::Warn => text.if_supports_color(stream, |t| t.yellow().to_string()).to_string(),
-        Tone::Bad => text.if_supports_color(stream, |t| t.red().to_string()).to_string(),
-        Tone::Faint => text.if_supports_color(stream, |t| t.dimmed().to_string()).to_string(),
+        Tone::Good => text
+            .if_supports_color(stream, |t| t.green().to_string())
+            .to_string(),
+        Tone::Warn => text
+            .if_supports_color(stream, |t| t.yellow().to_string())
+            .to_string(),
+        Tone::Bad => text
+            .if_supports_color(stream, |t| t.red().to_string())
+            .to_string(),
+        Tone::Faint => text
+            .if_supports_color(stream, |t| t.dimmed().to_string())
+            .to_string(),
     }
 }
 
@@ -70,8 +78,14 @@ pub fn state(word: &str) -> Cell {
 /// Lays out rows under a head; the columns are as wide as they need to be.
 pub fn table(head: &[&str], rows: &[Vec<Cell>]) -> String {
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.0.chars().count());
-        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.0.chars().count());
+        cells
+            .chain([head[column].chars().count()])
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let mut text = String::new();
@@ -84,9 +98,19 @@ pub fn table(head: &[&str], rows: &[Vec<Cell>]) -> String {
         }
         let _ = writeln!(text, "{}", row.trim_end());
     };
-    line(head.iter().zip(&widths).map(|(h, w)| ((*h).to_owned(), *w, Tone::Faint)).collect());
+    line(
+        head.iter()
+            .zip(&widths)
+            .map(|(h, w)| ((*h).to_owned(), *w, Tone::Faint))
+            .collect(),
+    );
     for row in rows {
-        line(row.iter().zip(&widths).map(|(cell, w)| (cell.0.clone(), *w, cell.1)).collect());
+        line(
+            row.iter()
+                .zip(&widths)
+                .map(|(cell, w)| (cell.0.clone(), *w, cell.1))
+                .collect(),
+        );
     }
     text
 }
@@ -111,7 +135,13 @@ mod tests {
 
     #[test]
     fn a_column_is_as_wide_as_its_widest_cell() {
-        let rows = vec![vec!["a".into(), "b".into()], vec!["long".into(), state("RUNNING")]];
-        assert_eq!(table(&["x", "y"], &rows), "x     y\na     b\nlong  RUNNING\n");
+        let rows = vec![
+            vec!["a".into(), "b".into()],
+            vec!["long".into(), state("RUNNING")],
+        ];
+        assert_eq!(
+            table(&["x", "y"], &rows),
+            "x     y\na     b\nlong  RUNNING\n"
+        );
     }
 }

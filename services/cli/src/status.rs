@@ -69,13 +69,21 @@ pub async fn run(args: StatusArgs) -> Result<(), Failure> {
 }
 
 fn report(roll: &Roll, summary: Option<&Summary>, control: &Control) -> Report {
-    let nodes: Vec<NodeReport> =
-        roll.nodes.iter().map(|node| node_report(node, roll.has_node(node))).collect();
+    let nodes: Vec<NodeReport> = roll
+        .nodes
+        .iter()
+        .map(|node| node_report(node, roll.has_node(node)))
+        .collect();
     let components: Vec<ComponentReport> = COMPONENTS
         .iter()
         .map(|name| ComponentReport {
             name: (*name).to_owned(),
-            state: if roll.has_component(name) { "RUNNING" } else { SILENT }.to_owned(),
+            state: if roll.has_component(name) {
+                "RUNNING"
+            } else {
+                SILENT
+            }
+            .to_owned(),
         })
         .collect();
     let mut report = Report {
@@ -98,15 +106,29 @@ fn node_report(node: &NodeStatus, answers: bool) -> NodeReport {
         name: node.node.to_string(),
         state: state.to_owned(),
         chaos: node.chaos,
-        services: node.services.iter().map(|service| service_report(service, answers)).collect(),
+        services: node
+            .services
+            .iter()
+            .map(|service| service_report(service, answers))
+            .collect(),
     }
 }
 
 fn service_report(service: &ServiceStatus, known: bool) -> ServiceReport {
     ServiceReport {
         name: service.name.to_string(),
-        state: if known { service.state.as_str() } else { SILENT }.to_owned(),
-        probe: if known { service.probe.as_str() } else { "UNKNOWN" }.to_owned(),
+        state: if known {
+            service.state.as_str()
+        } else {
+            SILENT
+        }
+        .to_owned(),
+        probe: if known {
+            service.probe.as_str()
+        } else {
+            "UNKNOWN"
+        }
+        .to_owned(),
         pid: service.pid,
         port: service.port,
         restarts: service.restarts,
@@ -120,7 +142,11 @@ fn degraded(report: &Report) -> Vec<String> {
     if report.nodes.is_empty() {
         reasons.push("no node is known".to_owned());
     }
-    for component in report.components.iter().filter(|component| component.state != running) {
+    for component in report
+        .components
+        .iter()
+        .filter(|component| component.state != running)
+    {
         reasons.push(format!("the {} does not answer", component.name));
     }
     for node in &report.nodes {
@@ -149,7 +175,11 @@ fn text(report: &Report) -> String {
     let mut rows = Vec::new();
     for node in &report.nodes {
         rows.push(vec![node.name.clone().into(), screen::state(&node.state)]);
-        rows.extend(node.services.iter().map(|service| service_row(node, service)));
+        rows.extend(
+            node.services
+                .iter()
+                .map(|service| service_row(node, service)),
+        );
     }
     let head = ["entity", "state", "probe", "pid", "port", "restarts", ""];
     let unknown = || "unknown".to_owned();
@@ -162,8 +192,15 @@ fn text(report: &Report) -> String {
         report.mode,
         report.lever
     ));
-    for component in report.components.iter().filter(|component| component.state == SILENT) {
-        let line = format!("the {} does not answer: `arena up` starts what is missing\n", component.name);
+    for component in report
+        .components
+        .iter()
+        .filter(|component| component.state == SILENT)
+    {
+        let line = format!(
+            "the {} does not answer: `arena up` starts what is missing\n",
+            component.name
+        );
         text.push_str(&screen::paint(&line, Tone::Bad));
     }
     text

@@ -25,8 +25,15 @@ pub async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnArena>, Fai
         Err(failure) => return Err(failure),
     }
     let folder = tempfile::Builder::new().prefix("arena-demo-").tempdir()?;
-    eprintln!("no arena runs at {}: starting one in {}", nats.nats_url, folder.path().display());
-    let own = OwnArena { folder, nats_url: nats.nats_url.clone() };
+    eprintln!(
+        "no arena runs at {}: starting one in {}",
+        nats.nats_url,
+        folder.path().display()
+    );
+    let own = OwnArena {
+        folder,
+        nats_url: nats.nats_url.clone(),
+    };
     let up = ["up", "-d", "--wait", "--chaos", "--nats-url", &own.nats_url];
     let started = tokio::select! {
         started = arena(&up, own.folder.path()) => started,
@@ -49,7 +56,12 @@ impl OwnArena {
 
 async fn arena(arguments: &[&str], data_dir: &Path) -> Result<(), Failure> {
     let program = std::env::current_exe()?;
-    let status = Command::new(program).args(arguments).arg("--data-dir").arg(data_dir).status().await?;
+    let status = Command::new(program)
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(data_dir)
+        .status()
+        .await?;
     if status.success() {
         return Ok(());
     }

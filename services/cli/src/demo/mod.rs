@@ -53,7 +53,10 @@ async fn show(args: &DemoArgs) -> Result<(), Failure> {
     inject::request_revert(&bus, &id).await?;
     let incident = told?;
     let record = stored(&bus, &incident).await?;
-    story.line("stored", &format!("incident {} is in the database", record.id));
+    story.line(
+        "stored",
+        &format!("incident {} is in the database", record.id),
+    );
     story.line("trace", &trace_line(&record.trace_id).await);
     screen::print(&format!("\n{}", incidents::story(&record)))?;
     if record.resolution.as_deref() != Some(Resolution::Remediated.as_str()) {
@@ -84,7 +87,9 @@ async fn stored(bus: &arena_bus::Bus, id: &IncidentId) -> Result<IncidentRecord,
 async fn trace_line(trace_id: &str) -> String {
     let viewer = crate::up::VIEWER_ADDRESS;
     match tokio::net::TcpStream::connect(viewer).await {
-        Ok(_) => format!("{trace_id}, to be seen at http://{viewer}/trace/{trace_id} while the arena runs"),
+        Ok(_) => format!(
+            "{trace_id}, to be seen at http://{viewer}/trace/{trace_id} while the arena runs"
+        ),
         Err(_) => trace_id.to_owned(),
     }
 }

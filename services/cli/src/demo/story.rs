@@ -2,8 +2,8 @@
 
 use arena_bus::{Bus, Consume, Deliveries, From};
 use arena_proto::{
-    Decision, Entity, FaultState, FaultStatus, IncidentEvent, IncidentEventKind, IncidentId, Outcome,
-    Plan, Timestamp,
+    Decision, Entity, FaultState, FaultStatus, IncidentEvent, IncidentEventKind, IncidentId,
+    Outcome, Plan, Timestamp,
 };
 
 use crate::exit::{Exit, Failure};
@@ -29,7 +29,11 @@ enum Heard {
 impl Story {
     /// Begins to listen; nothing that happens from now on is missed.
     pub async fn listen(bus: &Bus, target: &Entity) -> Result<Self, Failure> {
-        let of_node = || Consume::ephemeral().from(From::New).node(target.node.clone());
+        let of_node = || {
+            Consume::ephemeral()
+                .from(From::New)
+                .node(target.node.clone())
+        };
         let of_entity = || Consume::ephemeral().from(From::New).entity(target.clone());
         Ok(Self {
             faults: bus.consume(of_node()).await?,
@@ -77,17 +81,30 @@ impl Story {
     fn tell_fault(&mut self, status: &FaultStatus) -> Result<(), Failure> {
         match status.state {
             FaultState::Rejected => {
-                return Err(Exit::Failed.because(format!("the fault was refused: {}", status.message)));
+                return Err(
+                    Exit::Failed.because(format!("the fault was refused: {}", status.message))
+                );
             }
             FaultState::Active => {
                 self.active_at = status.active_at.or(Some(status.at));
-                let service = status.service.as_ref().map_or("", arena_proto::ServiceName::as_str);
-                let what = format!("{} on {}/{service} ({})", status.fault, status.node, status.id);
+                let service = status
+                    .service
+                    .as_ref()
+                    .map_or("", arena_proto::ServiceName::as_str);
+                let what = format!(
+                    "{} on {}/{service} ({})",
+                    status.fault, status.node, status.id
+                );
                 self.line_at(status.at, "fault", &what, Tone::Bad);
             }
             FaultState::Reverted => {
                 let reason = status.reason.map_or("", arena_proto::FaultReason::as_str);
-                self.line_at(status.at, "fault gone", &format!("{} ({reason})", status.fault), Tone::Plain);
+                self.line_at(
+                    status.at,
+                    "fault gone",
+                    &format!("{} ({reason})", status.fault),
+                    Tone::Plain,
+                );
             }
             _ => {}
         }
@@ -99,11 +116,21 @@ impl Story {
         match event.kind {
             IncidentEventKind::Opened => {
                 self.incident = Some(event.id.clone());
-                self.line_at(event.at, "detected", &format!("{what} ({})", event.id), Tone::Warn);
+                self.line_at(
+                    event.at,
+                    "detected",
+                    &format!("{what} ({})", event.id),
+                    Tone::Warn,
+                );
             }
             IncidentEventKind::Updated => {}
             IncidentEventKind::Cleared => {
-                self.line_at(event.at, "cleared", &format!("{} on {}", event.symptom, event.entity), Tone::Good);
+                self.line_at(
+                    event.at,
+                    "cleared",
+                    &format!("{} on {}", event.symptom, event.entity),
+                    Tone::Good,
+                );
             }
         }
     }
@@ -121,14 +148,21 @@ impl Story {
             Decision::Escalate => Tone::Bad,
             _ => Tone::Plain,
         };
-        let result = plan.resolution.map_or_else(String::new, |how| format!("{how}: "));
+        let result = plan
+            .resolution
+            .map_or_else(String::new, |how| format!("{how}: "));
         let action = match (&plan.action, &plan.target) {
             (Some(action), Some(target)) if plan.decision == Decision::Act => {
                 format!("{action} {target} (rung {} of {}): ", plan.rung, plan.rungs)
             }
             _ => String::new(),
         };
-        self.line_at(plan.at, step, &format!("{result}{action}{}", plan.reason), tone);
+        self.line_at(
+            plan.at,
+            step,
+            &format!("{result}{action}{}", plan.reason),
+            tone,
+        );
     }
 
     /// A line without a time of its own.
@@ -137,7 +171,9 @@ impl Story {
     }
 
     fn line_at(&self, at: Timestamp, step: &str, what: &str, tone: Tone) {
-        let since = self.active_at.map_or(0, |start| at.saturating_since(start).as_millis());
+        let since = self
+            .active_at
+            .map_or(0, |start| at.saturating_since(start).as_millis());
         let step = screen::paint(&format!("{step:<11}"), tone);
         println!("{since:>7} ms  {step} {what}");
     }

@@ -1,17 +1,213 @@
-//! `arena up`.
+//! `arena up`: starts everything here, keeps it running, and stops it all in reverse order.
+//!
+//! A table of contents: settle what to run (`preflight`, `plan`), run it (`foreman`, `backoff`), wait for it (`health`,
+//! `background`), end it (`stopping`); `record` and `data_dir` are what is kept on disk about it.
+//!
+//! After `kill -9` of an `arena up` the next one stops what was left and starts anew: a component that nobody watched for a
+//! while is not trusted.
+
+mod address;
+mod background;
+mod backoff;
+mod cargo;
+pub mod data_dir;
+mod foreman;
+mod health;
+pub mod plan;
+pub mod preflight;
+pub mod record;
+mod signals;
+pub mod stopping;
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::exit::Failure;
-
-/// `arena up`.
-#[derive(Debug, Args)]
-pub struct UpArgs {}
-
-/// Runs it.
-pub async fn run(_args: UpArgs) -> Result<(), Failure> {
-    Ok(())
-}
+use crate::exit::{Exit, Failure};
+use data_dir::{DataDir, DataDirArgs};
+use plan::Files;
+use record::{Lock, Record};
 
 /// Where the trace viewer's pages are.
 pub const VIEWER_ADDRESS: &str = "127.0.0.1:16686";
+
+/// How much of a log is shown when something ended: the last words of whoever failed.
+const TAIL_BYTES: u64 = 2048;
+
+/// `arena up`.
+#[derive(Debug, Clone, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
+#[command(before_help = "\
+Examples:
+  arena up                          the built-in shop, in the foreground; Ctrl-C stops it all
+  arena up -d --wait --chaos        in the background, returns when healthy, faults allowed
+  arena up --config my-arena.toml   your own services
+  arena up --database postgres://localhost/arena")]
+pub struct UpArgs {
+    /// Run in the background, with the log in the data folder
+    #[arg(short = 'd', long)]
+    pub detach: bool,
+    /// Run in the background and return when all is healthy; 5 when that takes more than 30 s
+    #[arg(long)]
+    pub wait: bool,
+    /// Accept faults; without this the nodes refuse them
+    #[arg(long)]
+    pub chaos: bool,
+    /// The nodes and services [default: ./arena.toml when it is there, else the built-in shop]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where incidents are stored, SQLite or PostgreSQL [default: SQLite in the data folder]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database: Option<String>,
+    /// A NATS server to use when it listens; else where to start one [default: nats://127.0.0.1:4222, started here]
+    #[arg(long, env = "NATS_URL", value_name = "URL", hide_env_values = true)]
+    pub nats_url: Option<String>,
+    #[command(flatten)]
+    pub data: DataDirArgs,
+    #[command(flatten)]
+    pub files: Files,
+    /// Do not let Cargo build the other programs when started by `cargo run`
+    #[arg(long)]
+    pub no_build: bool,
+    /// This is the process in the background.
+    #[arg(long, hide = true)]
+    detached: bool,
+}
+
+/// Runs it.
+pub async fn run(args: UpArgs) -> Result<(), Failure> {
+    let data = args.data.open()?;
+    let in_background = !args.detached && (args.detach || args.wait);
+    let child = match Lock::take(&data)? {
+        None => {
+            say("an arena is already running here");
+            None
+        }
+        Some(lock) => {
+            if args.detached {
+                background::leave_terminal()?;
+            }
+            clear_leftovers(&data).await?;
+            let settings = preflight::check(&args, &data)?;
+            if !in_background {
+                return foreman::run(settings, lock).await;
+            }
+            drop(lock);
+            Some(background::start(&data)?)
+        }
+    };
+    if args.detached {
+        return Ok(());
+    }
+    let record = background::wait_until_started(&data, child).await?;
+    if args.wait {
+        background::wait_until_healthy(&data, &record).await?;
+    }
+    summary(&record, &data);
+    Ok(())
+}
+
+/// What an `arena up` left that was killed.
+async fn clear_leftovers(data: &DataDir) -> Result<(), Failure> {
+    let record = Record::read(data).map_err(|error| Exit::Failed.because(format!("{error:#}")))?;
+    let stopped = stopping::stop_leftovers(data, record.as_ref()).await;
+    if stopped > 0 {
+        say(&format!(
+            "stopped {stopped} processes that an earlier `arena up` had left running"
+        ));
+    }
+    Record::remove(data);
+    Ok(())
+}
+
+/// Talk, on stderr.
+pub fn say(text: &str) {
+    eprintln!("arena: {text}");
+}
+
+/// Where to look next.
+fn summary(record: &Record, data: &DataDir) {
+    let hurt = if record.chaos {
+        "arena inject cpu-spike node-1/orders"
+    } else {
+        "needs `arena up --chaos`"
+    };
+    let traces = record.viewer.as_deref().unwrap_or("not shown here");
+    eprintln!(
+        "  look    arena status | arena incidents | arena watch\n  \
+           hurt    {hurt}\n  \
+           nats    {}\n  \
+           traces  {traces}\n  \
+           logs    arena logs -f   ({})\n  \
+           stop    arena down",
+        without_password(&record.nats_url),
+        data.logs().display(),
+    );
+}
+
+fn without_password(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((before, server)) => {
+            let scheme = before
+                .split_once("://")
+                .map_or("nats", |(scheme, _)| scheme);
+            format!("{scheme}://{server}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// The end of a log, in whole lines, for a person to read.
+fn log_tail(path: &Path) -> String {
+    let read = || {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let whole = if length > TAIL_BYTES {
+            text.split_once('\n').map(|(_, rest)| rest.to_owned())
+        } else {
+            None
+        };
+        Ok::<_, std::io::Error>(whole.unwrap_or(text))
+    };
+    let text = read().unwrap_or_else(|error| format!("{}: {error}", path.display()));
+    text.lines()
+        .map(|line| format!("  {line}\n"))
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(
+            without_password("nats://me:secret@host:4222"),
+            "nats://host:4222"
+        );
+        assert_eq!(without_password("nats://host:4222"), "nats://host:4222");
+    }
+
+    #[test]
+    fn the_tail_of_a_log_begins_with_a_whole_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let lines: String = (0..1000).map(|number| format!("line {number}\n")).collect();
+        std::fs::write(&path, lines).unwrap();
+        let tail = log_tail(&path);
+        assert!(
+            tail.starts_with("  line ") && tail.ends_with("  line 999"),
+            "{tail}"
+        );
+    }
+}

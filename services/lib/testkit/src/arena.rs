@@ -168,7 +168,7 @@ impl Arena {
         &self.builder.config
     }
 
-    /// Processes that still name this arena's folder in their command line or environment.
+    /// Processes that were started for this arena and still run.
     #[must_use]
     pub fn leftovers(&self) -> Vec<String> {
         processes_naming(self.folder.path())
@@ -180,6 +180,8 @@ impl Arena {
             .arg(name)
             .env("NATS_URL", &self.nats_url)
             .env("NO_COLOR", "1")
+            // Everything that descends from here is found by it, whatever it is called.
+            .env("ARENA_TEST_FOLDER", self.folder.path())
             .env_remove("DATABASE_URL")
             .env_remove("RUST_LOG")
             .current_dir(self.folder.path())

@@ -1,0 +1,135 @@
+//! Where an arena keeps what it has: one folder, in which every file has one place.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+/// Which arena of this machine is meant.
+#[derive(Debug, Clone, Args)]
+pub struct DataDirArgs {
+    /// Where the arena keeps its data and logs [default: $XDG_STATE_HOME/arena or ~/.local/state/arena]
+    #[arg(long, env = "ARENA_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+impl DataDirArgs {
+    /// The folder, made when it is not there yet.
+    pub fn open(&self) -> anyhow::Result<DataDir> {
+        let path = self.path()?;
+        fs::create_dir_all(&path)
+            .and_then(|()| fs::canonicalize(&path))
+            .map(DataDir)
+            .with_context(|| {
+                format!(
+                    "cannot use the data folder {}; name another with --data-dir",
+                    path.display()
+                )
+            })
+    }
+
+    /// The folder, whether or not it is there.
+    pub fn path(&self) -> anyhow::Result<PathBuf> {
+        if let Some(path) = &self.data_dir {
+            return Ok(path.clone());
+        }
+        // As the XDG Base Directory Specification has it: unset, empty and relative are the same as not there.
+        let from = |name: &str| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        from("XDG_STATE_HOME")
+            .or_else(|| from("HOME").map(|home| home.join(".local/state")))
+            .map(|state| state.join("arena"))
+            .context("neither XDG_STATE_HOME nor HOME is set: name a data folder with --data-dir")
+    }
+}
+
+/// The folder of one arena: absolute, without symbolic links, so that it names the arena.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataDir(PathBuf);
+
+impl DataDir {
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// Held for as long as an `arena up` runs here.
+    pub fn lock(&self) -> PathBuf {
+        self.0.join("arena.lock")
+    }
+
+    /// Who runs here.
+    pub fn record(&self) -> PathBuf {
+        self.0.join("arena.json")
+    }
+
+    /// The built-in arena as a file, for the nodes to read.
+    pub fn built_in_config(&self) -> PathBuf {
+        self.0.join("built-in-arena.toml")
+    }
+
+    /// What nats-server runs with.
+    pub fn nats_conf(&self) -> PathBuf {
+        self.0.join("nats.conf")
+    }
+
+    /// The streams.
+    pub fn jetstream(&self) -> PathBuf {
+        self.0.join("jetstream")
+    }
+
+    /// The embedded database.
+    pub fn database(&self) -> PathBuf {
+        self.0.join("arena.db")
+    }
+
+    /// What was fetched.
+    pub fn tools(&self) -> PathBuf {
+        self.0.join(".tools")
+    }
+
+    /// The logs of the components.
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
+    /// The log of one component, and with the name `arena` of `arena up -d` itself.
+    pub fn component_log(&self, name: &str) -> PathBuf {
+        self.logs().join(format!("{name}.log"))
+    }
+
+    /// What the nodes keep.
+    pub fn nodes(&self) -> PathBuf {
+        self.0.join("nodes")
+    }
+
+    /// What one node keeps.
+    pub fn node_state(&self, node: &str) -> PathBuf {
+        self.nodes().join(node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_folder_has_one_name_whatever_way_leads_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("link")).unwrap();
+        let open = |path: PathBuf| {
+            DataDirArgs {
+                data_dir: Some(path),
+            }
+            .open()
+            .unwrap()
+        };
+        let direct = open(folder.path().to_owned());
+        assert_eq!(open(folder.path().join("link")), direct);
+        assert_eq!(open(folder.path().join(".")), direct);
+    }
+}

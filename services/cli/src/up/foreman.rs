@@ -1,0 +1,350 @@
+//! Keeps the components of an arena running: starts them, starts again what ends, tells what happens, and stops it all.
+//!
+//! Deliberately absent: judgement about services; each node looks after its own.
+//!
+//! Invariants:
+//! - `arena.json` names every running component before anything is awaited on it.
+//! - Whatever way the run ends, but for SIGKILL, everything that was started is stopped.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arena_bus::{Bus, NATS_CONF, NatsArgs, Role};
+use arena_chassis::Clock;
+use arena_supervisor::{Exit as ProcessExit, Process, Spawn, logs, spawn};
+use futures::StreamExt as _;
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::FuturesUnordered;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::{Backoff, Verdict};
+use super::data_dir::DataDir;
+use super::plan::{Component, Settings, Stage};
+use super::record::{Lock, Member, Record, boot_id};
+use super::signals::Signals;
+use super::stopping::{Running, stop_all, sweep};
+use super::{health, log_tail, plan, say, summary};
+use crate::exit::{Exit, Failure};
+
+/// A component's log is cut at this size, and so many old ones are kept: at most 24 MB a component.
+const LOG_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
+const LOGS_KEPT: u32 = 2;
+
+/// How often the sizes of the logs are looked at.
+const ROTATE_EVERY: Duration = Duration::from_secs(10);
+
+/// Replaying the streams of a large arena takes a second or two; this is for a machine that crawls.
+const NATS_START_LIMIT: Duration = Duration::from_secs(20);
+
+/// Between two tries to connect to a server that is starting.
+const NATS_POLL: Duration = Duration::from_millis(10);
+
+/// After this long without health it is told what is wrong; nothing is stopped for it.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is left after the orderly stop has lost its parents, and gets this long.
+const SWEEP_GRACE: Duration = Duration::from_secs(2);
+
+/// Runs the arena until a signal, or until it cannot be started.
+pub async fn run(settings: Settings, lock: Lock) -> Result<(), Failure> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let mut foreman = Foreman::new(settings)?;
+    let result = tokio::select! {
+        result = foreman.work() => result,
+        name = signals.next() => {
+            say(&format!("{name}: stopping"));
+            Ok(())
+        }
+    };
+    foreman.stop(&mut signals).await;
+    drop(lock);
+    result
+}
+
+struct Foreman {
+    settings: Settings,
+    members: Vec<Kept>,
+    record: Record,
+    events: FuturesUnordered<BoxFuture<'static, Event>>,
+    clock: Clock,
+}
+
+/// A component and how it is doing.
+struct Kept {
+    component: Component,
+    process: Option<Process>,
+    backoff: Backoff,
+}
+
+enum Event {
+    /// The component of this index ended.
+    Ended(usize, ProcessExit),
+    /// It is to be started again.
+    Due(usize),
+}
+
+impl Foreman {
+    fn new(settings: Settings) -> anyhow::Result<Self> {
+        let clock = Clock::new();
+        let kept = |component| Kept {
+            component,
+            process: None,
+            backoff: Backoff::new(clock.now()),
+        };
+        let members = plan::components(&settings).into_iter().map(kept).collect();
+        let nodes = settings.arena.nodes.iter().map(|node| {
+            let services = node.services.iter().map(|service| service.name.clone());
+            (node.name.clone(), services.collect())
+        });
+        let record = Record {
+            boot_id: boot_id(),
+            up: arena_supervisor::identity_of(std::process::id())
+                .context("this process is not in /proc: is it mounted?")?,
+            started: false,
+            nats_url: settings.nats_url.clone(),
+            viewer: settings
+                .viewer
+                .then(|| format!("http://127.0.0.1:{}", plan::VIEWER_PORT)),
+            chaos: settings.chaos,
+            nodes: nodes.collect(),
+            members: Vec::new(),
+        };
+        record.write(&settings.data)?;
+        Ok(Self {
+            settings,
+            members,
+            record,
+            events: FuturesUnordered::new(),
+            clock,
+        })
+    }
+
+    /// Starts everything and keeps it running; returns only when it cannot be started.
+    async fn work(&mut self) -> Result<(), Failure> {
+        let since = self.clock.now();
+        std::fs::write(self.data().nats_conf(), NATS_CONF).context("cannot write nats.conf")?;
+        self.start_stage(|stage| stage == Stage::Nats)?;
+        let bus = self.connect().await?;
+        bus.ensure_streams().await?;
+        self.start_stage(|stage| stage != Stage::Nats)?;
+        self.record.started = true;
+        self.record.write(self.data())?;
+        let names: Vec<&str> = self
+            .members
+            .iter()
+            .map(|kept| kept.component.name.as_str())
+            .collect();
+        say(&format!("started {}", names.join(", ")));
+
+        let clock = self.clock;
+        let (record, data) = (self.record.clone(), self.data().clone());
+        let mut announced = std::pin::pin!(announce(bus, record, data, since, clock).fuse());
+        let mut rotate = interval(ROTATE_EVERY);
+        rotate.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some(event) = self.events.next() => self.handle(event)?,
+                () = &mut announced => {}
+                _ = rotate.tick() => self.rotate_logs(),
+            }
+        }
+    }
+
+    fn data(&self) -> &DataDir {
+        &self.settings.data
+    }
+
+    fn start_stage(&mut self, wanted: impl Fn(Stage) -> bool) -> Result<(), Failure> {
+        for index in 0..self.members.len() {
+            if wanted(self.members[index].component.stage) {
+                self.start(index).map_err(Failure::from)?;
+            }
+        }
+        Ok(self.record.write(self.data())?)
+    }
+
+    fn start(&mut self, index: usize) -> Result<(), arena_supervisor::SpawnError> {
+        let component = &self.members[index].component;
+        let process = spawn(&Spawn {
+            argv: component.argv.clone(),
+            env: component.env.clone(),
+            working_dir: None,
+            log: self.log(&component.name),
+        })?;
+        let member = Member {
+            name: component.name.clone(),
+            stage: component.stage,
+            identity: process.identity(),
+        };
+        self.record
+            .members
+            .retain(|known| known.name != member.name);
+        self.record.members.push(member);
+        let ended = process.clone();
+        self.events
+            .push(async move { Event::Ended(index, ended.exited().await) }.boxed());
+        let kept = &mut self.members[index];
+        kept.process = Some(process);
+        kept.backoff.started(self.clock.now());
+        Ok(())
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.data().component_log(name)
+    }
+
+    /// Waits for the server, whosever it is; ours may end instead, which is told with its own last words.
+    async fn connect(&mut self) -> Result<Bus, Failure> {
+        let args = NatsArgs {
+            nats_url: self.settings.nats_url.clone(),
+        };
+        if self.settings.nats.is_none() {
+            return Ok(Bus::connect_once(&args, Role::Operator, "arena-up").await?);
+        }
+        let connecting = async {
+            loop {
+                match Bus::connect_once(&args, Role::Operator, "arena-up").await {
+                    Err(arena_bus::BusError::NoServer { .. }) => sleep(NATS_POLL).await,
+                    other => return other,
+                }
+            }
+        };
+        let limit = timeout(NATS_START_LIMIT, connecting);
+        let why = tokio::select! {
+            connected = limit => match connected {
+                Ok(connected) => return Ok(connected?),
+                Err(_) => format!("nats-server does not answer after {NATS_START_LIMIT:?}"),
+            },
+            Some(Event::Ended(_, exit)) = self.events.next() => {
+                format!("nats-server ended at once ({})", words(exit))
+            }
+        };
+        Err(Exit::Failed.because(format!("{why}:\n{}", log_tail(&self.log("nats")))))
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Ended(index, exit) => {
+                let name = self.members[index].component.name.clone();
+                say(&format!(
+                    "{name} ended ({}); its log: {}",
+                    words(exit),
+                    self.log(&name).display()
+                ));
+                self.members[index].process = None;
+                self.record.members.retain(|member| member.name != name);
+                self.again(index);
+            }
+            Event::Due(index) => {
+                let name = self.members[index].component.name.clone();
+                match self.start(index) {
+                    Ok(()) => say(&format!("{name} runs again")),
+                    Err(error) => {
+                        say(&format!("{name}: {:#}", anyhow::Error::new(error)));
+                        self.again(index);
+                    }
+                }
+            }
+        }
+        Ok(self.record.write(self.data())?)
+    }
+
+    fn again(&mut self, index: usize) {
+        let kept = &mut self.members[index];
+        let name = &kept.component.name;
+        match kept.backoff.ended(self.clock.now()) {
+            Verdict::Again { after, attempt } => {
+                say(&format!(
+                    "{name} is started again in {after:?} (attempt {attempt})"
+                ));
+                self.events.push(
+                    async move {
+                        sleep(after).await;
+                        Event::Due(index)
+                    }
+                    .boxed(),
+                );
+            }
+            Verdict::GiveUp => say(&format!(
+                "{name} keeps ending and is left alone; mend the cause, then `arena down` and `arena up`"
+            )),
+        }
+    }
+
+    fn rotate_logs(&self) {
+        let names = self.members.iter().map(|kept| kept.component.name.as_str());
+        for name in names.chain(["arena"]) {
+            if let Err(error) = logs::rotate_if_larger(&self.log(name), LOG_LIMIT_BYTES, LOGS_KEPT)
+            {
+                say(&format!("cannot rotate the log of {name}: {error}"));
+            }
+        }
+    }
+
+    /// Stops everything; a further signal hastens it.
+    async fn stop(self, signals: &mut Signals) {
+        let running = self.members.into_iter().filter_map(|kept| {
+            Some(Running {
+                name: kept.component.name,
+                stage: kept.component.stage,
+                grace: kept.component.grace,
+                process: kept.process?,
+            })
+        });
+        let hasten = CancellationToken::new();
+        let mut stopping = std::pin::pin!(stop_all(running.collect(), &hasten));
+        loop {
+            tokio::select! {
+                () = &mut stopping => break,
+                name = signals.next() => {
+                    say(&format!("{name} again: killing what does not stop now"));
+                    hasten.cancel();
+                }
+            }
+        }
+        let left = sweep(&self.settings.data, SWEEP_GRACE).await;
+        if left > 0 {
+            say(&format!(
+                "stopped {left} processes that their node had left behind"
+            ));
+        }
+        Record::remove(&self.settings.data);
+        say("stopped; nothing is left running");
+    }
+}
+
+/// Tells when all is well, or after a while what is not.
+async fn announce(
+    bus: Bus,
+    record: Record,
+    data: DataDir,
+    since: arena_proto::Timestamp,
+    clock: Clock,
+) {
+    let mut problems = Vec::new();
+    if timeout(HEALTH_PATIENCE, health::wait(&bus, &record, &mut problems))
+        .await
+        .is_err()
+    {
+        say(&format!(
+            "not healthy after {HEALTH_PATIENCE:?}:\n  {}",
+            problems.join("\n  ")
+        ));
+        health::wait(&bus, &record, &mut problems).await;
+    }
+    say(&format!(
+        "healthy after {:.1} s",
+        clock.now().saturating_since(since).as_secs_f64()
+    ));
+    summary(&record, &data);
+}
+
+fn words(exit: ProcessExit) -> String {
+    match exit.code {
+        None => "how is not known".to_owned(),
+        Some(code) if code > 128 => format!("signal {}", code - 128),
+        Some(code) => format!("exit code {code}"),
+    }
+}

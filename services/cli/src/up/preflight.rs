@@ -1,0 +1,266 @@
+//! Everything that can be known before anything is started: that each file is right, each program there and each port free.
+//! What is wrong is refused here, in words, while there is nothing to clean up yet.
+
+use std::fs;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arena_config::arena::Arena;
+use arena_supervisor::{nats, ports, program};
+
+use super::address::{Address, DEFAULT_PORT};
+use super::cargo::Build;
+use super::data_dir::DataDir;
+use super::plan::{self, OTLP_PORT, PROGRAMS, Settings, VIEWER_PORT};
+use super::{UpArgs, say};
+use crate::exit::{Exit, Failure};
+
+/// Enough for a server in the same country; `arena up` should not look dead meanwhile.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// `nats-server` of the project, beside its sources.
+const WORKSPACE_TOOLS: &str = ".tools";
+
+/// Checks everything and settles what is to be run.
+pub fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> {
+    let (arena, config) = read_config(args.config.as_deref(), data)?;
+    if let Some(build) = Build::needed().filter(|_| !args.no_build) {
+        build.run()?;
+    }
+    let programs = programs()?;
+    check_files(&programs, args)?;
+    let (nats, nats_url) = settle_nats(args, data)?;
+    let settings = Settings {
+        data: data.clone(),
+        programs,
+        nats,
+        nats_url,
+        database: database(args, data),
+        arena,
+        config,
+        chaos: args.chaos,
+        viewer: settle_viewer(),
+        files: args.files.clone(),
+    };
+    check_ports(&plan::ports(&settings))?;
+    Ok(settings)
+}
+
+/// Where a project-local nats-server may be, the place for a fetched one first.
+pub fn nats_folders(data: Option<&DataDir>) -> Vec<PathBuf> {
+    let workspace = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .and_then(|manifest| {
+            let root = manifest
+                .ancestors()
+                .find(|folder| folder.join("Cargo.lock").is_file())?;
+            Some(root.join(WORKSPACE_TOOLS))
+        });
+    workspace
+        .into_iter()
+        .chain(
+            std::env::current_dir()
+                .ok()
+                .map(|folder| folder.join(WORKSPACE_TOOLS)),
+        )
+        .filter(|folder| folder.is_dir())
+        .chain(data.map(DataDir::tools))
+        .collect()
+}
+
+fn read_config(config: Option<&Path>, data: &DataDir) -> Result<(Arena, PathBuf), Failure> {
+    let local = Path::new("arena.toml");
+    let Some(path) = config.or_else(|| local.is_file().then_some(local)) else {
+        let path = data.built_in_config();
+        fs::write(&path, Arena::default_toml())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        return Ok((
+            Arena::parse("built-in arena.toml", Arena::default_toml())?,
+            path,
+        ));
+    };
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|error| {
+        Exit::Usage.because(format!(
+            "cannot read {name}: {error}\n  mend: name a file with --config"
+        ))
+    })?;
+    let arena = Arena::parse(&name, &text).map_err(|diagnostic| Exit::Usage.because(diagnostic))?;
+    say(&format!("arena of {name}"));
+    Ok((arena, std::path::absolute(path)?))
+}
+
+fn programs() -> Result<PathBuf, Failure> {
+    let missing: Vec<&str> = PROGRAMS
+        .into_iter()
+        .filter(|name| program::sibling(name).is_none())
+        .collect();
+    let executable = std::env::current_exe()?;
+    let folder = executable.parent().context("this program lies nowhere")?;
+    // The viewer is a comfort: an arena does without.
+    if missing.iter().any(|name| *name != "arena-traces") {
+        return Err(Exit::Failed.because(format!(
+            "{} missing in {}\n  mend: `cargo build --workspace --bins`, or run `cargo run -- up`",
+            missing.join(", "),
+            folder.display(),
+        )));
+    }
+    Ok(folder.to_owned())
+}
+
+/// Each component knows best what its own file may say.
+fn check_files(programs: &Path, args: &UpArgs) -> Result<(), Failure> {
+    let checks: Vec<_> = args
+        .files
+        .arguments()
+        .into_iter()
+        .filter(|(_, arguments)| !arguments.is_empty())
+        .map(|(name, arguments)| {
+            Command::new(programs.join(name))
+                .arg("--check")
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .status()
+                .with_context(|| format!("cannot run {name} --check"))
+        })
+        .collect::<Result<_, _>>()?;
+    if checks.iter().all(|status| status.success()) {
+        return Ok(());
+    }
+    Err(Exit::Usage.because("nothing was started: mend the file first"))
+}
+
+type Nats = (Option<(PathBuf, u16)>, String);
+
+/// A server that was named and listens is used; otherwise ours is started, if it may be.
+fn settle_nats(args: &UpArgs, data: &DataDir) -> Result<Nats, Failure> {
+    let port = match &args.nats_url {
+        None => DEFAULT_PORT,
+        Some(url) => {
+            let address = Address::parse(url).map_err(|what| Exit::Usage.because(what))?;
+            if listens(&address) {
+                say(&format!(
+                    "using the NATS server at {}:{}",
+                    address.host, address.port
+                ));
+                return Ok((None, url.clone()));
+            }
+            if !address.is_loopback() {
+                return Err(Exit::NotRunning.because(format!(
+                    "no NATS server answers at {}:{}\n  mend: start it, or leave --nats-url (NATS_URL) away for one of Arena's own",
+                    address.host, address.port
+                )));
+            }
+            address.port
+        }
+    };
+    let found = nats::find_or_fetch(&nats::FetchOptions {
+        folders: nats_folders(Some(data)),
+        fetch: true,
+        note: say,
+    })?;
+    say(&format!("nats-server {} ({})", found.version, found.how));
+    let url = args
+        .nats_url
+        .clone()
+        .unwrap_or_else(|| format!("nats://127.0.0.1:{port}"));
+    Ok((Some((found.path, port)), url))
+}
+
+fn listens(address: &Address) -> bool {
+    (address.host.as_str(), address.port)
+        .to_socket_addrs()
+        .into_iter()
+        .flatten()
+        .any(|socket| TcpStream::connect_timeout(&socket, CONNECT_TIMEOUT).is_ok())
+}
+
+fn database(args: &UpArgs, data: &DataDir) -> String {
+    args.database
+        .clone()
+        .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", data.database().display()))
+}
+
+/// The viewer is started unless traces go elsewhere or something is in its way; neither is a reason not to start.
+fn settle_viewer() -> bool {
+    if let Some(endpoint) =
+        std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|e| !e.is_empty())
+    {
+        say(&format!(
+            "traces go to {} (OTEL_EXPORTER_OTLP_ENDPOINT)",
+            endpoint.to_string_lossy()
+        ));
+        return false;
+    }
+    if program::sibling("arena-traces").is_none() {
+        say(
+            "no trace viewer: arena-traces is not built; any OTLP/HTTP one will do, by OTEL_EXPORTER_OTLP_ENDPOINT",
+        );
+        return false;
+    }
+    for port in [VIEWER_PORT, OTLP_PORT] {
+        if let Some(holder) = ports::taken_by(port) {
+            say(&format!(
+                "no trace viewer: its port {port} is held by {holder}; to send traces there, set OTEL_EXPORTER_OTLP_ENDPOINT"
+            ));
+            return false;
+        }
+    }
+    true
+}
+
+fn check_ports(needed: &[(u16, String)]) -> Result<(), Failure> {
+    let taken: Vec<String> = needed
+        .iter()
+        .filter_map(|(port, what)| {
+            let holder = ports::taken_by(*port)?;
+            Some(format!("port {port} for {what} is held by {holder}"))
+        })
+        .collect();
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let nats_mend = if needed.iter().any(|(port, what)| {
+        what == "nats-server"
+            && taken
+                .iter()
+                .any(|line| line.starts_with(&format!("port {port} ")))
+    }) {
+        "; or give nats-server another place, as in --nats-url nats://127.0.0.1:4333"
+    } else {
+        ""
+    };
+    Err(Exit::Failed.because(format!(
+        "nothing was started:\n  {}\n  mend: end that process, or choose other ports in an arena.toml of your own{nats_mend}",
+        taken.join("\n  "),
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn each_taken_port_is_named_with_its_holder() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let needed = [(port, "nats-server".to_owned())];
+        let words = check_ports(&needed).unwrap_err().error.to_string();
+        let own = format!(
+            "port {port} for nats-server is held by pid {}",
+            std::process::id()
+        );
+        assert!(
+            words.contains(&own) && words.contains("--nats-url"),
+            "{words}"
+        );
+        drop(listener);
+        assert!(check_ports(&needed).is_ok());
+    }
+}
