@@ -172,3 +172,36 @@ impl HttpClient for Client {
         Ok(Response::from_parts(head, body.into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destination(variables: &[(&str, &str)]) -> Destination {
+        Destination::read(|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn an_endpoint_that_is_set_wins_and_none_means_nowhere() {
+        const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
+        const TRACES: (&str, &str) = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1/x");
+        assert_eq!(destination(&[]), Destination::Nowhere);
+        assert_eq!(
+            destination(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")]),
+            Destination::Nowhere
+        );
+        assert_eq!(destination(&[ENDPOINT]), Destination::Environment);
+        assert_eq!(destination(&[TRACES]), Destination::Environment);
+        assert_eq!(
+            destination(&[ENDPOINT, ("OTEL_SDK_DISABLED", "TRUE")]),
+            Destination::Nowhere
+        );
+        assert_eq!(
+            destination(&[ENDPOINT, ("OTEL_TRACES_EXPORTER", "none")]),
+            Destination::Nowhere
+        );
+    }
+}

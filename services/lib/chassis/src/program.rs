@@ -156,9 +156,10 @@ impl Program {
             tracer: tracer.clone(),
         };
         let result = runtime.block_on(async {
-            let signals = Signals::listen().context("cannot listen for signals")?;
+            let mut signals = Signals::listen().context("cannot listen for signals")?;
             let shutdown = chassis.shutdown.clone();
-            until_stopped(main(chassis), &shutdown, signals, self.grace).await
+            let next_signal = async || signals.next().await;
+            until_stopped(main(chassis), &shutdown, next_signal, self.grace).await
         });
         runtime.shutdown_timeout(BLOCKING_TIMEOUT);
         tracer.shutdown();
@@ -198,18 +199,18 @@ fn report(error: &anyhow::Error) -> ExitCode {
 async fn until_stopped(
     main: impl Future<Output = anyhow::Result<()>>,
     shutdown: &CancellationToken,
-    mut signals: Signals,
+    mut next_signal: impl AsyncFnMut() -> &'static str,
     grace: Duration,
 ) -> anyhow::Result<()> {
     let mut main = pin!(main);
     let name = tokio::select! {
         result = &mut main => return result,
-        name = signals.next() => name,
+        name = next_signal() => name,
     };
     tracing::info!("{name}: stopping");
     shutdown.cancel();
     let hastened = async {
-        signals.next().await;
+        next_signal().await;
         tokio::time::sleep(GRACE_HASTENED).await;
     };
     tokio::select! {
@@ -223,21 +224,127 @@ async fn until_stopped(
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// The terminal went away. `None` where whoever started the program had that ignored, as `nohup` does.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
+        // Where there is no such file (not Linux) nothing is known to be ignored.
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let hangup = (!hangup_is_ignored(&status)).then(|| signal(SignalKind::hangup()));
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: hangup.transpose()?,
         })
     }
 
     /// The name of the next signal.
     async fn next(&mut self) -> &'static str {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+            _ = hangup => "SIGHUP",
         }
+    }
+}
+
+/// Reads `/proc/PID/status`: `SigIgn` is a mask in hexadecimal, and SIGHUP is signal 1, its lowest bit.
+fn hangup_is_ignored(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Yields a signal at once, as often as asked for; then none.
+    async fn signals(count: &mut u32) -> &'static str {
+        match count.checked_sub(1) {
+            Some(left) => {
+                *count = left;
+                "SIGTERM"
+            }
+            None => pending().await,
+        }
+    }
+
+    async fn stop(
+        main: impl Future<Output = anyhow::Result<()>>,
+        shutdown: &CancellationToken,
+        mut count: u32,
+    ) -> anyhow::Result<()> {
+        until_stopped(main, shutdown, async || signals(&mut count).await, MINUTE).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_drains_ends_as_it_says() {
+        let shutdown = CancellationToken::new();
+        let drained = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(MINUTE / 2).await;
+            Ok(())
+        };
+        stop(drained, &shutdown, 1).await.expect("drained");
+        let shutdown = CancellationToken::new();
+        let failed = async {
+            shutdown.cancelled().await;
+            Err(anyhow!("the last batch was lost"))
+        };
+        let error = stop(failed, &shutdown, 1).await.expect_err("failed");
+        assert_eq!(error.to_string(), "the last batch was lost");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_does_not_stop_is_left_behind_after_the_grace_period() {
+        let error = stop(pending(), &CancellationToken::new(), 1)
+            .await
+            .expect_err("stuck");
+        assert_eq!(error.to_string(), "did not stop within 60s of SIGTERM");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_signal_hastens() {
+        let error = stop(pending(), &CancellationToken::new(), 2)
+            .await
+            .expect_err("stuck");
+        assert_eq!(
+            error.to_string(),
+            "did not stop within 1s of a second signal"
+        );
+        let shutdown = CancellationToken::new();
+        let quick = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(GRACE_HASTENED / 2).await;
+            Ok(())
+        };
+        stop(quick, &shutdown, 2).await.expect("quick enough");
+    }
+
+    #[test]
+    fn the_exit_code_tells_what_the_error_asks_for() {
+        let degraded = anyhow::Error::new(Exit::silent(4)).context("while reading the status");
+        assert_eq!(report(&degraded), ExitCode::from(4));
+        assert_eq!(report(&anyhow!("no")), ExitCode::from(1));
+    }
+
+    #[test]
+    fn a_hangup_that_nohup_ignores_stays_ignored() {
+        assert!(hangup_is_ignored("SigBlk:\t0\nSigIgn:\t0000000000001001\n"));
+        assert!(!hangup_is_ignored("SigIgn:\t0000000000001000\n"));
+        assert!(!hangup_is_ignored(""));
     }
 }
