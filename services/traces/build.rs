@@ -99,9 +99,10 @@ fn embed(package: &Path, out: &Path) -> anyhow::Result<(String, String)> {
         encoder.finish()?;
         writeln!(
             files,
-            "File {{ path: {:?}, media_type: {:?}, gzip: include_bytes!({compressed:?}) }},",
+            "File {{ path: {:?}, media_type: {:?}, gzip: include_bytes!({:?}) }},",
             format!("/static/{name}"),
             media_type(&name),
+            compressed.to_string_lossy(),
         )?;
     }
     Ok((index, files))

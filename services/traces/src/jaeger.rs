@@ -257,7 +257,7 @@ fn plain(value: &any_value::Value) -> Value {
             Value::Object(list.values.iter().map(pair).collect())
         }
         // An index into a table of strings, which only profiles have.
-        _ => Value::Null,
+        any_value::Value::StringValueStrindex(_) => Value::Null,
     }
 }
 

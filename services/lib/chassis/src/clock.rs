@@ -36,10 +36,6 @@ impl Clock {
 
     /// The time now: wall time that never runs backwards within this process.
     #[must_use]
-    #[expect(
-        clippy::unused_self,
-        reason = "a clock is passed to those who may read the time"
-    )]
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now(&self) -> Timestamp {
         let anchor = ANCHOR.get_or_init(|| Anchor {
@@ -89,6 +85,7 @@ mod tests {
 
     const SECOND: i64 = 1_000_000_000;
 
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn anchor() -> Anchor {
         Anchor {
             started: Instant::now(),

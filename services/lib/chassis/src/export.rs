@@ -4,6 +4,7 @@
 //! client that brings a runtime (and its thread and memory) to each of two dozen small processes is not worth it. TLS is
 //! rustls with ring, and touched by `https` endpoints only.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use opentelemetry::KeyValue;
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{ExporterBuildError, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use opentelemetry_sdk::trace::SpanExporter as _;
+use ureq::http::Uri;
 
 use crate::Clock;
 
@@ -58,59 +59,24 @@ impl Destination {
     }
 }
 
-/// An exporter that speaks when sending begins to fail and when it works again, and is silent in between.
-#[derive(Debug)]
-pub(crate) struct OnceLoudExporter {
-    inner: opentelemetry_otlp::SpanExporter,
-    failing: AtomicBool,
-}
-
-impl OnceLoudExporter {
-    /// `None` when spans go nowhere. Fails on an endpoint that cannot be one.
-    pub(crate) fn open(
-        destination: &Destination,
-        name: &str,
-    ) -> Result<Option<Self>, ExporterBuildError> {
-        let builder = opentelemetry_otlp::SpanExporter::builder()
-            .with_http()
-            .with_http_client(Client::new());
-        let builder = match destination {
-            Destination::Nowhere => return Ok(None),
-            Destination::Environment => builder,
-            Destination::Base(address) => {
-                builder.with_endpoint(format!("{}/v1/traces", address.trim_end_matches('/')))
-            }
-        };
-        let mut inner = builder.build()?;
-        inner.set_resource(&resource(name, Clock::new().now()));
-        Ok(Some(Self {
-            inner,
-            failing: AtomicBool::new(false),
-        }))
-    }
-}
-
-impl SpanExporter for OnceLoudExporter {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let result = self.inner.export(batch).await;
-        let was_failing = self.failing.swap(result.is_err(), Ordering::Relaxed);
-        match &result {
-            Err(error) if !was_failing => {
-                tracing::warn!("traces are not delivered, and this is not said again: {error}");
-            }
-            Ok(()) if was_failing => tracing::info!("traces are delivered again"),
-            _ => {}
+/// An exporter to there; `None` when that is nowhere. Fails on an endpoint that cannot be one.
+pub(crate) fn exporter(
+    destination: &Destination,
+    name: &str,
+) -> Result<Option<opentelemetry_otlp::SpanExporter>, ExporterBuildError> {
+    let builder = opentelemetry_otlp::SpanExporter::builder()
+        .with_http()
+        .with_http_client(Client::new());
+    let builder = match destination {
+        Destination::Nowhere => return Ok(None),
+        Destination::Environment => builder,
+        Destination::Base(address) => {
+            builder.with_endpoint(format!("{}/v1/traces", address.trim_end_matches('/')))
         }
-        result
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.inner.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.inner.set_resource(resource);
-    }
+    };
+    let mut exporter = builder.build()?;
+    exporter.set_resource(&resource(name, Clock::new().now()));
+    Ok(Some(exporter))
 }
 
 /// Who sends the spans. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` come first where they are set.
@@ -145,8 +111,12 @@ fn asked_in_attributes(key: &opentelemetry::Key) -> Option<String> {
         .map(|(_, value)| value.to_owned())
 }
 
+/// Speaks when sending begins to fail and when it works again, and is silent in between.
 #[derive(Debug)]
-struct Client(ureq::Agent);
+struct Client {
+    agent: ureq::Agent,
+    failing: AtomicBool,
+}
 
 impl Client {
     fn new() -> Self {
@@ -155,22 +125,75 @@ impl Client {
             // The exporter tells by the status what to retry.
             .http_status_as_error(false)
             .build();
-        Self(config.into())
+        Self {
+            agent: config.into(),
+            failing: AtomicBool::new(false),
+        }
     }
-}
 
-#[async_trait]
-impl HttpClient for Client {
-    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ureq::Error> {
         let (head, body) = request.into_parts();
-        let response = self.0.run(Request::from_parts(head, &body[..]))?;
-        let (head, mut body) = response.into_parts();
+        let loopback = head.uri.host().is_some_and(is_loopback);
+        let mut request = Request::from_parts(head, &body[..]);
+        if loopback {
+            // A proxy that the environment names for the world's sake cannot reach this machine's loopback.
+            request = self.agent.configure_request(request).proxy(None).build();
+        }
+        let (head, mut body) = self.agent.run(request)?.into_parts();
         let body = body
             .with_config()
             .limit(RESPONSE_LIMIT_BYTES)
             .read_to_vec()?;
         Ok(Response::from_parts(head, body.into()))
     }
+
+    fn tell(&self, endpoint: &str, failure: Option<String>) {
+        let was_failing = self.failing.swap(failure.is_some(), Ordering::Relaxed);
+        match failure {
+            Some(failure) if !was_failing => tracing::warn!(
+                "traces cannot be sent to {endpoint}: {failure} (not said again until they can)"
+            ),
+            None if was_failing => tracing::info!("traces are sent to {endpoint} again"),
+            _ => {}
+        }
+    }
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let endpoint = without_credentials(request.uri());
+        let result = self.send(request);
+        let failure = match &result {
+            Err(error) => Some(error.to_string()),
+            Ok(response) if !response.status().is_success() => {
+                Some(format!("it answers {}", response.status()))
+            }
+            Ok(_) => None,
+        };
+        self.tell(&endpoint, failure);
+        Ok(result?)
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// An address as it may be logged.
+fn without_credentials(uri: &Uri) -> String {
+    let port = uri
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    let (scheme, host) = (
+        uri.scheme_str().unwrap_or("http"),
+        uri.host().unwrap_or_default(),
+    );
+    format!("{scheme}://{host}{port}{}", uri.path())
 }
 
 #[cfg(test)]
@@ -202,6 +225,25 @@ mod tests {
         assert_eq!(
             destination(&[ENDPOINT, ("OTEL_TRACES_EXPORTER", "none")]),
             Destination::Nowhere
+        );
+    }
+
+    #[test]
+    fn loopback_is_told_from_the_world() {
+        for host in ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["collector", "10.0.0.1", "[2001:db8::1]", ""] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_not_logged() {
+        let uri = Uri::from_static("https://me:secret@collector:4318/v1/traces?token=secret");
+        assert_eq!(
+            without_credentials(&uri),
+            "https://collector:4318/v1/traces"
         );
     }
 }

@@ -13,7 +13,7 @@ pub(crate) fn start(default: Option<&str>) {
     let asked = std::env::var("RUST_LOG")
         .ok()
         .filter(|asked| !asked.trim().is_empty());
-    let (filter, complaint) = match asked.as_deref().map(|asked| asked.parse::<EnvFilter>()) {
+    let (filter, complaint) = match asked.as_deref().map(str::parse::<EnvFilter>) {
         None => (EnvFilter::new(default), None),
         Some(Ok(filter)) => (filter, None),
         Some(Err(error)) => (EnvFilter::new(default), Some(error)),

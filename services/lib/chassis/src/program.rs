@@ -269,7 +269,7 @@ mod tests {
 
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     /// Yields a signal at once, as often as asked for; then none.
     async fn signals(count: &mut u32) -> &'static str {

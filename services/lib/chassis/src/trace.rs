@@ -12,11 +12,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arena_proto::{SpanId, Timestamp, TraceContext};
 use opentelemetry::trace::{SpanContext, Status, TraceFlags, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanEvents, SpanLinks, SpanProcessor,
 };
 
-use crate::export::{Destination, OnceLoudExporter};
+use crate::export::{Destination, exporter};
 
 /// How long a span may wait for company. Short, so that whoever looks after an incident sees its trace.
 /// `OTEL_BSP_SCHEDULE_DELAY` overrides it.
@@ -70,7 +71,7 @@ pub struct Tracer(Option<Arc<Pipeline>>);
 #[derive(Debug)]
 struct Pipeline {
     /// Taken by the first span.
-    exporter: Mutex<Option<OnceLoudExporter>>,
+    exporter: Mutex<Option<SpanExporter>>,
     processor: OnceLock<Option<BatchSpanProcessor>>,
     scope: InstrumentationScope,
 }
@@ -96,7 +97,7 @@ impl Tracer {
     }
 
     fn open(destination: &Destination, name: &str) -> Self {
-        match OnceLoudExporter::open(destination, name) {
+        match exporter(destination, name) {
             Ok(None) => Self::disabled(),
             Ok(Some(exporter)) => Self(Some(Arc::new(Pipeline {
                 exporter: Mutex::new(Some(exporter)),
