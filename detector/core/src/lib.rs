@@ -1,1 +1,312 @@
-//! Skeleton.
+//! Detection as a pure state machine: telemetry and time in, incident events out.
+//!
+//! In this order: [liveness](liveness) (who is silent), state (who exited, whose probe fails), rules (CEL over samples),
+//! each as one [signal](signal) a symptom; then the [board], which finds the cause, and the [book](book) of incidents.
+//!
+//! Absent on purpose: clocks, input and output, and faults: what the injector does is not known here.
+//!
+//! Invariants: at most one open incident an entity; CLEARED only after OPENED, once; missing data neither raises nor
+//! clears; a message that is lost, repeated or late changes nothing that the next one does not say again.
+
+mod board;
+mod book;
+mod expression;
+mod graph;
+mod liveness;
+mod node;
+mod policy;
+mod rules;
+mod signal;
+mod state;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arena_proto::{
+    Entity, IncidentEvent, IncidentEventKind, NodeName, Schema, SignalState, Telemetry, Timestamp,
+};
+
+use board::{Board, View};
+use book::Process;
+use expression::Evaluator;
+use liveness::{Finding, Liveness};
+use node::{Change, Node, Order, Reader, Restored};
+
+pub use policy::Policy;
+
+pub(crate) const NODE_SILENT: &str = "node_silent";
+
+/// Nodes beyond this are counted and not watched: ten times what one detector is meant for; more take partitions.
+const NODES_MAX: usize = 10_000;
+
+/// What the detector is told.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The last event of one subject, before [`Input::Started`]: a restarted detector goes on with what was open.
+    Restore(Box<IncidentEvent>),
+    /// Everything is restored, and the bus is there: from now on silence counts.
+    Started,
+    /// The bus is there again, or gone: what cannot be heard is not silence.
+    Connected(bool),
+    /// What a node measured.
+    Telemetry {
+        /// The message.
+        telemetry: Telemetry,
+        /// What its columns mean.
+        schema: Arc<Schema>,
+    },
+    /// A node said that it stops.
+    NodeLeaving {
+        /// Which node.
+        node: NodeName,
+        /// Which boot of its agent; another one is not meant.
+        boot_id: u64,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// What the detector says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// To be published, in this order.
+    Publish(Box<IncidentEvent>),
+    /// Too many nodes went silent at once: the observer is at fault, and no node is judged by its silence.
+    StormBegan {
+        /// How many are silent.
+        silent: usize,
+        /// Of how many.
+        known: usize,
+    },
+    /// The nodes are heard again.
+    StormEnded,
+}
+
+/// What was not used, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Messages that came twice or late.
+    pub stale: u64,
+    /// Messages that do not fit their schema.
+    pub misfits: u64,
+    /// Messages of nodes beyond the limit.
+    pub nodes_over_limit: u64,
+    /// Signals of callers that found no room in an incident.
+    pub children_over_limit: u64,
+}
+
+/// The detector.
+#[derive(Debug)]
+pub struct Detector {
+    policy: Policy,
+    evaluator: Evaluator,
+    liveness: Liveness,
+    nodes: BTreeMap<NodeName, Node>,
+    /// The last boot that each node said goodbye with.
+    left: BTreeMap<NodeName, u64>,
+    restored: Restored,
+    board: Board,
+    counters: Counters,
+}
+
+impl Detector {
+    /// A detector that knows nothing yet.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            evaluator: Evaluator::new(),
+            liveness: Liveness::new(policy.silence_limit),
+            nodes: BTreeMap::new(),
+            left: BTreeMap::new(),
+            restored: Restored::new(),
+            board: policy.board(),
+            counters: Counters::default(),
+            policy,
+        }
+    }
+
+    /// Takes one input. `now` never goes back.
+    pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        let mut outputs = self.look_for_silence(now);
+        match input {
+            // Judged with the first step after Started: until then what was open is not all known.
+            Input::Restore(event) => {
+                self.restore(now, *event);
+                return outputs;
+            }
+            Input::Started => self.liveness.connected(now, true),
+            Input::Connected(connected) => self.liveness.connected(now, connected),
+            Input::Telemetry { telemetry, schema } => self.telemetry(now, &telemetry, &schema),
+            Input::NodeLeaving { node, boot_id } => self.node_leaving(now, &node, boot_id),
+            Input::Tick => {}
+        }
+        let events = self.board.judge(now).into_iter();
+        outputs.extend(events.map(|event| Output::Publish(Box::new(event))));
+        outputs
+    }
+
+    /// When to send [`Input::Tick`] at the latest.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Timestamp> {
+        let wakeups = [self.liveness.next_wakeup(), self.board.next_wakeup()];
+        wakeups.into_iter().flatten().min()
+    }
+
+    /// What was not used so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            children_over_limit: self.board.book().children_dropped(),
+            ..self.counters
+        }
+    }
+
+    /// How many incidents are open.
+    #[must_use]
+    pub fn open_incidents(&self) -> usize {
+        self.board.book().len()
+    }
+
+    fn restore(&mut self, now: Timestamp, event: IncidentEvent) {
+        if event.kind == IncidentEventKind::Cleared {
+            return;
+        }
+        let policy = &self.policy;
+        let find = |name: &str| policy.symptom(name).cloned();
+        for (entity, symptom, since) in self.board.restore(now, event, find) {
+            let silent = symptom.name == NODE_SILENT;
+            self.liveness.expect(now, &entity.node, silent);
+            if !silent {
+                let signals = self.restored.entry(entity).or_default();
+                signals.push((symptom, since));
+            }
+        }
+    }
+
+    fn telemetry(&mut self, now: Timestamp, telemetry: &Telemetry, schema: &Arc<Schema>) {
+        let name = &telemetry.node;
+        if self.left.get(name) == Some(&telemetry.boot_id) {
+            self.counters.stale += 1;
+            return;
+        }
+        if !self.nodes.contains_key(name) && self.nodes.len() == NODES_MAX {
+            self.counters.nodes_over_limit += 1;
+            return;
+        }
+        let known_schema = self
+            .nodes
+            .get(name)
+            .is_some_and(|node| node.has_schema(telemetry.schema_id));
+        if !node::fits(telemetry, schema, known_schema) {
+            self.counters.misfits += 1;
+            return;
+        }
+        let node = self
+            .nodes
+            .entry(name.clone())
+            .or_insert_with(|| Node::new(telemetry.boot_id));
+        if node.take(telemetry.boot_id, telemetry.seq) == Order::Stale {
+            self.counters.stale += 1;
+            return;
+        }
+        let reader = Reader {
+            now,
+            policy: &self.policy,
+            evaluator: &self.evaluator,
+        };
+        let mut changes = Vec::new();
+        if !known_schema {
+            let id = telemetry.schema_id;
+            changes = node.set_schema(reader, id, schema, &mut self.restored);
+            self.board.set_schema(schema);
+        }
+        changes.extend(node.read(reader, telemetry));
+        self.report(now, changes);
+        self.left.remove(name);
+        if self.liveness.heard(now, name) {
+            self.silence_over(now, name, "telemetry again");
+        }
+    }
+
+    fn node_leaving(&mut self, now: Timestamp, name: &NodeName, boot_id: u64) {
+        if self.left.len() == NODES_MAX {
+            self.left.pop_first();
+        }
+        self.left.insert(name.clone(), boot_id);
+        if self
+            .nodes
+            .get(name)
+            .is_some_and(|node| node.boot_id() == boot_id)
+            && let Some(mut node) = self.nodes.remove(name)
+        {
+            self.report(now, node.silence(now));
+            self.restored.extend(node.into_restored());
+            self.board.remove_node(name);
+            if self.liveness.left(name) {
+                self.silence_over(now, name, "the node said that it stops");
+            }
+        }
+    }
+
+    fn look_for_silence(&mut self, now: Timestamp) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        for finding in self.liveness.judge(now) {
+            match finding {
+                Finding::Silent { node, last_heard } => {
+                    self.unheard(now, &node);
+                    let silence = now.saturating_since(last_heard);
+                    let view = View {
+                        state: SignalState::Firing,
+                        since: now,
+                        raised: true,
+                        first_abnormal_at: last_heard,
+                        evidence: format!("no telemetry for {:.1} s", silence.as_secs_f64()),
+                    };
+                    self.report_silence(now, node, view);
+                }
+                Finding::Unheard(node) => self.unheard(now, &node),
+                Finding::StormBegan { silent, known } => {
+                    outputs.push(Output::StormBegan { silent, known });
+                }
+                Finding::StormEnded => outputs.push(Output::StormEnded),
+            }
+        }
+        outputs
+    }
+
+    fn unheard(&mut self, now: Timestamp, name: &NodeName) {
+        let node = self.nodes.get_mut(name);
+        let changes = node.map(|node| node.silence(now)).unwrap_or_default();
+        self.report(now, changes);
+    }
+
+    fn silence_over(&mut self, now: Timestamp, name: &NodeName, evidence: &str) {
+        let view = View {
+            state: SignalState::Resolved,
+            since: now,
+            raised: false,
+            first_abnormal_at: now,
+            evidence: evidence.to_owned(),
+        };
+        self.report_silence(now, name.clone(), view);
+    }
+
+    fn report_silence(&mut self, now: Timestamp, name: NodeName, view: View) {
+        let symptom = Arc::clone(&self.policy.node_silent);
+        let entity = Entity::node(name);
+        self.board
+            .report(now, &entity, &symptom, view, Process::default());
+    }
+
+    fn report(&mut self, now: Timestamp, changes: Vec<Change>) {
+        for change in changes {
+            let Change {
+                entity,
+                symptom,
+                view,
+                process,
+            } = change;
+            self.board.report(now, &entity, &symptom, view, process);
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! Correlation: which signals are one cause.
+//!
+//! The board holds every signal that is pending, raised, or has cleared within the grace. A raised one is placed into
+//! its entity's open incident, or opens one, with one exception: a symptom that is felt by callers (slow, failing) on
+//! a service that calls others waits for a hold, so that what it calls can show its own symptom first, whatever the
+//! phase of the two nodes' ticks. Then, while anything that it calls, directly or not, on any node,
+//!
+//! - has an open incident: the symptom folds into that incident as a child;
+//! - is pending, raised, or cleared within the grace: the symptom waits;
+//! - otherwise the service is judged on its own.
+//!
+//! Waiting has an end ([`INHIBIT_MAX`]): a dependency that flaps must not hide a real incident for ever.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arena_proto::{
+    Entity, IncidentEvent, NodeName, Schema, ServiceName, Severity, SignalReport, SignalState,
+    Timestamp,
+};
+
+use crate::book::{Book, Placement, Process, was_raised};
+use crate::graph::Graph;
+use crate::signal::Signal;
+
+/// The longest that a symptom waits for what it calls: twice the time in which a rule with the default `for` of 2 s and
+/// the grace of 5 s after it would have spoken.
+pub(crate) const INHIBIT_MAX: Duration = Duration::from_secs(15);
+
+/// What is fixed about a symptom.
+#[derive(Debug)]
+pub(crate) struct Symptom {
+    pub(crate) name: String,
+    pub(crate) severity: Severity,
+    /// A service shows it when a service that it calls is hurt.
+    pub(crate) felt_by_callers: bool,
+}
+
+impl Symptom {
+    pub(crate) fn new(name: &str, severity: Severity) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            severity,
+            felt_by_callers: false,
+        })
+    }
+}
+
+/// How a signal stands.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) state: SignalState,
+    pub(crate) since: Timestamp,
+    pub(crate) raised: bool,
+    pub(crate) first_abnormal_at: Timestamp,
+    pub(crate) evidence: String,
+}
+
+impl View {
+    pub(crate) fn of(signal: &Signal, evidence: String) -> Self {
+        Self {
+            state: signal.state(),
+            since: signal.since(),
+            raised: signal.is_raised(),
+            first_abnormal_at: signal.first_abnormal_at(),
+            evidence,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    symptom: Arc<Symptom>,
+    view: View,
+    process: Process,
+    /// The entity whose incident it belongs to.
+    placed: Option<Entity>,
+    /// When it was raised, or lost its incident.
+    waiting_from: Timestamp,
+    /// When it cleared.
+    quiet_at: Option<Timestamp>,
+}
+
+impl Entry {
+    /// Raised, firing just now, and in no incident yet.
+    fn waits(&self) -> bool {
+        self.view.raised && self.placed.is_none() && self.view.state == SignalState::Firing
+    }
+
+    fn placement(&self, entity: &Entity) -> Placement {
+        Placement {
+            report: report(entity, &self.symptom.name, &self.view),
+            severity: self.symptom.severity,
+            first_abnormal_at: self.view.first_abnormal_at,
+        }
+    }
+}
+
+fn report(entity: &Entity, symptom: &str, view: &View) -> SignalReport {
+    SignalReport {
+        entity: entity.clone(),
+        symptom: symptom.to_owned(),
+        state: view.state,
+        since: view.since,
+        evidence: view.evidence.clone(),
+    }
+}
+
+type Entries = BTreeMap<String, Entry>;
+
+enum Verdict {
+    Open,
+    Fold(Entity),
+    Wait,
+}
+
+/// All signals that matter just now, and the incidents made of them.
+#[derive(Debug)]
+pub(crate) struct Board {
+    hold: Duration,
+    grace: Duration,
+    entries: BTreeMap<Entity, Entries>,
+    graph: Graph,
+    book: Book,
+    changed: bool,
+    due: Option<Timestamp>,
+}
+
+impl Board {
+    pub(crate) fn new(hold: Duration, grace: Duration) -> Self {
+        Self {
+            hold,
+            grace,
+            entries: BTreeMap::new(),
+            graph: Graph::default(),
+            book: Book::default(),
+            changed: false,
+            due: None,
+        }
+    }
+
+    pub(crate) fn book(&self) -> &Book {
+        &self.book
+    }
+
+    pub(crate) fn set_schema(&mut self, schema: &Schema) {
+        self.graph.set_node(schema);
+    }
+
+    pub(crate) fn remove_node(&mut self, node: &NodeName) {
+        self.graph.remove_node(node);
+    }
+
+    pub(crate) fn next_wakeup(&self) -> Option<Timestamp> {
+        let wakeups = [self.due, self.book.next_wakeup()];
+        wakeups.into_iter().flatten().min()
+    }
+
+    /// Takes up an open incident of before a restart; `symptom` finds those that the policy still knows. Gives the
+    /// signals that are raised in it.
+    pub(crate) fn restore(
+        &mut self,
+        now: Timestamp,
+        event: IncidentEvent,
+        symptom: impl Fn(&str) -> Option<Arc<Symptom>>,
+    ) -> Vec<(Entity, Arc<Symptom>, Timestamp)> {
+        let mut raised = Vec::new();
+        let mut gone = Vec::new();
+        let process = Process {
+            pid: event.pid,
+            generation: event.generation,
+        };
+        for report in &event.signals {
+            if !was_raised(report.state) {
+                continue;
+            }
+            let Some(symptom) = symptom(&report.symptom) else {
+                gone.push(report.clone());
+                continue;
+            };
+            raised.push((report.entity.clone(), Arc::clone(&symptom), report.since));
+            let view = View {
+                state: report.state,
+                since: report.since,
+                raised: true,
+                first_abnormal_at: report.since,
+                evidence: report.evidence.clone(),
+            };
+            let entry = Entry {
+                view,
+                process,
+                placed: Some(event.entity.clone()),
+                waiting_from: now,
+                quiet_at: None,
+                symptom: Arc::clone(&symptom),
+            };
+            let entries = self.entries.entry(report.entity.clone()).or_default();
+            entries.insert(symptom.name.clone(), entry);
+        }
+        let entity = event.entity.clone();
+        self.book.restore(event);
+        for mut report in gone {
+            report.state = SignalState::Resolved;
+            report.since = now;
+            "the policy has no such rule any more".clone_into(&mut report.evidence);
+            self.book.update(&entity, report, process);
+        }
+        self.changed = true;
+        raised
+    }
+
+    /// A signal changed its state.
+    pub(crate) fn report(
+        &mut self,
+        now: Timestamp,
+        entity: &Entity,
+        symptom: &Arc<Symptom>,
+        view: View,
+        process: Process,
+    ) {
+        let entries = self.entries.entry(entity.clone()).or_default();
+        let was_raised = entries
+            .get(&symptom.name)
+            .is_some_and(|entry| entry.view.raised);
+        let matters = view.raised || was_raised || view.state == SignalState::Pending;
+        let placed = entries
+            .get(&symptom.name)
+            .and_then(|entry| entry.placed.as_ref());
+        if let Some(incident) = placed {
+            let report = report(entity, &symptom.name, &view);
+            self.book.update(incident, report, process);
+        }
+        self.changed = true;
+        match entries.get_mut(&symptom.name) {
+            Some(entry) => {
+                if view.raised && !was_raised {
+                    entry.waiting_from = now;
+                }
+                entry.quiet_at = match (view.raised, was_raised) {
+                    (true, _) => None,
+                    (false, true) => Some(now),
+                    (false, false) => entry.quiet_at,
+                };
+                entry.view = view;
+                entry.process = process;
+                if entry.quiet_at.is_none() && !matters {
+                    entries.remove(&symptom.name);
+                }
+            }
+            None if matters => {
+                let entry = Entry {
+                    symptom: Arc::clone(symptom),
+                    view,
+                    process,
+                    placed: None,
+                    waiting_from: now,
+                    quiet_at: None,
+                };
+                entries.insert(symptom.name.clone(), entry);
+            }
+            None => {}
+        }
+        if self.entries.get(entity).is_some_and(BTreeMap::is_empty) {
+            self.entries.remove(entity);
+        }
+    }
+
+    /// Places what can be placed, and gives the events that follow.
+    pub(crate) fn judge(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
+        if !self.changed && self.next_wakeup().is_none_or(|due| now < due) {
+            return Vec::new();
+        }
+        self.changed = false;
+        self.forget_quiet(now);
+        let mut events = self.place_waiting(now);
+        let flush = self.book.flush(now);
+        events.extend(flush.events);
+        for entity in flush.cleared {
+            self.free_children(now, &entity);
+        }
+        self.due = self.next_due(now);
+        events
+    }
+
+    /// Until nothing more can be placed: what opens here may be what explains another.
+    fn place_waiting(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
+        let mut events = Vec::new();
+        let waiting = |entries: &Entries| entries.values().any(Entry::waits);
+        let mut open: Vec<Entity> = self
+            .entries
+            .iter()
+            .filter(|(_, entries)| waiting(entries))
+            .map(|(entity, _)| entity.clone())
+            .collect();
+        loop {
+            let before = open.len();
+            open.retain(|entity| match self.verdict(now, entity) {
+                Verdict::Wait => true,
+                Verdict::Open => {
+                    events.extend(self.open_incident(now, entity));
+                    false
+                }
+                Verdict::Fold(into) => {
+                    self.fold(entity, &into);
+                    false
+                }
+            });
+            if open.len() == before {
+                return events;
+            }
+        }
+    }
+
+    fn verdict(&self, now: Timestamp, entity: &Entity) -> Verdict {
+        if self.book.opened_at(entity).is_some() {
+            return Verdict::Fold(entity.clone());
+        }
+        let waiting = || {
+            let entries = self.entries.get(entity).into_iter().flatten();
+            entries.map(|(_, entry)| entry).filter(|e| e.waits())
+        };
+        let Some(service) = entity.service.as_ref() else {
+            return Verdict::Open;
+        };
+        if waiting().any(|entry| !entry.symptom.felt_by_callers) {
+            return Verdict::Open;
+        }
+        let called = self.graph.dependencies(service);
+        if called.is_empty() {
+            return Verdict::Open;
+        }
+        let suspects = || called.iter().flat_map(|name| self.replicas(name));
+        let explained = suspects()
+            .filter_map(|suspect| Some((self.book.opened_at(&suspect)?, suspect)))
+            .min();
+        if let Some((_, incident)) = explained {
+            return Verdict::Fold(incident);
+        }
+        let from = waiting().map(|e| e.waiting_from).min().unwrap_or(now);
+        // In a cycle of calls each would wait for the other.
+        let inhibited = suspects()
+            .filter(|suspect| {
+                let name = suspect.service.as_ref();
+                name.is_none_or(|name| !self.graph.dependencies(name).contains(service))
+            })
+            .any(|suspect| self.entries.contains_key(&suspect));
+        let limit = if inhibited { INHIBIT_MAX } else { self.hold };
+        if now < from + limit {
+            return Verdict::Wait;
+        }
+        Verdict::Open
+    }
+
+    /// The service on each node that runs it, and those nodes themselves: a silent node hurts callers too.
+    fn replicas<'a>(&'a self, name: &'a ServiceName) -> impl Iterator<Item = Entity> + 'a {
+        self.graph.replicas(name).flat_map(move |node| {
+            [
+                Entity::service(node.clone(), name.clone()),
+                Entity::node(node.clone()),
+            ]
+        })
+    }
+
+    fn open_incident(&mut self, now: Timestamp, entity: &Entity) -> Option<IncidentEvent> {
+        let entries = self.entries.get_mut(entity)?;
+        let mut waiting: Vec<&mut Entry> = entries.values_mut().filter(|e| e.waits()).collect();
+        // What cannot be borrowed from a dependency names the incident, and of that the most severe.
+        waiting.sort_by_key(|entry| {
+            let symptom = &entry.symptom;
+            (symptom.felt_by_callers, std::cmp::Reverse(symptom.severity))
+        });
+        let process = waiting.first()?.process;
+        let placements: Vec<Placement> = waiting.iter().map(|e| e.placement(entity)).collect();
+        for entry in waiting {
+            entry.placed = Some(entity.clone());
+        }
+        self.book.open(now, &placements, process)
+    }
+
+    fn fold(&mut self, entity: &Entity, into: &Entity) {
+        let entries = self.entries.get_mut(entity).into_iter().flatten();
+        for (_, entry) in entries.filter(|(_, entry)| entry.waits()) {
+            entry.placed = Some(into.clone());
+            self.book.fold(into, entry.placement(entity));
+        }
+    }
+
+    /// The incident is over: whoever it explained and still suffers is judged again, after the grace that what has
+    /// just cleared gives.
+    fn free_children(&mut self, now: Timestamp, incident: &Entity) {
+        for entry in self.entries.values_mut().flat_map(BTreeMap::values_mut) {
+            if entry.placed.as_ref() == Some(incident) {
+                entry.placed = None;
+                entry.waiting_from = now;
+            }
+        }
+    }
+
+    fn forget_quiet(&mut self, now: Timestamp) {
+        let grace = self.grace;
+        self.entries.retain(|_, entries| {
+            entries.retain(|_, entry| {
+                // Abnormal again, or without a reading, it is not over.
+                let over = matches!(
+                    entry.view.state,
+                    SignalState::Inactive | SignalState::Resolved
+                );
+                !over || entry.quiet_at.is_some_and(|at| now < at + grace)
+            });
+            !entries.is_empty()
+        });
+    }
+
+    fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let entries = self.entries.values().flat_map(BTreeMap::values);
+        entries
+            .flat_map(|entry| {
+                let from = Some(entry.waiting_from).filter(|_| entry.waits());
+                [
+                    from.map(|from| from + self.hold),
+                    from.map(|from| from + INHIBIT_MAX),
+                    entry.quiet_at.map(|at| at + self.grace),
+                ]
+            })
+            .flatten()
+            .filter(|due| *due > now)
+            .min()
+    }
+}

@@ -1,0 +1,473 @@
+//! `policy.toml`: what the detector takes for a symptom, read and checked once.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arena_config::{Diagnostic, closest};
+use arena_proto::Severity;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::NODE_SILENT;
+use crate::board::{Board, Symptom};
+use crate::expression::Expression;
+use crate::rules::Rule;
+use crate::signal::Timing;
+use crate::state::{PROBE_FAILED, PROCESS_EXITED};
+
+/// What the agent measures of a service, and what Arena's own workload answers at its control socket.
+const SERVICE_METRICS: &[&str] = &[
+    "cpu_percent",
+    "memory_bytes",
+    "open_files",
+    "threads",
+    "request_rate_hz",
+    "error_percent",
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "storage_latency_p95_ms",
+    "user_request_rate_hz",
+    "user_error_percent",
+    "user_latency_p95_ms",
+];
+
+/// What the agent measures of its node.
+const NODE_METRICS: &[&str] = &[
+    "cpu_percent",
+    "memory_used_percent",
+    "disk_used_percent",
+    "load1",
+    "network_receive_bytes_hz",
+    "network_transmit_bytes_hz",
+];
+
+/// Each rule is evaluated for each service each second; more than this is a mistake.
+const RULES_MAX: usize = 64;
+/// Nothing is detected after an hour that was not a symptom before.
+const DURATION_MAX: Duration = Duration::from_hours(1);
+/// A limit below half a tick would call every node silent.
+const SILENCE_MIN: Duration = Duration::from_millis(500);
+/// When `idle` is given without `idle_for`: longer than the pause that a restart or a drained caller makes.
+const IDLE_FOR_DEFAULT: Duration = Duration::from_secs(5);
+
+/// The detector's judgement.
+#[derive(Debug)]
+pub struct Policy {
+    pub(crate) silence_limit: Duration,
+    pub(crate) settle: Duration,
+    pub(crate) hold: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) node_silent: Arc<Symptom>,
+    pub(crate) process_exited: Arc<Symptom>,
+    pub(crate) probe_failed: Arc<Symptom>,
+}
+
+/// What a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AppliesTo {
+    Service,
+    Node,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    silence_limit: Spanned<String>,
+    settle: Spanned<String>,
+    #[serde(default)]
+    own_metrics: Vec<Spanned<String>>,
+    correlation: CorrelationFile,
+    #[serde(default)]
+    rule: Vec<Spanned<RuleFile>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CorrelationFile {
+    hold: Spanned<String>,
+    grace: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleFile {
+    symptom: Spanned<String>,
+    severity: Spanned<String>,
+    applies_to: AppliesTo,
+    raise: Spanned<String>,
+    clear: Spanned<String>,
+    r#for: Spanned<String>,
+    clear_for: Spanned<String>,
+    idle: Option<Spanned<String>>,
+    idle_for: Option<Spanned<String>>,
+    #[serde(default)]
+    felt_by_callers: bool,
+}
+
+impl Policy {
+    /// The policy that is built in.
+    pub const DEFAULT_TOML: &'static str = include_str!("../../policy.toml");
+
+    /// Reads and checks a policy; `file` is its name in the error, which is the first mistake with its place.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Diagnostic> {
+        let source = Source { file, text };
+        let parsed: PolicyFile = arena_config::parse(file, text)?;
+        let own_metrics = source.own_metrics(&parsed.own_metrics)?;
+        let silence_limit = source.duration(&parsed.silence_limit, SILENCE_MIN)?;
+        let mut rules: Vec<Rule> = Vec::new();
+        for rule in &parsed.rule {
+            if rules.len() == RULES_MAX {
+                let what = format!("more than {RULES_MAX} rules");
+                return Err(source.at(rule.span(), what, "remove those that nobody acts on"));
+            }
+            let rule = source.rule(rule.get_ref(), &own_metrics, silence_limit, &rules)?;
+            rules.push(rule);
+        }
+        Ok(Self {
+            silence_limit,
+            settle: source.duration(&parsed.settle, Duration::ZERO)?,
+            hold: source.duration(&parsed.correlation.hold, Duration::ZERO)?,
+            grace: source.duration(&parsed.correlation.grace, Duration::ZERO)?,
+            rules,
+            node_silent: Symptom::new(NODE_SILENT, Severity::Critical),
+            process_exited: Symptom::new(PROCESS_EXITED, Severity::Critical),
+            probe_failed: Symptom::new(PROBE_FAILED, Severity::Error),
+        })
+    }
+
+    /// How many rules it has.
+    #[must_use]
+    pub fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// The symptom of that name, where it is one of this policy's.
+    pub(crate) fn symptom(&self, name: &str) -> Option<&Arc<Symptom>> {
+        let built_in = [&self.node_silent, &self.process_exited, &self.probe_failed];
+        built_in
+            .into_iter()
+            .chain(self.rules.iter().map(|rule| &rule.symptom))
+            .find(|symptom| symptom.name == name)
+    }
+
+    pub(crate) fn board(&self) -> Board {
+        Board::new(self.hold, self.grace)
+    }
+}
+
+/// The file's text, for diagnostics.
+struct Source<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn at(
+        &self,
+        range: Range<usize>,
+        what: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::at(self.file, self.text, range, what, mend)
+    }
+
+    fn duration(&self, text: &Spanned<String>, min: Duration) -> Result<Duration, Diagnostic> {
+        let mend = "write the duration as text with its unit, as in \"1s\"";
+        let duration = arena_config::duration::parse(text.get_ref())
+            .map_err(|what| self.at(text.span(), what, mend))?;
+        if (min..=DURATION_MAX).contains(&duration) {
+            return Ok(duration);
+        }
+        Err(self.at(
+            text.span(),
+            format!("{} is out of range", text.get_ref()),
+            format!("give a duration from {min:?} to {DURATION_MAX:?}"),
+        ))
+    }
+
+    fn own_metrics<'b>(&self, names: &'b [Spanned<String>]) -> Result<Vec<&'b str>, Diagnostic> {
+        for name in names {
+            if !is_snake_case(name.get_ref()) {
+                return Err(self.at(
+                    name.span(),
+                    format!("{:?} is not the name of a metric", name.get_ref()),
+                    "use 1 to 64 of a-z, 0-9 and '_', beginning with a letter, unit last: queue_depth_count",
+                ));
+            }
+        }
+        Ok(names.iter().map(|name| name.get_ref().as_str()).collect())
+    }
+
+    fn rule(
+        &self,
+        rule: &RuleFile,
+        own_metrics: &[&str],
+        gap_max: Duration,
+        earlier: &[Rule],
+    ) -> Result<Rule, Diagnostic> {
+        let known: Vec<&str> = match rule.applies_to {
+            AppliesTo::Service => SERVICE_METRICS.iter().chain(own_metrics).copied().collect(),
+            AppliesTo::Node => NODE_METRICS.to_vec(),
+        };
+        let name = self.symptom_name(&rule.symptom, earlier)?;
+        let idle_for = match (&rule.idle, &rule.idle_for) {
+            (_, None) => IDLE_FOR_DEFAULT,
+            (Some(_), Some(idle_for)) => self.duration(idle_for, Duration::ZERO)?,
+            (None, Some(idle_for)) => {
+                let what = "idle_for without idle";
+                return Err(self.at(idle_for.span(), what, "add `idle = …`, or remove this line"));
+            }
+        };
+        let idle = rule.idle.as_ref();
+        Ok(Rule {
+            symptom: Arc::new(Symptom {
+                name,
+                severity: self.severity(&rule.severity)?,
+                felt_by_callers: rule.felt_by_callers,
+            }),
+            applies_to: rule.applies_to,
+            raise: self.expression(&rule.raise, &known)?,
+            clear: self.expression(&rule.clear, &known)?,
+            idle: idle.map(|idle| self.expression(idle, &known)).transpose()?,
+            timing: Timing {
+                raise_for: self.duration(&rule.r#for, Duration::ZERO)?,
+                clear_for: self.duration(&rule.clear_for, Duration::ZERO)?,
+                idle_for,
+                gap_max,
+            },
+        })
+    }
+
+    fn symptom_name(&self, name: &Spanned<String>, earlier: &[Rule]) -> Result<String, Diagnostic> {
+        let text = name.get_ref();
+        let what = if !is_snake_case(text) {
+            format!("{text:?} is not the name of a symptom")
+        } else if [NODE_SILENT, PROCESS_EXITED, PROBE_FAILED].contains(&text.as_str()) {
+            format!("{text} is what the detector itself raises")
+        } else if earlier.iter().any(|rule| rule.symptom.name == *text) {
+            format!("{text} has a rule already")
+        } else {
+            return Ok(text.clone());
+        };
+        let mend = "give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'";
+        Err(self.at(name.span(), what, mend))
+    }
+
+    fn severity(&self, word: &Spanned<String>) -> Result<Severity, Diagnostic> {
+        let known = Severity::ALL.iter().map(|severity| severity.as_str());
+        word.get_ref().parse().map_err(|_| {
+            let upper = word.get_ref().to_uppercase();
+            let mend = match closest(&upper, known.clone()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!(
+                    "use one of {}",
+                    known.clone().collect::<Vec<_>>().join(", ")
+                ),
+            };
+            let what = format!("{:?} is no severity", word.get_ref());
+            self.at(word.span(), what, mend)
+        })
+    }
+
+    fn expression(
+        &self,
+        source: &Spanned<String>,
+        known: &[&str],
+    ) -> Result<Expression, Diagnostic> {
+        Expression::compile(source.get_ref(), known).map_err(|mistake| {
+            let whole = source.span();
+            // With escapes in it the text is not the source byte by byte: then the whole string is the place.
+            let inside = self
+                .text
+                .get(whole.clone())
+                .and_then(|t| t.find(source.get_ref()));
+            let range = inside.map_or(whole.clone(), |offset| {
+                let start = whole.start + offset;
+                start + mistake.range.start..start + mistake.range.end
+            });
+            self.at(range, mistake.what, mistake.mend)
+        })
+    }
+}
+
+fn is_snake_case(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    /// The built-in policy with one text replaced by another.
+    fn check(good: &str, bad: &str, expected: &Expect) {
+        assert!(Policy::DEFAULT_TOML.contains(good), "{good}");
+        let text = Policy::DEFAULT_TOML.replacen(good, bad, 1);
+        let mistake = Policy::parse("policy.toml", &text).unwrap_err();
+        expected.assert_eq(&mistake.to_string());
+    }
+
+    #[test]
+    fn the_built_in_policy_loads() {
+        let policy = Policy::parse("policy.toml", Policy::DEFAULT_TOML).unwrap();
+        assert_eq!(policy.rule_count(), 4);
+        assert_eq!(policy.silence_limit, Duration::from_millis(3500));
+    }
+
+    #[test]
+    fn own_metrics_may_be_named() {
+        let text = Policy::DEFAULT_TOML
+            .replace("own_metrics = []", "own_metrics = [\"queue_depth_count\"]")
+            .replace("cpu_percent > 80.0", "queue_depth_count > 80.0");
+        Policy::parse("policy.toml", &text).unwrap();
+    }
+
+    #[test]
+    fn an_unknown_metric() {
+        check(
+            "cpu_percent > 80.0",
+            "cpu_percnt > 80.0",
+            &expect![[r#"
+            policy.toml:23:10: unknown metric `cpu_percnt`
+               |
+            23 | raise = "cpu_percnt > 80.0"
+               |          ^^^^^^^^^^
+              mend: did you mean `cpu_percent`; a service's own metric goes into `own_metrics` at the top of the file"#]],
+        );
+    }
+
+    #[test]
+    fn a_broken_expression() {
+        check(
+            "cpu_percent > 80.0",
+            "cpu_percent > ",
+            &expect![[r#"
+            policy.toml:23:24: not an expression: mismatched input the end
+               |
+            23 | raise = "cpu_percent > "
+               |                        ^
+              mend: write a comparison, as in `cpu_percent > 80.0`; `&&` and `||` join several"#]],
+        );
+    }
+
+    #[test]
+    fn an_unknown_field() {
+        check(
+            "clear_for = \"1s\"",
+            "clear_fro = \"1s\"",
+            &expect![[r#"
+            policy.toml:26:1: unknown field `clear_fro`, expected one of `symptom`, `severity`, `applies_to`, `raise`, `clear`, `for`, `clear_for`, `idle`, `idle_for`, `felt_by_callers`
+               |
+            26 | clear_fro = "1s"
+               | ^^^^^^^^^
+              mend: did you mean `clear_for`? Otherwise remove it"#]],
+        );
+    }
+
+    #[test]
+    fn a_bad_duration() {
+        check(
+            "for = \"1s\"",
+            "for = \"fast\"",
+            &expect![[r#"
+            policy.toml:25:7: "fast" is not a duration: write a number and a unit, as in "200ms", "1s" or "5m"
+               |
+            25 | for = "fast"
+               |       ^^^^^^
+              mend: write the duration as text with its unit, as in "1s""#]],
+        );
+        check(
+            "silence_limit = \"3500ms\"",
+            "silence_limit = \"1ms\"",
+            &expect![[r#"
+                policy.toml:5:17: 1ms is out of range
+                  |
+                5 | silence_limit = "1ms"
+                  |                 ^^^^^
+                  mend: give a duration from 500ms to 3600s"#]],
+        );
+    }
+
+    #[test]
+    fn a_bad_severity() {
+        check(
+            "\"WARNING\"",
+            "\"WARNNIG\"",
+            &expect![[r#"
+            policy.toml:21:12: "WARNNIG" is no severity
+               |
+            21 | severity = "WARNNIG"
+               |            ^^^^^^^^^
+              mend: did you mean "WARNING"?"#]],
+        );
+    }
+
+    #[test]
+    fn a_name_used_twice_or_taken() {
+        check(
+            "\"latency_high\"",
+            "\"cpu_high\"",
+            &expect![[r#"
+            policy.toml:29:11: cpu_high has a rule already
+               |
+            29 | symptom = "cpu_high"
+               |           ^^^^^^^^^^
+              mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
+        );
+        check(
+            "\"latency_high\"",
+            "\"process_exited\"",
+            &expect![[r#"
+            policy.toml:29:11: process_exited is what the detector itself raises
+               |
+            29 | symptom = "process_exited"
+               |           ^^^^^^^^^^^^^^^^
+              mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
+        );
+        check(
+            "\"latency_high\"",
+            "\"Latency\"",
+            &expect![[r#"
+            policy.toml:29:11: "Latency" is not the name of a symptom
+               |
+            29 | symptom = "Latency"
+               |           ^^^^^^^^^
+              mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
+        );
+    }
+
+    #[test]
+    fn a_bad_own_metric() {
+        check(
+            "own_metrics = []",
+            "own_metrics = [\"Queue\"]",
+            &expect![[r#"
+                policy.toml:9:16: "Queue" is not the name of a metric
+                  |
+                9 | own_metrics = ["Queue"]
+                  |                ^^^^^^^
+                  mend: use 1 to 64 of a-z, 0-9 and '_', beginning with a letter, unit last: queue_depth_count"#]],
+        );
+    }
+
+    #[test]
+    fn idle_for_without_idle() {
+        check(
+            "idle = \"request_rate_hz == 0.0\"\n",
+            "",
+            &expect![[r#"
+            policy.toml:37:12: idle_for without idle
+               |
+            37 | idle_for = "5s"
+               |            ^^^^
+              mend: add `idle = …`, or remove this line"#]],
+        );
+    }
+}
