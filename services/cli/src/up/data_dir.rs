@@ -111,6 +111,11 @@ impl DataDir {
     pub fn node_state(&self, node: &str) -> PathBuf {
         self.nodes().join(node)
     }
+
+    /// The logs of the services of one node.
+    pub fn node_logs(&self, node: &str) -> PathBuf {
+        self.node_state(node).join("logs")
+    }
 }
 
 #[cfg(test)]

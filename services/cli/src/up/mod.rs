@@ -6,7 +6,7 @@
 //! After `kill -9` of an `arena up` the next one stops what was left and starts anew: a component that nobody watched for a
 //! while is not trusted.
 
-mod address;
+pub mod address;
 mod background;
 mod backoff;
 mod cargo;
@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use data_dir::{DataDir, DataDirArgs};
 use plan::Files;
 use record::{Lock, Record};
@@ -91,7 +91,7 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
             if args.detached {
                 background::leave_terminal()?;
             }
-            clear_leftovers(&data).await?;
+            clear_leftovers(&data).await;
             let settings = preflight::check(&args, &data)?;
             if !in_background {
                 return foreman::run(settings, lock).await;
@@ -112,16 +112,14 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
 }
 
 /// What an `arena up` left that was killed.
-async fn clear_leftovers(data: &DataDir) -> Result<(), Failure> {
-    let record = Record::read(data).map_err(|error| Exit::Failed.because(format!("{error:#}")))?;
-    let stopped = stopping::stop_leftovers(data, record.as_ref()).await;
+async fn clear_leftovers(data: &DataDir) {
+    let stopped = stopping::stop_leftovers(data, Record::read_or_say(data).as_ref()).await;
     if stopped > 0 {
         say(&format!(
             "stopped {stopped} processes that an earlier `arena up` had left running"
         ));
     }
     Record::remove(data);
-    Ok(())
 }
 
 /// Talk, on stderr.

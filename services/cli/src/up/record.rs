@@ -84,6 +84,14 @@ impl Record {
         Ok(Some(record).filter(|record| record.boot_id == boot_id()))
     }
 
+    /// The same, where a damaged record is as good as none: what runs is also found by its mark.
+    pub fn read_or_say(data: &DataDir) -> Option<Self> {
+        Self::read(data).unwrap_or_else(|error| {
+            super::say(&format!("{error:#}"));
+            None
+        })
+    }
+
     /// Writes it in one step: a reader sees the old or the new one, whole.
     pub fn write(&self, data: &DataDir) -> anyhow::Result<()> {
         let path = data.record();
