@@ -246,7 +246,7 @@ impl Process {
     }
 
     /// Signals its whole group, also what lives on after its leader; one that was adopted and leads no group, alone.
-    /// False when nobody is left.
+    /// False when nobody is left; who has ended and was not waited for yet still counts here.
     #[expect(
         clippy::must_use_candidate,
         reason = "the signal is the point, the answer a courtesy"

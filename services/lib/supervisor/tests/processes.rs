@@ -74,7 +74,7 @@ async fn a_process_writes_its_log_in_its_folder_with_its_environment_and_its_exi
 #[tokio::test]
 async fn a_signal_is_told_as_128_and_its_number() {
     let folder = tempfile::tempdir().unwrap();
-    let process = spawn(&shell("sleep 1000", folder.path())).unwrap();
+    let process = spawn(&shell("exec sleep 1000", folder.path())).unwrap();
     assert!(process.is_alive());
     assert!(process.signal_group(Signal::KILL));
     assert_eq!(process.exited().await, Exit { code: Some(137) });
