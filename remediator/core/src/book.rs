@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_proto::{Entity, IncidentEvent, IncidentEventKind, IncidentId, Timestamp};
+use arena_proto::{
+    Decision, Entity, IncidentEvent, IncidentEventKind, IncidentId, Plan, Timestamp,
+};
 
 use crate::case::{Case, Stage};
 use crate::playbook::Playbook;
@@ -22,6 +24,16 @@ pub(crate) struct Book {
     cases: BTreeMap<IncidentId, Case>,
     /// Those that are not resolved, in the order in which they were heard of: first come, first served.
     unresolved: Vec<IncidentId>,
+    /// What plans from before a restart tell of incidents that were not told yet. Gone once all has been told.
+    recalled: BTreeMap<IncidentId, Recalled>,
+}
+
+/// What is needed to go on with an incident.
+#[derive(Debug, Default)]
+struct Recalled {
+    /// The last plan that tells of an action that succeeded.
+    verify: Option<Plan>,
+    last: Option<Plan>,
 }
 
 impl Book {
@@ -45,8 +57,39 @@ impl Book {
         let mut case = Case::new(since, event, playbook.cloned());
         case.cleared_since = cleared.then_some(since);
         case.over_limit = full;
+        let recalled = self.recalled.remove(&case.event.id).unwrap_or_default();
+        for plan in recalled.verify.iter().chain(&recalled.last) {
+            case.restore(plan);
+        }
         self.unresolved.push(case.event.id.clone());
-        self.cases.insert(case.event.id.clone(), case);
+        self.put(case);
+    }
+
+    /// Takes up a plan from before a restart; its incident may be told before or after.
+    pub(crate) fn recall(&mut self, plan: Plan) {
+        if let Some(case) = self.cases.get_mut(&plan.incident_id) {
+            case.restore(&plan);
+            if matches!(case.stage, Stage::Resolved) {
+                self.unresolved.retain(|other| *other != plan.incident_id);
+            }
+            return;
+        }
+        let recalled = self.recalled.entry(plan.incident_id.clone()).or_default();
+        let place = match plan.decision {
+            Decision::Verify => &mut recalled.verify,
+            _ => &mut recalled.last,
+        };
+        if place
+            .as_ref()
+            .is_none_or(|known| known.revision < plan.revision)
+        {
+            *place = Some(plan);
+        }
+    }
+
+    /// All has been told: a plan whose incident the bus has forgotten is of no use.
+    pub(crate) fn forget_recalled(&mut self) {
+        self.recalled.clear();
     }
 
     /// Forgets what is old, and what ended first when there is too much. True when there is no room even so.
@@ -67,10 +110,6 @@ impl Book {
             self.unresolved.retain(|other| *other != id);
         }
         false
-    }
-
-    pub(crate) fn get_mut(&mut self, id: &IncidentId) -> Option<&mut Case> {
-        self.cases.get_mut(id)
     }
 
     /// Takes an incident out, to be [`Book::put`] back.

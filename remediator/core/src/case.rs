@@ -11,7 +11,7 @@ use arena_proto::{
 use crate::Output;
 use crate::playbook::{Playbook, Step};
 use crate::rails::Rail;
-use crate::span::{ROOT, Span, VERIFY, act_key};
+use crate::span::VERIFY;
 
 /// How long a command is good for. A node that hears it later than this is better asked anew: the world has moved on.
 /// Far below the COMMANDS stream's 60 s.
@@ -162,8 +162,7 @@ impl Case {
     }
 
     pub(crate) fn step(&self) -> Option<Step> {
-        let index = usize::try_from(self.rung.checked_sub(1)?).ok()?;
-        self.playbook.as_ref()?.steps.get(index).cloned()
+        self.playbook.as_ref()?.step(self.rung).cloned()
     }
 
     pub(crate) fn stable_for(&self) -> Duration {
@@ -329,122 +328,5 @@ impl Case {
         self.record_end(now, "ESCALATED", Some(reason), out);
         self.stage = Stage::Escalated;
         self.ended_at = Some(now);
-    }
-
-    /// The span `plan` ends with the first command, or with a verdict before any.
-    pub(crate) fn record_planned(&mut self, now: Timestamp, out: &mut Vec<Output>) {
-        if !std::mem::replace(&mut self.planned, true) {
-            out.push(self.span("plan", "plan".to_owned(), (self.heard_at, now), None));
-        }
-    }
-
-    /// The verdict: the root span ends with it. A later one, after an escalation, does not end it again.
-    fn record_end(
-        &mut self,
-        now: Timestamp,
-        verdict: &str,
-        error: Option<String>,
-        out: &mut Vec<Output>,
-    ) {
-        if matches!(self.stage, Stage::Escalated) {
-            return;
-        }
-        self.record_planned(now, out);
-        let times = (self.event.first_abnormal_at, now);
-        let mut root = self.span(ROOT, ROOT.to_owned(), times, error);
-        if let Output::Record(span) = &mut root {
-            span.attributes
-                .push(("arena.incident.verdict", verdict.to_owned()));
-        }
-        out.push(root);
-    }
-
-    pub(crate) fn act_span(
-        &self,
-        flight: &Flight,
-        end: Timestamp,
-        error: Option<String>,
-    ) -> Output {
-        let key = act_key(&flight.command_id);
-        self.flight_span("act", key, flight, (flight.issued_at, end), error)
-    }
-
-    pub(crate) fn verify_span(
-        &self,
-        key: String,
-        flight: &Flight,
-        start: Timestamp,
-        end: Timestamp,
-        error: Option<String>,
-    ) -> Output {
-        self.flight_span(VERIFY, key, flight, (start, end), error)
-    }
-
-    fn flight_span(
-        &self,
-        name: &'static str,
-        key: String,
-        flight: &Flight,
-        times: (Timestamp, Timestamp),
-        error: Option<String>,
-    ) -> Output {
-        let mut output = self.span(name, key, times, error);
-        if let Output::Record(span) = &mut output {
-            let command = flight.command_id.to_string();
-            span.attributes.push(("arena.command.id", command));
-            let action = flight.action.to_string();
-            span.attributes.push(("arena.action", action));
-            span.attributes
-                .push(("arena.target", flight.target.to_string()));
-        }
-        output
-    }
-
-    fn span(
-        &self,
-        name: &'static str,
-        key: String,
-        (start, end): (Timestamp, Timestamp),
-        error: Option<String>,
-    ) -> Output {
-        Output::Record(Box::new(Span {
-            incident: self.event.id.clone(),
-            key,
-            name,
-            start,
-            end: end.max(start),
-            attributes: vec![
-                ("arena.incident.id", self.event.id.to_string()),
-                ("arena.entity", self.event.entity.to_string()),
-                ("arena.symptom", self.event.symptom.clone()),
-            ],
-            error,
-        }))
-    }
-}
-
-/// A duration as a reason gives it: "420 ms", "6 s", "2.5 s".
-pub(crate) fn say(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    if millis < 1000 {
-        return format!("{millis} ms");
-    }
-    match (millis / 1000, millis % 1000 / 100) {
-        (seconds, 0) => format!("{seconds} s"),
-        (seconds, tenths) => format!("{seconds}.{tenths} s"),
-    }
-}
-
-/// An action as a reason gives it: "restart".
-pub(crate) fn verb(action: ActionKind) -> String {
-    action.as_str().to_lowercase()
-}
-
-/// Joins what led to a decision and the decision.
-pub(crate) fn after(because: &str, decision: &str) -> String {
-    if because.is_empty() {
-        decision.to_owned()
-    } else {
-        format!("{because}; {decision}")
     }
 }

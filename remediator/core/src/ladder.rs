@@ -6,9 +6,10 @@ use arena_proto::{
 };
 
 use crate::book::CASES_MAX;
-use crate::case::{Case, Flight, Refused, Stage, after, say, verb};
+use crate::case::{Case, Flight, Refused, Stage};
 use crate::playbook::Step;
 use crate::rails::{self, HELD_MAX, Rail, Refusal};
+use crate::words::{after, say, verb};
 use crate::{Output, Remediator};
 
 /// How often an incident may wait on one rung for the service's state to fit before the next rung is tried.
@@ -188,7 +189,10 @@ fn hopeless(case: &Case) -> Result<(Entity, ServiceName), String> {
 fn used_up(case: &Case) -> String {
     let playbook = case.playbook.as_ref();
     let advice = playbook.map_or("", |playbook| playbook.escalate.as_str());
-    let sentence = format!("all {} rungs are used up, a person is needed", case.rungs());
+    let sentence = match case.rungs() {
+        1 => "its only rung is used up, a person is needed".to_owned(),
+        rungs => format!("its {rungs} rungs are used up, a person is needed"),
+    };
     after(&sentence, advice).trim_end_matches("; ").to_owned()
 }
 

@@ -24,6 +24,7 @@ mod playbook;
 mod rails;
 mod span;
 mod verify;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -50,8 +51,7 @@ pub enum Input {
     Status(NodeStatus),
     /// What people decided for the whole arena.
     Control(Control),
-    /// A plan of its own from before a restart, after the incident that it is about. After [`Input::Restored`] it is
-    /// ignored.
+    /// A plan of its own from before a restart. After [`Input::Restored`] it is ignored.
     Restore(Plan),
     /// All that was known before the start has been told: from here on it decides.
     Restored,
@@ -105,9 +105,10 @@ impl Remediator {
                 self.statuses.insert(status.node.clone(), status);
             }
             Input::Control(control) => self.control = control,
-            Input::Restore(plan) => self.restore(&plan),
+            Input::Restore(plan) => self.recall(plan),
             Input::Restored => {
                 self.restored = true;
+                self.book.forget_recalled();
                 self.reissue(now, &mut out);
             }
             Input::Tick => {}
@@ -144,13 +145,12 @@ impl Remediator {
         self.book.note(since, event, playbook);
     }
 
-    fn restore(&mut self, plan: &Plan) {
-        if self.restored {
-            return;
-        }
-        if let Some(case) = self.book.get_mut(&plan.incident_id) {
-            case.restore(plan);
-            self.rails.restore(plan, case);
+    fn recall(&mut self, plan: Plan) {
+        if !self.restored {
+            let playbook = self.playbooks.get(&plan.symptom);
+            self.rails
+                .restore(&plan, playbook.map(|playbook| &**playbook));
+            self.book.recall(plan);
         }
     }
 

@@ -47,6 +47,14 @@ pub struct Step {
     pub settle: Duration,
 }
 
+impl Playbook {
+    /// The step at a rung, from 1.
+    #[must_use]
+    pub fn step(&self, rung: u32) -> Option<&Step> {
+        self.steps.get(usize::try_from(rung.checked_sub(1)?).ok()?)
+    }
+}
+
 /// Why the defaults: see the head of `playbooks.toml`, which documents them for people.
 const STABLE_FOR_DEFAULT: Duration = Duration::from_secs(1);
 const COOLDOWN_DEFAULT: Duration = Duration::from_secs(5);
@@ -275,7 +283,8 @@ mod tests {
             node_silent: 
             probe_failed: RESTART, RESTART
             process_exited: START, START
-            storage_latency_high: RESTART"#]].assert_eq(&ladders.join("\n"));
+            storage_latency_high: RESTART"#]]
+        .assert_eq(&ladders.join("\n"));
     }
 
     #[test]
@@ -306,12 +315,15 @@ mod tests {
 
     #[test]
     fn an_empty_ladder_says_why_it_is_empty() {
-        refused("[[playbook]]\nsymptom = \"cpu_high\"\n", &expect![[r#"
+        refused(
+            "[[playbook]]\nsymptom = \"cpu_high\"\n",
+            &expect![[r#"
             playbooks.toml:2:11: the ladder for "cpu_high" is empty
               |
             2 | symptom = "cpu_high"
               |           ^^^^^^^^^^
-              mend: add a [[playbook.step]] with an action, or `escalate = "why nothing can be done"`"#]]);
+              mend: add a [[playbook.step]] with an action, or `escalate = "why nothing can be done"`"#]],
+        );
     }
 
     #[test]
@@ -342,11 +354,14 @@ mod tests {
 
     #[test]
     fn a_file_without_a_playbook_is_refused() {
-        refused("", &expect![[r#"
+        refused(
+            "",
+            &expect![[r#"
             playbooks.toml:1:1: there is no playbook in this file
               |
             1 | 
               | ^
-              mend: add a [[playbook]] with a symptom and a [[playbook.step]]"#]]);
+              mend: add a [[playbook]] with a symptom and a [[playbook.step]]"#]],
+        );
     }
 }

@@ -9,8 +9,9 @@ use arena_proto::{
 };
 
 use crate::book::Book;
-use crate::case::{Case, say, verb};
-use crate::playbook::Step;
+use crate::case::Case;
+use crate::playbook::{Playbook, Step};
+use crate::words::{say, verb};
 
 /// How many commands may be in flight at once: a policy that is wrong hurts at most so many services before the first
 /// verdict on it. About as many as a small node has.
@@ -212,7 +213,7 @@ impl Rails {
         self.saved = self.saved.saturating_sub(ACTION_EARNED_IN);
     }
 
-    /// An action has come to an end, whichever.
+    /// An action of a case has come to an end, whichever.
     pub(crate) fn remember(
         &mut self,
         ended_at: Timestamp,
@@ -220,8 +221,6 @@ impl Rails {
         target: Entity,
         step: &Step,
     ) {
-        self.last
-            .retain(|_, last| ended_at.saturating_since(last.ended_at) < REMEMBERED_FOR);
         let last = LastAction {
             incident: case.event.id.clone(),
             symptom: case.event.symptom.clone(),
@@ -230,7 +229,20 @@ impl Rails {
             ended_at,
             settle: step.settle,
         };
-        self.last.insert(target, last);
+        self.keep(target, last);
+    }
+
+    fn keep(&mut self, target: Entity, action: LastAction) {
+        let now = action.ended_at;
+        self.last
+            .retain(|_, last| now.saturating_since(last.ended_at) < REMEMBERED_FOR);
+        let later = self
+            .last
+            .get(&target)
+            .is_some_and(|last| last.ended_at > now);
+        if !later {
+            self.last.insert(target, action);
+        }
     }
 
     /// The last action on a service, within the time that it is remembered.
@@ -239,11 +251,20 @@ impl Rails {
     }
 
     /// Remembers what a plan from before a restart tells of an action that ended.
-    pub(crate) fn restore(&mut self, plan: &Plan, case: &Case) {
+    pub(crate) fn restore(&mut self, plan: &Plan, playbook: Option<&Playbook>) {
+        let step = playbook.and_then(|playbook| playbook.step(plan.rung));
         if plan.decision == Decision::Verify
-            && let (Some(target), Some(step)) = (plan.target.clone(), case.step())
+            && let (Some(target), Some(step)) = (plan.target.clone(), step)
         {
-            self.remember(plan.at, case, target, &step);
+            let last = LastAction {
+                incident: plan.incident_id.clone(),
+                symptom: plan.symptom.clone(),
+                action: step.action,
+                rung: plan.rung,
+                ended_at: plan.at,
+                settle: step.settle,
+            };
+            self.keep(target, last);
         }
     }
 }

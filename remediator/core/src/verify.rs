@@ -5,8 +5,9 @@ use arena_proto::{
     check_action,
 };
 
-use crate::case::{By, Case, Credit, Flight, Stage, after, say, verb};
+use crate::case::{By, Case, Credit, Flight, Stage};
 use crate::ladder::wait;
+use crate::words::{after, say, verb};
 use crate::{Output, Remediator};
 
 impl Remediator {
@@ -40,6 +41,8 @@ impl Remediator {
         out: &mut Vec<Output>,
     ) {
         let failure = failure(&flight, outcome);
+        // What the action did comes on top of what was cleared before: from here it has to last.
+        case.cleared_since = case.cleared_since.map(|_| now);
         out.push(case.act_span(&flight, now, failure.clone()));
         let Some(step) = case.step() else {
             case.next_rung("the playbook has no such rung any more".to_owned());
@@ -71,8 +74,10 @@ impl Remediator {
         case.stage = Stage::Deciding(None);
         if outcome.state != CommandState::Rejected {
             self.rails.remember(now, case, flight.target, &step);
-            case.next_rung(failure);
-        } else if case.cleared_since.is_none() && is_about_the_moment(outcome.reason) {
+        }
+        if case.cleared_since.is_some() {
+            needless(now, case, &failure, out);
+        } else if outcome.state == CommandState::Rejected && is_about_the_moment(outcome.reason) {
             wait(now, case, &step, &failure, out);
         } else {
             case.next_rung(failure);
@@ -81,32 +86,18 @@ impl Remediator {
 
     /// What time and the detector say about an incident.
     pub(crate) fn judge(&mut self, now: Timestamp, case: &mut Case, out: &mut Vec<Output>) {
-        if let Stage::Acting(flight) = &case.stage {
-            if now >= flight.gives_up_at() {
+        let cleared_since = case.cleared_since;
+        match &case.stage {
+            Stage::Acting(flight) if now >= flight.gives_up_at() => {
                 let flight = flight.clone();
                 self.lose(now, case, &flight, out);
             }
-            return;
-        }
-        let verified = matches!(case.stage, Stage::Verifying { .. });
-        if (case.cleared_since.is_some() || !verified)
-            && let Some(successor) = self.successor(case)
-        {
-            let reason = format!(
-                "{} of {} was opened again as {successor}, which goes on from here",
-                case.event.symptom, case.event.entity
-            );
-            case.resolve(now, Resolution::Merged, reason, out);
-            return;
-        }
-        if let Some(since) = case.cleared_since {
-            if now >= since + case.stable_for() {
+            Stage::Acting(_) => {}
+            _ if cleared_since.is_some_and(|since| now >= since + case.stable_for()) => {
                 let (resolution, reason) = verdict(case);
                 case.resolve(now, resolution, reason, out);
             }
-            return;
-        }
-        match &case.stage {
+            _ if cleared_since.is_some() => {}
             Stage::Verifying {
                 flight,
                 since,
@@ -120,6 +111,25 @@ impl Remediator {
                 self.look_again(now, case, until);
             }
             _ => {}
+        }
+        self.merge(now, case, out);
+    }
+
+    /// The detector opens an incident of the same entity and symptom again only when the last one was over for it. What
+    /// is under way for the last one is brought to its end first.
+    fn merge(&self, now: Timestamp, case: &mut Case, out: &mut Vec<Output>) {
+        let under_way = match case.stage {
+            Stage::Acting(_) => true,
+            Stage::Verifying { .. } => case.cleared_since.is_none(),
+            Stage::Deciding(_) | Stage::Waiting { .. } | Stage::Escalated => false,
+            Stage::Resolved => return,
+        };
+        if let (false, Some(successor)) = (under_way, self.successor(case)) {
+            let reason = format!(
+                "{} of {} was opened again as {successor}, which goes on from here",
+                case.event.symptom, case.event.entity
+            );
+            case.resolve(now, Resolution::Merged, reason, out);
         }
     }
 
@@ -136,7 +146,11 @@ impl Remediator {
         if let Some(step) = case.step() {
             self.rails.remember(now, case, flight.target.clone(), &step);
         }
-        case.next_rung(reason);
+        if case.cleared_since.is_some() {
+            needless(now, case, &reason, out);
+        } else {
+            case.next_rung(reason);
+        }
     }
 
     /// Looks whether what an incident waits for has come: the same rung again when the service is unwell and the action
@@ -161,6 +175,18 @@ impl Remediator {
             ));
         }
     }
+}
+
+/// The action did no good, and needs not: the symptom is cleared.
+fn needless(now: Timestamp, case: &mut Case, failure: &str, out: &mut Vec<Output>) {
+    let reason = format!(
+        "{failure}; {} is cleared all the same, and must stay clear for {}",
+        case.event.symptom,
+        say(case.stable_for())
+    );
+    let plan = case.plan(now, Decision::Wait, IncidentState::Verifying, reason);
+    out.push(Output::Publish(plan));
+    case.next_rung(failure.to_owned());
 }
 
 /// The process that the outcome tells of changed, or another action is in flight: that passes.
@@ -278,11 +304,13 @@ fn verdict(case: &Case) -> (Resolution, String) {
             By::Remediator => (Resolution::Remediated, "our"),
             By::Person => (Resolution::Manual, "a person's"),
         };
-        let reason = format!(
-            "{symptom} cleared {} after {whose} {} and {stable}",
-            say(case.event.at.saturating_since(credit.at)),
-            verb(credit.action)
-        );
+        let action = verb(credit.action);
+        let reason = if case.event.at < credit.at {
+            format!("{symptom} cleared while {whose} {action} was under way and {stable}")
+        } else {
+            let cleared = say(case.event.at.saturating_since(credit.at));
+            format!("{symptom} cleared {cleared} after {whose} {action} and {stable}")
+        };
         (resolution, reason)
     } else {
         let reason = format!(

@@ -11,6 +11,8 @@
 //! 0 tick
 //! ```
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -127,7 +129,7 @@ impl Scene {
         self.remediator = Remediator::new(Playbooks::built_in().unwrap());
         let known = self.opened.values().cloned().map(Input::Incident);
         let plans = self.plans.iter().cloned().map(Input::Restore);
-        let inputs: Vec<Input> = known.chain(plans).chain([Input::Restored]).collect();
+        let inputs: Vec<Input> = plans.chain(known).chain([Input::Restored]).collect();
         for input in inputs {
             let out = self.remediator.step(now, input);
             self.write(now, out);
@@ -256,8 +258,8 @@ fn a_useless_rung_is_left_and_the_last_one_calls_a_person() {
               7100   -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
               7600 outcome cmd-a.3 FAILED
               7600   ..   act [act.cmd-a.3] 7100..7600 restart of node-1/orders was FAILED
-              7600   a.4 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; all 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
-              7600   .. incident [incident] 1000..7600 restart of node-1/orders was FAILED; all 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+              7600   a.4 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+              7600   .. incident [incident] 1000..7600 restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
               9000 cleared a
              10000   a.5 RESOLVE RESOLVED REMEDIATED 2/2: late, after it was escalated; latency_high cleared 7.9 s after our recover and stayed clear for 1 s
              20000 tick
@@ -278,7 +280,7 @@ fn an_action_that_cures_after_the_escalation_is_thanked() {
               1000   -> cmd-a.1 RESTART node-1/orders
               1100 outcome cmd-a.1 SUCCEEDED
               1100   a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
-              7100   a.3 ESCALATE ESCALATED 1/1: restart of node-1/orders did not clear cpu_high within 6 s; all 1 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+              7100   a.3 ESCALATE ESCALATED 1/1: restart of node-1/orders did not clear cpu_high within 6 s; its only rung is used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
              20000 cleared a
              21000   a.4 RESOLVE RESOLVED REMEDIATED 1/1: late, after it was escalated; cpu_high cleared 18.9 s after our restart and stayed clear for 1 s
              30000 tick
@@ -362,7 +364,7 @@ fn what_is_cleared_while_the_command_is_in_flight_waits_for_its_outcome() {
               1200 cleared a
               5000 outcome cmd-a.1 SUCCEEDED
               5000   a.2 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 4 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
-              5000   a.3 RESOLVE RESOLVED REMEDIATED 1/2: process_exited cleared 0 ms after our start and stayed clear for 1 s
+              6000   a.3 RESOLVE RESOLVED REMEDIATED 1/2: process_exited cleared while our start was under way and stayed clear for 1 s
               9000 tick
         "#]],
     );
@@ -379,7 +381,7 @@ fn silence_of_the_node_is_unknown_and_goes_on() {
               1000   -> cmd-a.1 START node-1/orders
              22000   a.2 ACT ACTING 2/2: no outcome of cmd-a.1 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; rung 2 of 2: start node-1/orders
              22000   -> cmd-a.2 START node-1/orders
-             43000   a.3 ESCALATE ESCALATED 2/2: no outcome of cmd-a.2 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; all 2 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
+             43000   a.3 ESCALATE ESCALATED 2/2: no outcome of cmd-a.2 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; its 2 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
              70000 tick
         "#]],
     );
@@ -479,15 +481,42 @@ fn what_does_not_fit_waits_and_goes_on() {
               1010   -> cmd-a.2 RESTART node-1/orders
               1020 status node-1/orders STOPPED UNKNOWN 0 2
               1030 outcome cmd-a.2 FAILED
-              1030   a.3 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; all 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+              1030   a.3 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
               2000 opened b node-2/orders cpu_high
               2000   b.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-2/orders
               2000   -> cmd-b.1 RESTART node-2/orders
               2000 status node-2/orders STOPPED UNKNOWN 0 2
               2010 outcome cmd-b.1 REJECTED NOT_ALLOWED
               2010   b.2 WAIT PLANNING 1/1: restart of node-2/orders was REJECTED as NOT_ALLOWED; waiting up to 6 s for that to change or for cpu_high to clear (wait 1 of 2)
-              8010   b.3 ESCALATE ESCALATED 1/1: cpu_high did not clear within 6 s, and restart did not become possible; all 1 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+              8010   b.3 ESCALATE ESCALATED 1/1: cpu_high did not clear within 6 s, and restart did not become possible; its only rung is used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
              60000 tick
+        "#]],
+    );
+}
+
+#[test]
+fn a_state_that_is_newer_than_the_incident_is_waited_for() {
+    check(
+        "0 control AUTO STOPPED
+         1000 opened a node-1/orders process_exited
+         2000 status node-1/orders STARTING UNKNOWN 20 2
+         3000 control AUTO RELEASED
+         4000 status node-1/orders RUNNING PASSING 20 2
+         4500 status node-1/orders EXITED UNKNOWN 0 2
+         5000 outcome cmd-a.3 SUCCEEDED",
+        &expect![[r#"
+                 0 control AUTO STOPPED
+              1000 opened a node-1/orders process_exited
+              1000   a.1 REFUSE PLANNING 0/2: not acting: the safety lever is STOPPED (set by ada): nothing is done until it is released
+              2000 status node-1/orders STARTING UNKNOWN 20 2
+              3000 control AUTO RELEASED
+              3000   a.2 WAIT PLANNING 1/2: start is for stopped services; node-1/orders is starting; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
+              4000 status node-1/orders RUNNING PASSING 20 2
+              4500 status node-1/orders EXITED UNKNOWN 0 2
+              4500   a.3 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+              4500   -> cmd-a.3 START node-1/orders generation 2
+              5000 outcome cmd-a.3 SUCCEEDED
+              5000   a.4 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 500 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
         "#]],
     );
 }
@@ -542,7 +571,7 @@ fn what_comes_back_goes_on_at_the_next_rung() {
               3500 cleared b
               4500   b.3 RESOLVE RESOLVED REMEDIATED 2/2: latency_high cleared 600 ms after our restart and stayed clear for 1 s
               6000 opened c node-1/orders latency_high
-              6000   c.1 ESCALATE ESCALATED 2/2: latency_high of node-1/orders is back 3.1 s after restart (rung 2) for b, within the cooldown of 5 s; all 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+              6000   c.1 ESCALATE ESCALATED 2/2: latency_high of node-1/orders is back 3.1 s after restart (rung 2) for b, within the cooldown of 5 s; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
              20000 opened d node-1/orders latency_high
              20000   c.2 RESOLVE RESOLVED MERGED 2/2: latency_high of node-1/orders was opened again as d, which goes on from here
              20000   d.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
@@ -639,7 +668,7 @@ fn a_restart_after_the_command_has_expired_waits_for_what_may_still_come() {
               1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
               1000   -> cmd-a.1 RESTART node-1/orders
              15000 restart
-             22000   a.2 ESCALATE ESCALATED 1/1: no outcome of cmd-a.1 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; all 1 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+             22000   a.2 ESCALATE ESCALATED 1/1: no outcome of cmd-a.1 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; its only rung is used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
              30000 tick
         "#]],
     );

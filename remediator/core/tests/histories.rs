@@ -1,0 +1,393 @@
+//! The invariants over random histories: messages lost, repeated and out of order, commands that fail or are never heard
+//! of again, people at the lever, and restarts that lose what was not yet published.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use arena_proto::{
+    ActionKind, Command, CommandState, Control, Decision, Entity, IncidentEvent, IncidentEventKind,
+    IncidentId, LeverPosition, Mode, Plan, ProbeVerdict, ProcessState, RejectionReason, Timestamp,
+};
+use arena_remediator_core::{Input, Output, Playbooks, Remediator};
+use common::{at, event, outcome, persons, status};
+use proptest::prelude::*;
+
+const TARGETS: [&str; 3] = ["node-1/orders", "node-1/edge", "node-2/orders"];
+const SYMPTOMS: [&str; 4] = ["process_exited", "latency_high", "cpu_high", "unheard_of"];
+/// Two rungs of 21 s in flight and 6 s to verify, two waits of 6 s on each, a minute held up by the rails on each, and
+/// a stability window: what an incident can take at the very most while the remediator may act.
+const BOUND: Duration = Duration::from_mins(6);
+
+/// What happens next; numbers choose among what is there.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Open {
+        target: usize,
+        symptom: usize,
+    },
+    Update {
+        incident: usize,
+        lost: bool,
+    },
+    Clear {
+        incident: usize,
+    },
+    Answer {
+        command: usize,
+        state: CommandState,
+        reason: RejectionReason,
+    },
+    Repeat {
+        input: usize,
+    },
+    Status {
+        target: usize,
+        state: ProcessState,
+        probe: ProbeVerdict,
+        generation: u32,
+    },
+    Person {
+        target: usize,
+        action: ActionKind,
+    },
+    Control {
+        mode: Mode,
+        lever: LeverPosition,
+    },
+    Restart {
+        unpublished: usize,
+        told: usize,
+    },
+    Pass {
+        ms: u64,
+    },
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    fn word<T: Copy + std::fmt::Debug>(all: &'static [T]) -> impl Strategy<Value = T> {
+        prop::sample::select(all)
+    }
+    let index = any::<prop::sample::Index>;
+    let act = prop_oneof![
+        4 => (index(), index()).prop_map(|(target, symptom)| Act::Open {
+            target: target.index(TARGETS.len()), symptom: symptom.index(SYMPTOMS.len()) }),
+        1 => (index(), any::<bool>()).prop_map(|(incident, lost)| Act::Update { incident: incident.index(64), lost }),
+        3 => index().prop_map(|incident| Act::Clear { incident: incident.index(64) }),
+        5 => (index(), prop_oneof![3 => Just(CommandState::Succeeded), 1 => word(CommandState::ALL)],
+              word(RejectionReason::ALL))
+            .prop_map(|(command, state, reason)| Act::Answer { command: command.index(4), state, reason }),
+        3 => index().prop_map(|input| Act::Repeat { input: input.index(256) }),
+        2 => (index(), word(ProcessState::ALL), word(ProbeVerdict::ALL), 1..4_u32)
+            .prop_map(|(target, state, probe, generation)| Act::Status {
+                target: target.index(TARGETS.len()), state, probe, generation }),
+        1 => (index(), word(ActionKind::ALL)).prop_map(|(target, action)| Act::Person {
+            target: target.index(TARGETS.len()), action }),
+        1 => (word(Mode::ALL), word(LeverPosition::ALL)).prop_map(|(mode, lever)| Act::Control { mode, lever }),
+        1 => (0..4_usize, 0..3_usize).prop_map(|(unpublished, told)| Act::Restart { unpublished, told }),
+        6 => (0..8000_u64).prop_map(|ms| Act::Pass { ms }),
+    ];
+    prop::collection::vec(act, 1..80)
+}
+
+/// A flight as the world outside can know it: nothing comes of a command after this.
+struct Flight {
+    command: Command,
+    over_at: Timestamp,
+}
+
+struct World {
+    remediator: Remediator,
+    now: Timestamp,
+    /// By incident: the last event, as published, and whether it was delivered.
+    incidents: Vec<IncidentEvent>,
+    inputs: Vec<Input>,
+    plans: Vec<Plan>,
+    commands: Vec<Command>,
+    flights: BTreeMap<Entity, Flight>,
+    controls: Control,
+    /// The highest revision delivered, by incident, and whether it was CLEARED.
+    heard: BTreeMap<IncidentId, (u32, bool)>,
+    ended: BTreeSet<IncidentId>,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut world = Self {
+            remediator: Remediator::new(Playbooks::built_in().unwrap()),
+            now: at(0),
+            incidents: Vec::new(),
+            inputs: Vec::new(),
+            plans: Vec::new(),
+            commands: Vec::new(),
+            flights: BTreeMap::new(),
+            controls: Control::default(),
+            heard: BTreeMap::new(),
+            ended: BTreeSet::new(),
+        };
+        world.tell(Input::Restored);
+        world
+    }
+
+    fn tell(&mut self, input: Input) {
+        if let Input::Incident(event) = &input {
+            let heard = self.heard.entry(event.id.clone()).or_insert((0, false));
+            if event.revision > heard.0 {
+                *heard = (event.revision, event.kind == IncidentEventKind::Cleared);
+            }
+        }
+        if let Input::Outcome(outcome) = &input
+            && outcome.state.is_final()
+        {
+            self.flights
+                .retain(|_, flight| flight.command.id != outcome.command_id);
+        }
+        let out = self.remediator.step(self.now, input);
+        self.publish(out);
+    }
+
+    fn publish(&mut self, out: Vec<Output>) {
+        for output in out {
+            match output {
+                Output::Publish(plan) => {
+                    self.check_plan(&plan);
+                    self.plans.push(*plan);
+                }
+                Output::Issue(command) => {
+                    self.check_command(&command);
+                    self.commands.push(*command);
+                }
+                Output::Record(span) => assert!(span.start <= span.end, "{span:?}"),
+            }
+        }
+    }
+
+    fn check_plan(&mut self, plan: &Plan) {
+        let before = self
+            .plans
+            .iter()
+            .filter(|other| other.incident_id == plan.incident_id);
+        let last = before.map(|plan| plan.revision).max().unwrap_or(0);
+        assert_eq!(plan.revision, last + 1, "a gap or a repetition: {plan:?}");
+        assert!(!plan.reason.is_empty(), "no reason: {plan:?}");
+        assert!(plan.rung <= plan.rungs, "no such rung: {plan:?}");
+        assert_eq!(
+            plan.resolution.is_some(),
+            plan.decision == Decision::Resolve
+        );
+        assert!(
+            !self.ended.contains(&plan.incident_id),
+            "it was over: {plan:?}"
+        );
+        if plan.decision == Decision::Resolve {
+            self.ended.insert(plan.incident_id.clone());
+        }
+    }
+
+    fn check_command(&mut self, command: &Command) {
+        let incident = command.incident_id.clone().unwrap();
+        let (_, cleared) = self.heard[&incident];
+        assert!(!cleared, "a command for a cleared incident: {command:?}");
+        assert!(
+            !self.ended.contains(&incident),
+            "a command for an incident that is over"
+        );
+        let planned = self
+            .plans
+            .iter()
+            .filter(|plan| plan.decision == Decision::Act)
+            .find(|plan| plan.command_id.as_ref() == Some(&command.id));
+        let planned = planned.expect("a command without its plan");
+        assert_eq!(planned.incident_id, incident);
+        assert_eq!(planned.action, Some(command.action));
+        assert!(
+            self.now < command.expires_at,
+            "issued too late: {command:?}"
+        );
+        let target = Entity::service(command.node.clone(), command.service.clone());
+        self.flights.retain(|_, flight| flight.over_at > self.now);
+        if let Some(flight) = self.flights.get(&target) {
+            assert_eq!(
+                flight.command.id, command.id,
+                "two commands in flight on {target}"
+            );
+        }
+        let over_at = command.expires_at + command.deadline;
+        let command = command.clone();
+        self.flights.insert(target, Flight { command, over_at });
+    }
+
+    /// Lets time pass as the shell does.
+    fn pass(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        let mut wakeups = 0;
+        while let Some(wakeup) = self.remediator.next_wakeup().filter(|at| *at <= until) {
+            self.now = self.now.max(wakeup);
+            self.tell(Input::Tick);
+            wakeups += 1;
+            assert!(wakeups < 10_000, "it wakes without getting on");
+        }
+        self.now = until;
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Restart { unpublished, told } => self.restart(unpublished, told),
+            Act::Pass { ms } => self.pass(Duration::from_millis(ms)),
+            _ => {
+                let Some(input) = self.input(act) else { return };
+                if matches!(input, Input::Incident(_) | Input::Outcome(_)) {
+                    self.inputs.push(input.clone());
+                }
+                self.tell(input);
+            }
+        }
+    }
+
+    /// What is told; `None` when there is nothing that it could be about, or it is lost.
+    fn input(&mut self, act: Act) -> Option<Input> {
+        let now = self.now;
+        match act {
+            Act::Open { target, symptom } => {
+                let (kind, id) = (
+                    IncidentEventKind::Opened,
+                    format!("i{}", self.incidents.len()),
+                );
+                let opened = event(kind, &id, 1, TARGETS[target], SYMPTOMS[symptom], (now, now));
+                self.incidents.push(opened.clone());
+                Some(Input::Incident(opened))
+            }
+            Act::Update { incident, lost } => self
+                .next_event(incident, IncidentEventKind::Updated)
+                .filter(|_| !lost)
+                .map(Input::Incident),
+            Act::Clear { incident } => self
+                .next_event(incident, IncidentEventKind::Cleared)
+                .map(Input::Incident),
+            Act::Answer {
+                command,
+                state,
+                reason,
+            } => {
+                let command = self.commands.iter().rev().nth(command)?;
+                let reason = (state == CommandState::Rejected).then_some(reason);
+                Some(Input::Outcome(outcome(command, state, reason, now)))
+            }
+            Act::Repeat { input } => self.inputs.get(input % self.inputs.len().max(1)).cloned(),
+            Act::Status {
+                target,
+                state,
+                probe,
+                generation,
+            } => {
+                let process = (Some(generation * 10), generation);
+                Some(Input::Status(status(
+                    TARGETS[target],
+                    state,
+                    probe,
+                    process,
+                    now,
+                )))
+            }
+            Act::Person { target, action } => {
+                Some(Input::Outcome(persons(TARGETS[target], action, now)))
+            }
+            Act::Control { mode, lever } => {
+                self.controls = Control {
+                    mode,
+                    lever,
+                    ..Control::default()
+                };
+                Some(Input::Control(self.controls.clone()))
+            }
+            Act::Restart { .. } | Act::Pass { .. } => None,
+        }
+    }
+
+    fn next_event(&mut self, index: usize, kind: IncidentEventKind) -> Option<IncidentEvent> {
+        let count = self.incidents.len().max(1);
+        let incident = self.incidents.get_mut(index % count)?;
+        if incident.kind == IncidentEventKind::Cleared {
+            return None;
+        }
+        incident.revision += 1;
+        (incident.kind, incident.at) = (kind, self.now);
+        Some(incident.clone())
+    }
+
+    /// A new core: it is told its plans and the incidents as they were published, in some lives more than once. The last
+    /// plans are lost where nothing came after them (a crash before they were stored).
+    fn restart(&mut self, unpublished: usize, again: usize) {
+        for _ in 0..unpublished {
+            let Some(plan) = self.plans.last().filter(|plan| {
+                plan.at == self.now
+                    && !self
+                        .commands
+                        .iter()
+                        .any(|command| Some(&command.id) == plan.command_id.as_ref())
+            }) else {
+                break;
+            };
+            self.ended.remove(&plan.incident_id);
+            self.plans.pop();
+        }
+        self.remediator = Remediator::new(Playbooks::built_in().unwrap());
+        self.tell(Input::Control(self.controls.clone()));
+        for _ in 0..=again {
+            for plan in self.plans.clone() {
+                self.tell(Input::Restore(plan));
+            }
+            for event in self.incidents.clone() {
+                self.tell(Input::Incident(event));
+            }
+        }
+        self.tell(Input::Restored);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn the_invariants_hold(acts in acts()) {
+        let mut world = World::new();
+        for act in acts {
+            world.act(act);
+        }
+        world.act(Act::Control { mode: Mode::Auto, lever: LeverPosition::Released });
+        // Incidents queue for the services and for the actions that may be taken.
+        let queue = u32::try_from(world.incidents.len()).unwrap();
+        world.pass(BOUND * (1 + queue));
+        prop_assert_eq!(world.remediator.open_incidents(), 0);
+        for incident in &world.incidents {
+            let last = world.plans.iter().rfind(|plan| plan.incident_id == incident.id);
+            if world.heard.contains_key(&incident.id) {
+                let last = last.expect("an incident without any decision");
+                prop_assert!(last.incident_state.is_final(), "{:?}", last);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_told_twice_changes_nothing(acts in acts()) {
+        let mut world = World::new();
+        for act in acts {
+            world.act(match act {
+                // An input whose plans were lost was not acknowledged: telling it again has to change something.
+                Act::Restart { told, .. } => Act::Restart { unpublished: 0, told },
+                act => act,
+            });
+        }
+        let plans = world.plans.len();
+        let commands = world.commands.len();
+        for input in world.inputs.clone() {
+            // Each of these was heard before, so that even in the same order once more it is old.
+            world.tell(input);
+        }
+        prop_assert_eq!(world.plans.len(), plans);
+        prop_assert_eq!(world.commands.len(), commands);
+    }
+}
