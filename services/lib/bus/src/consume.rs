@@ -113,6 +113,7 @@ impl Consume {
 pub struct Deliveries<M> {
     reader: Reader,
     rejected: Arc<Rejected>,
+    caught_up: bool,
     kind: PhantomData<fn() -> M>,
 }
 
@@ -128,7 +129,20 @@ impl<M: Durable> Deliveries<M> {
         }
     }
 
-    /// How many messages the server had for this reader when it was opened: once as many came out, it has caught up.
+    /// The next of the messages that are there already; `None` once this reader has caught up. Rubbish counts as read, so
+    /// that a replay ends whatever the stream holds. Cancel safe.
+    pub async fn next_stored(&mut self) -> Option<Delivery<M>> {
+        while !self.caught_up {
+            let incoming = Incoming::new(self.reader.next().await?);
+            self.caught_up = incoming.is_last;
+            if let Some(delivery) = incoming.deliver(&self.rejected).await {
+                return Some(delivery);
+            }
+        }
+        None
+    }
+
+    /// How many messages the server had for this reader when it was opened, rubbish included.
     #[must_use]
     pub const fn pending(&self) -> u64 {
         self.reader.pending()
@@ -215,17 +229,20 @@ struct Incoming {
     stream: String,
     sequence: u64,
     published_at: Timestamp,
+    /// The server had no other for this reader when it sent this one.
+    is_last: bool,
     handle: Handle,
 }
 
 impl Incoming {
     fn new(message: jetstream::Message) -> Self {
-        let (stream, sequence, nanos) = message.info().map_or_else(
+        let (stream, sequence, nanos, is_last) = message.info().map_or_else(
             // Only the server writes the subject that this is read from.
-            |_| (String::new(), 0, 0),
+            |_| (String::new(), 0, 0, true),
             |info| {
                 let nanos = info.published.unix_timestamp_nanos();
-                (info.stream.to_owned(), info.stream_sequence, nanos)
+                let stream = info.stream.to_owned();
+                (stream, info.stream_sequence, nanos, info.pending == 0)
             },
         );
         let (message, acker) = message.split();
@@ -236,6 +253,7 @@ impl Incoming {
             stream,
             sequence,
             published_at: Timestamp::from_unix_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)),
+            is_last,
             handle: Handle(Some(acker)),
         }
     }
@@ -403,6 +421,7 @@ impl Bus {
     pub async fn consume<M: Durable>(&self, consume: Consume) -> Result<Deliveries<M>, BusError> {
         let reader = self.reader(consume.source(M::FAMILY)).await?;
         Ok(Deliveries {
+            caught_up: reader.pending() == 0,
             reader,
             rejected: Arc::clone(&self.inner.rejected),
             kind: PhantomData,
