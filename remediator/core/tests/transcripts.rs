@@ -53,7 +53,7 @@ impl Scene {
             let out = self.remediator.step(wakeup, Input::Tick);
             self.write(wakeup, out);
         }
-        writeln!(self.transcript, "{ms:>6} {words}").unwrap();
+        writeln!(self.transcript, "{ms:<6} {words}").unwrap();
         if words == "restart" {
             self.restart(now);
             return;
@@ -156,7 +156,7 @@ impl Scene {
                     let (node, service) = (&command.node, &command.service);
                     writeln!(
                         self.transcript,
-                        "{ms:>6}   -> {id} {action} {node}/{service}{meant}"
+                        "{ms:<6}   -> {id} {action} {node}/{service}{meant}"
                     )
                     .unwrap();
                     self.commands.push(*command);
@@ -170,7 +170,7 @@ impl Scene {
                     let depth = if span.parent().is_some() { "  " } else { "" };
                     writeln!(
                         self.transcript,
-                        "{ms:>6}   .. {depth}{name} [{key}] {start}..{end} {error}"
+                        "{ms:<6}   .. {depth}{name} [{key}] {start}..{end} {error}"
                     )
                     .unwrap();
                 }
@@ -187,7 +187,7 @@ impl Scene {
         let (rung, rungs, reason) = (plan.rung, plan.rungs, &plan.reason);
         writeln!(
             self.transcript,
-            "{ms:>6}   {id} {decision} {state}{resolution} {rung}/{rungs}: {reason}"
+            "{ms:<6}   {id} {decision} {state}{resolution} {rung}/{rungs}: {reason}"
         )
         .unwrap();
     }
@@ -216,20 +216,20 @@ fn a_spike_is_cured_by_the_first_rung() {
          9000 tick",
         true,
         &expect![[r#"
-                 0 status node-1/orders RUNNING PASSING 10 1
-              1000 opened a node-1/orders cpu_high
-              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
-              1000   -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
-              1000   ..   plan [plan] 1000..1000 ok
-              1004 outcome cmd-a.1 ACCEPTED
-              1500 outcome cmd-a.1 SUCCEEDED
-              1500   ..   act [act.cmd-a.1] 1000..1500 ok
-              1500   a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 500 ms (pid 10 to 99); cpu_high must clear within 6 s and stay clear for 1 s
-              3500 cleared a
-              4500   a.3 RESOLVE RESOLVED REMEDIATED 1/1: cpu_high cleared 2 s after our restart and stayed clear for 1 s
-              4500   ..   verify [verify] 1500..4500 ok
-              4500   .. incident [incident] 1000..4500 ok
-              9000 tick
+            0      status node-1/orders RUNNING PASSING 10 1
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+            1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
+            1000     ..   plan [plan] 1000..1000 ok
+            1004   outcome cmd-a.1 ACCEPTED
+            1500   outcome cmd-a.1 SUCCEEDED
+            1500     ..   act [act.cmd-a.1] 1000..1500 ok
+            1500     a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 500 ms (pid 10 to 99); cpu_high must clear within 6 s and stay clear for 1 s
+            3500   cleared a
+            4500     a.3 RESOLVE RESOLVED REMEDIATED 1/1: cpu_high cleared 2 s after our restart and stayed clear for 1 s
+            4500     ..   verify [verify] 1500..4500 ok
+            4500     .. incident [incident] 1000..4500 ok
+            9000   tick
         "#]],
     );
 }
@@ -245,24 +245,24 @@ fn a_useless_rung_is_left_and_the_last_one_calls_a_person() {
          20000 tick",
         true,
         &expect![[r#"
-                 0 status node-1/orders RUNNING PASSING 10 1
-              1000 opened a node-1/orders latency_high
-              1000   a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
-              1000   -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
-              1000   ..   plan [plan] 1000..1000 ok
-              1100 outcome cmd-a.1 SUCCEEDED
-              1100   ..   act [act.cmd-a.1] 1000..1100 ok
-              1100   a.2 VERIFY VERIFYING 1/2: recover of node-1/orders succeeded after 100 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
-              7100   ..   verify [verify.cmd-a.1] 1100..7100 recover of node-1/orders did not clear latency_high within 6 s
-              7100   a.3 ACT ACTING 2/2: recover of node-1/orders did not clear latency_high within 6 s; rung 2 of 2: restart node-1/orders
-              7100   -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
-              7600 outcome cmd-a.3 FAILED
-              7600   ..   act [act.cmd-a.3] 7100..7600 restart of node-1/orders was FAILED
-              7600   a.4 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
-              7600   .. incident [incident] 1000..7600 restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
-              9000 cleared a
-             10000   a.5 RESOLVE RESOLVED REMEDIATED 2/2: late, after it was escalated; latency_high cleared 7.9 s after our recover and stayed clear for 1 s
-             20000 tick
+            0      status node-1/orders RUNNING PASSING 10 1
+            1000   opened a node-1/orders latency_high
+            1000     a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
+            1000     ..   plan [plan] 1000..1000 ok
+            1100   outcome cmd-a.1 SUCCEEDED
+            1100     ..   act [act.cmd-a.1] 1000..1100 ok
+            1100     a.2 VERIFY VERIFYING 1/2: recover of node-1/orders succeeded after 100 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
+            7100     ..   verify [verify.cmd-a.1] 1100..7100 recover of node-1/orders did not clear latency_high within 6 s
+            7100     a.3 ACT ACTING 2/2: recover of node-1/orders did not clear latency_high within 6 s; rung 2 of 2: restart node-1/orders
+            7100     -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
+            7600   outcome cmd-a.3 FAILED
+            7600     ..   act [act.cmd-a.3] 7100..7600 restart of node-1/orders was FAILED
+            7600     a.4 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+            7600     .. incident [incident] 1000..7600 restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+            9000   cleared a
+            10000    a.5 RESOLVE RESOLVED REMEDIATED 2/2: late, after it was escalated; latency_high cleared 7.9 s after our recover and stayed clear for 1 s
+            20000  tick
         "#]],
     );
 }
@@ -275,15 +275,15 @@ fn an_action_that_cures_after_the_escalation_is_thanked() {
          20000 cleared a
          30000 tick",
         &expect![[r#"
-              1000 opened a node-1/orders cpu_high
-              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
-              1000   -> cmd-a.1 RESTART node-1/orders
-              1100 outcome cmd-a.1 SUCCEEDED
-              1100   a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
-              7100   a.3 ESCALATE ESCALATED 1/1: restart of node-1/orders did not clear cpu_high within 6 s; its only rung is used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
-             20000 cleared a
-             21000   a.4 RESOLVE RESOLVED REMEDIATED 1/1: late, after it was escalated; cpu_high cleared 18.9 s after our restart and stayed clear for 1 s
-             30000 tick
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+            1000     -> cmd-a.1 RESTART node-1/orders
+            1100   outcome cmd-a.1 SUCCEEDED
+            1100     a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            7100     a.3 ESCALATE ESCALATED 1/1: restart of node-1/orders did not clear cpu_high within 6 s; its only rung is used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+            20000  cleared a
+            21000    a.4 RESOLVE RESOLVED REMEDIATED 1/1: late, after it was escalated; cpu_high cleared 18.9 s after our restart and stayed clear for 1 s
+            30000  tick
         "#]],
     );
 }
@@ -297,13 +297,13 @@ fn what_clears_by_itself_is_no_merit_of_ours() {
          3000 cleared a
          9000 tick",
         &expect![[r#"
-                 0 control OBSERVE RELEASED
-              1000 opened a node-1/orders cpu_high
-              1000   a.1 REFUSE PLANNING 0/1: not acting: the mode is OBSERVE (set by ada): it plans and never acts
-              2000 updated a
-              3000 cleared a
-              4000   a.2 RESOLVE RESOLVED SELF_RECOVERED 0/1: cpu_high cleared 2 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
-              9000 tick
+            0      control OBSERVE RELEASED
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 REFUSE PLANNING 0/1: not acting: the mode is OBSERVE (set by ada): it plans and never acts
+            2000   updated a
+            3000   cleared a
+            4000     a.2 RESOLVE RESOLVED SELF_RECOVERED 0/1: cpu_high cleared 2 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
+            9000   tick
         "#]],
     );
 }
@@ -317,13 +317,13 @@ fn an_action_by_hand_is_a_persons_merit() {
          3000 cleared a
          9000 tick",
         &expect![[r#"
-                 0 control APPROVE RELEASED
-              1000 opened a node-1/orders cpu_high
-              1000   a.1 WAIT AWAITING_APPROVAL 0/1: not acting: the mode is APPROVE (set by ada): it waits for a person, and as approvals cannot be given yet, for the mode AUTO or an action by hand (arena do)
-              2000 person node-1/orders RESTART
-              3000 cleared a
-              4000   a.2 RESOLVE RESOLVED MANUAL 0/1: cpu_high cleared 1 s after a person's restart and stayed clear for 1 s
-              9000 tick
+            0      control APPROVE RELEASED
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 WAIT AWAITING_APPROVAL 0/1: not acting: the mode is APPROVE (set by ada): it waits for a person, and as approvals cannot be given yet, for the mode AUTO or an action by hand (arena do)
+            2000   person node-1/orders RESTART
+            3000   cleared a
+            4000     a.2 RESOLVE RESOLVED MANUAL 0/1: cpu_high cleared 1 s after a person's restart and stayed clear for 1 s
+            9000   tick
         "#]],
     );
 }
@@ -337,15 +337,15 @@ fn the_lever_stops_and_releases() {
          3000 control OBSERVE RELEASED
          4000 control AUTO RELEASED",
         &expect![[r#"
-                 0 control AUTO STOPPED
-              1000 opened a node-1/orders cpu_high
-              1000   a.1 REFUSE PLANNING 0/1: not acting: the safety lever is STOPPED (set by ada): nothing is done until it is released
-              2000 control OBSERVE STOPPED
-              3000 control OBSERVE RELEASED
-              3000   a.2 REFUSE PLANNING 0/1: not acting: the mode is OBSERVE (set by ada): it plans and never acts
-              4000 control AUTO RELEASED
-              4000   a.3 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
-              4000   -> cmd-a.3 RESTART node-1/orders
+            0      control AUTO STOPPED
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 REFUSE PLANNING 0/1: not acting: the safety lever is STOPPED (set by ada): nothing is done until it is released
+            2000   control OBSERVE STOPPED
+            3000   control OBSERVE RELEASED
+            3000     a.2 REFUSE PLANNING 0/1: not acting: the mode is OBSERVE (set by ada): it plans and never acts
+            4000   control AUTO RELEASED
+            4000     a.3 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+            4000     -> cmd-a.3 RESTART node-1/orders
         "#]],
     );
 }
@@ -358,14 +358,14 @@ fn what_is_cleared_while_the_command_is_in_flight_waits_for_its_outcome() {
          5000 outcome cmd-a.1 SUCCEEDED
          9000 tick",
         &expect![[r#"
-              1000 opened a node-1/orders process_exited
-              1000   a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
-              1000   -> cmd-a.1 START node-1/orders
-              1200 cleared a
-              5000 outcome cmd-a.1 SUCCEEDED
-              5000   a.2 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 4 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
-              6000   a.3 RESOLVE RESOLVED REMEDIATED 1/2: process_exited cleared while our start was under way and stayed clear for 1 s
-              9000 tick
+            1000   opened a node-1/orders process_exited
+            1000     a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+            1000     -> cmd-a.1 START node-1/orders
+            1200   cleared a
+            5000   outcome cmd-a.1 SUCCEEDED
+            5000     a.2 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 4 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            6000     a.3 RESOLVE RESOLVED REMEDIATED 1/2: process_exited cleared while our start was under way and stayed clear for 1 s
+            9000   tick
         "#]],
     );
 }
@@ -376,13 +376,13 @@ fn silence_of_the_node_is_unknown_and_goes_on() {
         "1000 opened a node-1/orders process_exited
          70000 tick",
         &expect![[r#"
-              1000 opened a node-1/orders process_exited
-              1000   a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
-              1000   -> cmd-a.1 START node-1/orders
-             22000   a.2 ACT ACTING 2/2: no outcome of cmd-a.1 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; rung 2 of 2: start node-1/orders
-             22000   -> cmd-a.2 START node-1/orders
-             43000   a.3 ESCALATE ESCALATED 2/2: no outcome of cmd-a.2 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; its 2 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
-             70000 tick
+            1000   opened a node-1/orders process_exited
+            1000     a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+            1000     -> cmd-a.1 START node-1/orders
+            22000    a.2 ACT ACTING 2/2: no outcome of cmd-a.1 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; rung 2 of 2: start node-1/orders
+            22000    -> cmd-a.2 START node-1/orders
+            43000    a.3 ESCALATE ESCALATED 2/2: no outcome of cmd-a.2 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; its 2 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
+            70000  tick
         "#]],
     );
 }
@@ -394,12 +394,12 @@ fn a_silent_node_is_a_persons_at_once() {
          2000 opened b node-1/orders never_heard_of
          3000 opened c node-1 cpu_high",
         &expect![[r#"
-              1000 opened a node-1 node_silent
-              1000   a.1 ESCALATE ESCALATED 0/0: node_silent: nothing on this side can start an agent: look at the machine and its arena-node
-              2000 opened b node-1/orders never_heard_of
-              2000   b.1 ESCALATE ESCALATED 0/0: no playbook answers never_heard_of: add one to playbooks.toml
-              3000 opened c node-1 cpu_high
-              3000   c.1 ESCALATE ESCALATED 0/1: the rungs of cpu_high are for services, and node-1 is a node
+            1000   opened a node-1 node_silent
+            1000     a.1 ESCALATE ESCALATED 0/0: node_silent: nothing on this side can start an agent: look at the machine and its arena-node
+            2000   opened b node-1/orders never_heard_of
+            2000     b.1 ESCALATE ESCALATED 0/0: no playbook answers never_heard_of: add one to playbooks.toml
+            3000   opened c node-1 cpu_high
+            3000     c.1 ESCALATE ESCALATED 0/1: the rungs of cpu_high are for services, and node-1 is a node
         "#]],
     );
 }
@@ -416,21 +416,21 @@ fn another_process_than_meant_is_looked_at_again() {
          3000 cleared a
          9000 tick",
         &expect![[r#"
-                 0 status node-1/orders RUNNING PASSING 10 1
-              1000 opened a node-1/orders probe_failed
-              1000   a.1 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
-              1000   -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
-              1010 outcome cmd-a.1 REJECTED TARGET_CHANGED
-              1010   a.2 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 1 of 2)
-              1020 status node-1/orders RUNNING PASSING 20 2
-              2000 status node-1/orders RUNNING FAILING 20 2
-              2000   a.3 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
-              2000   -> cmd-a.3 RESTART node-1/orders pid 20 generation 2
-              2500 outcome cmd-a.3 SUCCEEDED
-              2500   a.4 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 500 ms (pid 20 to 99); probe_failed must clear within 6 s and stay clear for 1 s
-              3000 cleared a
-              4000   a.5 RESOLVE RESOLVED REMEDIATED 1/2: probe_failed cleared 500 ms after our restart and stayed clear for 1 s
-              9000 tick
+            0      status node-1/orders RUNNING PASSING 10 1
+            1000   opened a node-1/orders probe_failed
+            1000     a.1 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
+            1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
+            1010   outcome cmd-a.1 REJECTED TARGET_CHANGED
+            1010     a.2 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 1 of 2)
+            1020   status node-1/orders RUNNING PASSING 20 2
+            2000   status node-1/orders RUNNING FAILING 20 2
+            2000     a.3 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
+            2000     -> cmd-a.3 RESTART node-1/orders pid 20 generation 2
+            2500   outcome cmd-a.3 SUCCEEDED
+            2500     a.4 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 500 ms (pid 20 to 99); probe_failed must clear within 6 s and stay clear for 1 s
+            3000   cleared a
+            4000     a.5 RESOLVE RESOLVED REMEDIATED 1/2: probe_failed cleared 500 ms after our restart and stayed clear for 1 s
+            9000   tick
         "#]],
     );
 }
@@ -445,18 +445,18 @@ fn what_runs_again_is_not_started() {
          2000 cleared a
          9000 tick",
         &expect![[r#"
-              1000 opened a node-1/orders process_exited
-              1000   a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
-              1000   -> cmd-a.1 START node-1/orders
-              1100 outcome cmd-a.1 FAILED
-              1100   a.2 ACT ACTING 2/2: start of node-1/orders was FAILED; rung 2 of 2: start node-1/orders
-              1100   -> cmd-a.2 START node-1/orders
-              1100 outcome cmd-a.2 REJECTED NOT_ALLOWED
-              1100   a.3 WAIT PLANNING 2/2: start of node-1/orders was FAILED; start of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
-              1200 status node-1/orders STARTING UNKNOWN 20 2
-              2000 cleared a
-              3000   a.4 RESOLVE RESOLVED SELF_RECOVERED 2/2: process_exited cleared 1 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
-              9000 tick
+            1000   opened a node-1/orders process_exited
+            1000     a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+            1000     -> cmd-a.1 START node-1/orders
+            1100   outcome cmd-a.1 FAILED
+            1100     a.2 ACT ACTING 2/2: start of node-1/orders was FAILED; rung 2 of 2: start node-1/orders
+            1100     -> cmd-a.2 START node-1/orders
+            1100   outcome cmd-a.2 REJECTED NOT_ALLOWED
+            1100     a.3 WAIT PLANNING 2/2: start of node-1/orders was FAILED; start of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
+            1200   status node-1/orders STARTING UNKNOWN 20 2
+            2000   cleared a
+            3000     a.4 RESOLVE RESOLVED SELF_RECOVERED 2/2: process_exited cleared 1 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
+            9000   tick
         "#]],
     );
 }
@@ -473,23 +473,23 @@ fn what_does_not_fit_waits_and_goes_on() {
          2010 outcome cmd-b.1 REJECTED NOT_ALLOWED
          60000 tick",
         &expect![[r#"
-              1000 opened a node-1/orders latency_high
-              1000   a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
-              1000   -> cmd-a.1 RECOVER node-1/orders
-              1010 outcome cmd-a.1 FAILED
-              1010   a.2 ACT ACTING 2/2: recover of node-1/orders was FAILED; rung 2 of 2: restart node-1/orders
-              1010   -> cmd-a.2 RESTART node-1/orders
-              1020 status node-1/orders STOPPED UNKNOWN 0 2
-              1030 outcome cmd-a.2 FAILED
-              1030   a.3 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
-              2000 opened b node-2/orders cpu_high
-              2000   b.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-2/orders
-              2000   -> cmd-b.1 RESTART node-2/orders
-              2000 status node-2/orders STOPPED UNKNOWN 0 2
-              2010 outcome cmd-b.1 REJECTED NOT_ALLOWED
-              2010   b.2 WAIT PLANNING 1/1: restart of node-2/orders was REJECTED as NOT_ALLOWED; waiting up to 6 s for that to change or for cpu_high to clear (wait 1 of 2)
-              8010   b.3 ESCALATE ESCALATED 1/1: cpu_high did not clear within 6 s, and restart did not become possible; its only rung is used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
-             60000 tick
+            1000   opened a node-1/orders latency_high
+            1000     a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            1000     -> cmd-a.1 RECOVER node-1/orders
+            1010   outcome cmd-a.1 FAILED
+            1010     a.2 ACT ACTING 2/2: recover of node-1/orders was FAILED; rung 2 of 2: restart node-1/orders
+            1010     -> cmd-a.2 RESTART node-1/orders
+            1020   status node-1/orders STOPPED UNKNOWN 0 2
+            1030   outcome cmd-a.2 FAILED
+            1030     a.3 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+            2000   opened b node-2/orders cpu_high
+            2000     b.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-2/orders
+            2000     -> cmd-b.1 RESTART node-2/orders
+            2000   status node-2/orders STOPPED UNKNOWN 0 2
+            2010   outcome cmd-b.1 REJECTED NOT_ALLOWED
+            2010     b.2 WAIT PLANNING 1/1: restart of node-2/orders was REJECTED as NOT_ALLOWED; waiting up to 6 s for that to change or for cpu_high to clear (wait 1 of 2)
+            8010     b.3 ESCALATE ESCALATED 1/1: cpu_high did not clear within 6 s, and restart did not become possible; its only rung is used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+            60000  tick
         "#]],
     );
 }
@@ -505,18 +505,18 @@ fn a_state_that_is_newer_than_the_incident_is_waited_for() {
          4500 status node-1/orders EXITED UNKNOWN 0 2
          5000 outcome cmd-a.3 SUCCEEDED",
         &expect![[r#"
-                 0 control AUTO STOPPED
-              1000 opened a node-1/orders process_exited
-              1000   a.1 REFUSE PLANNING 0/2: not acting: the safety lever is STOPPED (set by ada): nothing is done until it is released
-              2000 status node-1/orders STARTING UNKNOWN 20 2
-              3000 control AUTO RELEASED
-              3000   a.2 WAIT PLANNING 1/2: start is for stopped services; node-1/orders is starting; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
-              4000 status node-1/orders RUNNING PASSING 20 2
-              4500 status node-1/orders EXITED UNKNOWN 0 2
-              4500   a.3 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
-              4500   -> cmd-a.3 START node-1/orders generation 2
-              5000 outcome cmd-a.3 SUCCEEDED
-              5000   a.4 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 500 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            0      control AUTO STOPPED
+            1000   opened a node-1/orders process_exited
+            1000     a.1 REFUSE PLANNING 0/2: not acting: the safety lever is STOPPED (set by ada): nothing is done until it is released
+            2000   status node-1/orders STARTING UNKNOWN 20 2
+            3000   control AUTO RELEASED
+            3000     a.2 WAIT PLANNING 1/2: start is for stopped services; node-1/orders is starting; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
+            4000   status node-1/orders RUNNING PASSING 20 2
+            4500   status node-1/orders EXITED UNKNOWN 0 2
+            4500     a.3 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+            4500     -> cmd-a.3 START node-1/orders generation 2
+            5000   outcome cmd-a.3 SUCCEEDED
+            5000     a.4 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 500 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
         "#]],
     );
 }
@@ -529,17 +529,17 @@ fn one_at_a_time_per_service() {
          1500 outcome cmd-a.1 SUCCEEDED
          3000 tick",
         &expect![[r#"
-              1000 opened a node-1/orders cpu_high
-              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
-              1000   -> cmd-a.1 RESTART node-1/orders
-              1000 opened b node-1/orders latency_high
-              1000   b.1 REFUSE PLANNING 0/2: not acting: a command for a is in flight on node-1/orders, and one at a time is the limit
-              1500 outcome cmd-a.1 SUCCEEDED
-              1500   a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
-              1500   b.2 REFUSE PLANNING 1/2: not acting: node-1/orders settles for 1 s after restart for a, which may have caused this; 1 s are left
-              2500   b.3 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
-              2500   -> cmd-b.3 RECOVER node-1/orders
-              3000 tick
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+            1000     -> cmd-a.1 RESTART node-1/orders
+            1000   opened b node-1/orders latency_high
+            1000     b.1 REFUSE PLANNING 0/2: not acting: a command for a is in flight on node-1/orders, and one at a time is the limit
+            1500   outcome cmd-a.1 SUCCEEDED
+            1500     a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            1500     b.2 REFUSE PLANNING 1/2: not acting: node-1/orders settles for 1 s after restart for a, which may have caused this; 1 s are left
+            2500     b.3 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            2500     -> cmd-b.3 RECOVER node-1/orders
+            3000   tick
         "#]],
     );
 }
@@ -556,26 +556,26 @@ fn what_comes_back_goes_on_at_the_next_rung() {
          6000 opened c node-1/orders latency_high
          20000 opened d node-1/orders latency_high",
         &expect![[r#"
-              1000 opened a node-1/orders latency_high
-              1000   a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
-              1000   -> cmd-a.1 RECOVER node-1/orders
-              1100 outcome cmd-a.1 SUCCEEDED
-              1100   a.2 VERIFY VERIFYING 1/2: recover of node-1/orders succeeded after 100 ms (pid 99); latency_high must clear within 6 s and stay clear for 1 s
-              2000 cleared a
-              2500 opened b node-1/orders latency_high
-              2500   a.3 RESOLVE RESOLVED MERGED 1/2: latency_high of node-1/orders was opened again as b, which goes on from here
-              2500   b.1 ACT ACTING 2/2: latency_high of node-1/orders is back 1.4 s after recover (rung 1) for a, within the cooldown of 5 s; rung 2 of 2: restart node-1/orders
-              2500   -> cmd-b.1 RESTART node-1/orders
-              2900 outcome cmd-b.1 SUCCEEDED
-              2900   b.2 VERIFY VERIFYING 2/2: restart of node-1/orders succeeded after 400 ms (pid 99); latency_high must clear within 6 s and stay clear for 1 s
-              3500 cleared b
-              4500   b.3 RESOLVE RESOLVED REMEDIATED 2/2: latency_high cleared 600 ms after our restart and stayed clear for 1 s
-              6000 opened c node-1/orders latency_high
-              6000   c.1 ESCALATE ESCALATED 2/2: latency_high of node-1/orders is back 3.1 s after restart (rung 2) for b, within the cooldown of 5 s; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
-             20000 opened d node-1/orders latency_high
-             20000   c.2 RESOLVE RESOLVED MERGED 2/2: latency_high of node-1/orders was opened again as d, which goes on from here
-             20000   d.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
-             20000   -> cmd-d.1 RECOVER node-1/orders
+            1000   opened a node-1/orders latency_high
+            1000     a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            1000     -> cmd-a.1 RECOVER node-1/orders
+            1100   outcome cmd-a.1 SUCCEEDED
+            1100     a.2 VERIFY VERIFYING 1/2: recover of node-1/orders succeeded after 100 ms (pid 99); latency_high must clear within 6 s and stay clear for 1 s
+            2000   cleared a
+            2500   opened b node-1/orders latency_high
+            2500     a.3 RESOLVE RESOLVED MERGED 1/2: latency_high of node-1/orders was opened again as b, which goes on from here
+            2500     b.1 ACT ACTING 2/2: latency_high of node-1/orders is back 1.4 s after recover (rung 1) for a, within the cooldown of 5 s; rung 2 of 2: restart node-1/orders
+            2500     -> cmd-b.1 RESTART node-1/orders
+            2900   outcome cmd-b.1 SUCCEEDED
+            2900     b.2 VERIFY VERIFYING 2/2: restart of node-1/orders succeeded after 400 ms (pid 99); latency_high must clear within 6 s and stay clear for 1 s
+            3500   cleared b
+            4500     b.3 RESOLVE RESOLVED REMEDIATED 2/2: latency_high cleared 600 ms after our restart and stayed clear for 1 s
+            6000   opened c node-1/orders latency_high
+            6000     c.1 ESCALATE ESCALATED 2/2: latency_high of node-1/orders is back 3.1 s after restart (rung 2) for b, within the cooldown of 5 s; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
+            20000  opened d node-1/orders latency_high
+            20000    c.2 RESOLVE RESOLVED MERGED 2/2: latency_high of node-1/orders was opened again as d, which goes on from here
+            20000    d.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            20000    -> cmd-d.1 RECOVER node-1/orders
         "#]],
     );
 }
@@ -590,24 +590,24 @@ fn at_most_four_commands_are_in_flight() {
          1000 opened e node-1/e cpu_high
          1500 outcome cmd-a.1 SUCCEEDED",
         &expect![[r#"
-              1000 opened a node-1/a cpu_high
-              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/a
-              1000   -> cmd-a.1 RESTART node-1/a
-              1000 opened b node-1/b cpu_high
-              1000   b.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/b
-              1000   -> cmd-b.1 RESTART node-1/b
-              1000 opened c node-1/c cpu_high
-              1000   c.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/c
-              1000   -> cmd-c.1 RESTART node-1/c
-              1000 opened d node-1/d cpu_high
-              1000   d.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/d
-              1000   -> cmd-d.1 RESTART node-1/d
-              1000 opened e node-1/e cpu_high
-              1000   e.1 REFUSE PLANNING 1/1: not acting: 4 commands are in flight, and 4 is the limit
-              1500 outcome cmd-a.1 SUCCEEDED
-              1500   a.2 VERIFY VERIFYING 1/1: restart of node-1/a succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
-              1500   e.2 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/e
-              1500   -> cmd-e.2 RESTART node-1/e
+            1000   opened a node-1/a cpu_high
+            1000     a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/a
+            1000     -> cmd-a.1 RESTART node-1/a
+            1000   opened b node-1/b cpu_high
+            1000     b.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/b
+            1000     -> cmd-b.1 RESTART node-1/b
+            1000   opened c node-1/c cpu_high
+            1000     c.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/c
+            1000     -> cmd-c.1 RESTART node-1/c
+            1000   opened d node-1/d cpu_high
+            1000     d.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/d
+            1000     -> cmd-d.1 RESTART node-1/d
+            1000   opened e node-1/e cpu_high
+            1000     e.1 REFUSE PLANNING 1/1: not acting: 4 commands are in flight, and 4 is the limit
+            1500   outcome cmd-a.1 SUCCEEDED
+            1500     a.2 VERIFY VERIFYING 1/1: restart of node-1/a succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            1500     e.2 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/e
+            1500     -> cmd-e.2 RESTART node-1/e
         "#]],
     );
 }
@@ -618,10 +618,10 @@ fn the_cause_is_acted_on_and_the_symptom_verified() {
         "0 status node-2/ledger RUNNING PASSING 7 3
          1000 opened a node-1/orders latency_high node-2/ledger",
         &expect![[r#"
-                 0 status node-2/ledger RUNNING PASSING 7 3
-              1000 opened a node-1/orders latency_high node-2/ledger
-              1000   a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-2/ledger
-              1000   -> cmd-a.1 RECOVER node-2/ledger pid 7 generation 3
+            0      status node-2/ledger RUNNING PASSING 7 3
+            1000   opened a node-1/orders latency_high node-2/ledger
+            1000     a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-2/ledger
+            1000     -> cmd-a.1 RECOVER node-2/ledger pid 7 generation 3
         "#]],
     );
 }
@@ -639,20 +639,20 @@ fn a_restart_issues_the_same_command_again_while_it_is_good() {
          9000 restart
          9000 tick",
         &expect![[r#"
-                 0 status node-1/orders RUNNING PASSING 10 1
-              1000 opened a node-1/orders cpu_high
-              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
-              1000   -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
-              2000 restart
-              2000   -> cmd-a.1 RESTART node-1/orders
-              2500 outcome cmd-a.1 SUCCEEDED
-              2500   a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 1.5 s (pid 10 to 99); cpu_high must clear within 6 s and stay clear for 1 s
-              2600 restart
-              4000 cleared a
-              4500 restart
-              5000   a.3 RESOLVE RESOLVED REMEDIATED 1/1: cpu_high cleared 1.5 s after our restart and stayed clear for 1 s
-              9000 restart
-              9000 tick
+            0      status node-1/orders RUNNING PASSING 10 1
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+            1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
+            2000   restart
+            2000     -> cmd-a.1 RESTART node-1/orders
+            2500   outcome cmd-a.1 SUCCEEDED
+            2500     a.2 VERIFY VERIFYING 1/1: restart of node-1/orders succeeded after 1.5 s (pid 10 to 99); cpu_high must clear within 6 s and stay clear for 1 s
+            2600   restart
+            4000   cleared a
+            4500   restart
+            5000     a.3 RESOLVE RESOLVED REMEDIATED 1/1: cpu_high cleared 1.5 s after our restart and stayed clear for 1 s
+            9000   restart
+            9000   tick
         "#]],
     );
 }
@@ -664,12 +664,12 @@ fn a_restart_after_the_command_has_expired_waits_for_what_may_still_come() {
          15000 restart
          30000 tick",
         &expect![[r#"
-              1000 opened a node-1/orders cpu_high
-              1000   a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
-              1000   -> cmd-a.1 RESTART node-1/orders
-             15000 restart
-             22000   a.2 ESCALATE ESCALATED 1/1: no outcome of cmd-a.1 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; its only rung is used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
-             30000 tick
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 ACT ACTING 1/1: cpu_high: as the detector says; rung 1 of 1: restart node-1/orders
+            1000     -> cmd-a.1 RESTART node-1/orders
+            15000  restart
+            22000    a.2 ESCALATE ESCALATED 1/1: no outcome of cmd-a.1 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; its only rung is used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+            30000  tick
         "#]],
     );
 }
