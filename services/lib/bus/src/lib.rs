@@ -38,7 +38,7 @@ pub use live::{LiveMessage, LiveMessages};
 pub use rejected::RejectedCounts;
 pub use role::Role;
 pub use service::{Registration, ServiceDescription, ServicePing};
-pub use subject::{Family, Partitions};
+pub use subject::{Family, Partitions, telemetry_node};
 pub use telemetry::TelemetryStream;
 
 use connect::{Connection, Patience};

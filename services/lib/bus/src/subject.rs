@@ -168,6 +168,14 @@ pub(crate) fn parse(subject: &str) -> Option<Address> {
     }
 }
 
+/// The node whose telemetry travels on this subject; `None` when it is another subject.
+#[must_use]
+pub fn telemetry_node(subject: &str) -> Option<NodeName> {
+    parse(subject)
+        .filter(|address| address.family == Family::Telemetry)
+        .map(|address| address.node)
+}
+
 /// Where a service answers.
 pub(crate) fn api(service: &str, endpoint: &str) -> String {
     format!("arena.api.{service}.{endpoint}")
