@@ -48,7 +48,14 @@ async fn main() -> anyhow::Result<()> {
         .env("OTEL_SDK_DISABLED", "true")
         .arg("--chaos")
         .start();
-    let bus = Bus::connect_once(&NatsArgs::at(&arena.nats_url), Role::Operator, "bench").await?;
+    let bus = Bus::connect_once(
+        &NatsArgs {
+            nats_url: arena.nats_url.clone(),
+        },
+        Role::Operator,
+        "bench",
+    )
+    .await?;
     println!(
         "{:<16} {:>3}  {:>29}  {:>29}",
         "", "n", "fault to incident, ms", "fault to healed, ms"

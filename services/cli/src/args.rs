@@ -22,7 +22,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 not running or not found, 4 degraded, 5 t
 /// A self-healing operations arena over NATS.
 #[derive(Debug, Parser)]
 #[command(name = "arena", version, about, before_help = EXAMPLES, arg_required_else_help = true)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -30,7 +30,7 @@ pub struct Arguments {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Start the arena, or what is missing of it
     Up(crate::up::UpArgs),
     /// Stop the arena in reverse order; data stays
@@ -64,7 +64,7 @@ pub enum Command {
 
 /// `arena status`.
 #[derive(Debug, Args)]
-pub struct StatusArgs {
+pub(crate) struct StatusArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -77,7 +77,7 @@ pub struct StatusArgs {
 
 /// `arena incidents`.
 #[derive(Debug, Args)]
-pub struct IncidentsArgs {
+pub(crate) struct IncidentsArgs {
     /// Only this one, with its whole story.
     pub id: Option<String>,
     /// Print JSON: a list, newest first.
@@ -99,7 +99,7 @@ Examples:
   arena inject storage-latency node-2/ledger latency=300ms --wait
   arena inject crash node-2/orders
   arena inject hang node-3/inventory")]
-pub struct InjectArgs {
+pub(crate) struct InjectArgs {
     /// The fault's name.
     pub fault: String,
     /// NODE/SERVICE.
@@ -120,7 +120,7 @@ pub struct InjectArgs {
 
 /// `arena revert`.
 #[derive(Debug, Args)]
-pub struct RevertArgs {
+pub(crate) struct RevertArgs {
     /// A fault's id, or `all`.
     pub id: String,
     #[command(flatten)]
@@ -134,7 +134,7 @@ Examples:
   arena do restart node-1/orders
   arena do recover node-2/ledger --dry-run
   arena do stop node-1/traffic --yes")]
-pub struct DoArgs {
+pub(crate) struct DoArgs {
     /// start, stop, kill, restart or recover.
     pub action: ActionKind,
     /// NODE/SERVICE.
@@ -152,7 +152,7 @@ pub struct DoArgs {
 
 /// `arena watch`.
 #[derive(Debug, Args)]
-pub struct WatchArgs {
+pub(crate) struct WatchArgs {
     /// A subject, with the wildcards of NATS.
     #[arg(default_value = "arena.>")]
     pub subject: String,
@@ -165,7 +165,7 @@ pub struct WatchArgs {
 #[command(before_help = "\
 Example:
   nats sub 'arena.telemetry.>' --translate 'arena decode {{Subject}}'")]
-pub struct DecodeArgs {
+pub(crate) struct DecodeArgs {
     /// The subject that the body came on.
     pub subject: String,
     #[command(flatten)]
@@ -174,7 +174,7 @@ pub struct DecodeArgs {
 
 /// `arena demo`.
 #[derive(Debug, Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// The fault to inject.
     #[arg(long, default_value = "cpu-spike")]
     pub fault: String,

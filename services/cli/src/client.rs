@@ -12,10 +12,10 @@ use crate::exit::{Exit, Failure};
 const PING_WAIT: Duration = Duration::from_millis(300);
 
 /// The components that an arena has one of.
-pub const COMPONENTS: [&str; 4] = ["detector", "remediator", "injector", "recorder"];
+pub(crate) const COMPONENTS: [&str; 4] = ["detector", "remediator", "injector", "recorder"];
 
 /// Connects, or fails with [`Exit::NotRunning`].
-pub async fn connect(nats: &NatsArgs) -> Result<Bus, Failure> {
+pub(crate) async fn connect(nats: &NatsArgs) -> Result<Bus, Failure> {
     Bus::connect_once(nats, Role::Operator, "arena")
         .await
         .map_err(|error| match error {
@@ -27,7 +27,7 @@ pub async fn connect(nats: &NatsArgs) -> Result<Bus, Failure> {
 }
 
 /// Whom the bus knows, and who of them answers.
-pub struct Roll {
+pub(crate) struct Roll {
     /// What every node last wrote about itself.
     pub nodes: Vec<NodeStatus>,
     answered: Vec<ServicePing>,
@@ -35,7 +35,7 @@ pub struct Roll {
 
 impl Roll {
     /// Calls the roll.
-    pub async fn call(bus: &Bus) -> Result<Self, Failure> {
+    pub(crate) async fn call(bus: &Bus) -> Result<Self, Failure> {
         let mut nodes = bus.statuses().await?;
         nodes.sort_by(|left, right| left.node.cmp(&right.node));
         let answered = bus.ping_services(PING_WAIT).await?;
@@ -43,12 +43,12 @@ impl Roll {
     }
 
     /// Does this component answer?
-    pub fn has_component(&self, name: &str) -> bool {
+    pub(crate) fn has_component(&self, name: &str) -> bool {
         self.answered.iter().any(|ping| ping.name == name)
     }
 
     /// Does the agent of this node answer?
-    pub fn has_node(&self, node: &NodeStatus) -> bool {
+    pub(crate) fn has_node(&self, node: &NodeStatus) -> bool {
         self.answered.iter().any(|ping| {
             ping.name == "node"
                 && ping.metadata.get("node").map(String::as_str) == Some(node.node.as_str())
@@ -57,7 +57,7 @@ impl Roll {
 }
 
 /// The recorder's totals; `None` when it does not answer.
-pub async fn summary(bus: &Bus) -> Result<Option<Summary>, Failure> {
+pub(crate) async fn summary(bus: &Bus) -> Result<Option<Summary>, Failure> {
     match bus
         .request("recorder", "summary", &serde_json::json!({}))
         .await
@@ -69,7 +69,7 @@ pub async fn summary(bus: &Bus) -> Result<Option<Summary>, Failure> {
 }
 
 /// Turns "nobody answers" into [`Exit::NotRunning`] with the mend.
-pub fn not_running(error: BusError) -> Failure {
+pub(crate) fn not_running(error: BusError) -> Failure {
     match error {
         error @ BusError::NotRunning { .. } => Exit::NotRunning.because(format!(
             "{error}\n  mend: `arena up` starts what is missing"

@@ -17,7 +17,7 @@ use crate::screen;
 const BODY_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Reads a body, prints it.
-pub async fn run(args: DecodeArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: DecodeArgs) -> Result<(), Failure> {
     let mut body = Vec::new();
     std::io::stdin()
         .lock()
@@ -55,7 +55,12 @@ async fn schema(args: &DecodeArgs, node: &NodeName, body: &[u8]) -> Option<Schem
         return Some(schema);
     }
     let bus = client::connect(&args.nats).await.ok()?;
-    let schema = bus.schema(node).await.ok()??;
+    let schema = bus
+        .schemas()
+        .await
+        .ok()?
+        .into_iter()
+        .find(|schema| schema.id() == wanted)?;
     if let Some(file) = cached {
         keep(&file, &schema);
     }

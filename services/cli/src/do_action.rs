@@ -21,7 +21,7 @@ const EXPIRY: Duration = Duration::from_secs(5);
 const OUTCOME_SLACK: Duration = Duration::from_secs(2);
 
 /// Does the action, and waits for its outcome.
-pub async fn run(args: DoArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: DoArgs) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
     let status = find(&bus, &args.target).await?;
     check_action(args.action, status.name.as_str(), status.state)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// It failed.
     Failed = 1,
     /// It was asked wrongly.
@@ -22,7 +22,7 @@ pub enum Exit {
 
 impl Exit {
     /// A failure with this code.
-    pub fn because(self, what: impl fmt::Display) -> Failure {
+    pub(crate) fn because(self, what: impl fmt::Display) -> Failure {
         Failure {
             exit: self,
             error: anyhow::anyhow!("{what}"),
@@ -32,7 +32,7 @@ impl Exit {
 
 /// A failed command: the exit code, and what to say.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The exit code.
     pub exit: Exit,
     /// What to say.
@@ -41,7 +41,7 @@ pub struct Failure {
 
 impl Failure {
     /// Says it on stderr.
-    pub fn report(self) -> ExitCode {
+    pub(crate) fn report(self) -> ExitCode {
         // A closed pipe is how `arena watch | head` ends: nobody is left to be told.
         let closed_pipe = self.error.chain().any(|cause| {
             cause

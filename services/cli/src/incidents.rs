@@ -14,7 +14,7 @@ use crate::screen::{self, Cell, Tone};
 const LIST_MAX: usize = 1_000;
 
 /// Prints incidents.
-pub async fn run(args: IncidentsArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: IncidentsArgs) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
     let records = match &args.id {
         Some(id) => vec![find(&bus, id).await?],
@@ -35,7 +35,7 @@ pub async fn run(args: IncidentsArgs) -> Result<(), Failure> {
 }
 
 /// One incident, or [`Exit::NotRunning`] when there is none of that id.
-pub async fn find(bus: &Bus, id: &str) -> Result<IncidentRecord, Failure> {
+pub(crate) async fn find(bus: &Bus, id: &str) -> Result<IncidentRecord, Failure> {
     let query = IncidentQuery {
         id: Some(id.to_owned()),
         ..IncidentQuery::default()
@@ -52,7 +52,10 @@ pub async fn find(bus: &Bus, id: &str) -> Result<IncidentRecord, Failure> {
 }
 
 /// Incidents, newest first, page by page.
-pub async fn list(bus: &Bus, since: Option<Duration>) -> Result<Vec<IncidentRecord>, Failure> {
+pub(crate) async fn list(
+    bus: &Bus,
+    since: Option<Duration>,
+) -> Result<Vec<IncidentRecord>, Failure> {
     let since_ms = since.map(|since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
     let mut records: Vec<IncidentRecord> = Vec::new();
     while records.len() < LIST_MAX {
@@ -111,7 +114,7 @@ fn table(records: &[IncidentRecord]) -> String {
 }
 
 /// The story of one incident, in plain words.
-pub fn story(record: &IncidentRecord) -> String {
+pub(crate) fn story(record: &IncidentRecord) -> String {
     let mut lines = vec![
         format!("incident    {}", record.id),
         format!("entity      {}", record.entity),

@@ -19,7 +19,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(5);
 const REVERT_WAIT: Duration = Duration::from_secs(10);
 
 /// Injects a fault, and says when it is active. Its id goes to stdout.
-pub async fn run(args: InjectArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: InjectArgs) -> Result<(), Failure> {
     if args.ttl > FaultRequest::TTL_MAX || args.ttl.is_zero() {
         return Err(Exit::Usage.because("--for is out of range: use more than 0s and at most 1h"));
     }
@@ -55,7 +55,7 @@ pub async fn run(args: InjectArgs) -> Result<(), Failure> {
 }
 
 /// Asks the injector for a fault; the id of it.
-pub async fn request(
+pub(crate) async fn request(
     bus: &Bus,
     fault: &str,
     target: &str,
@@ -82,7 +82,7 @@ pub async fn request(
 }
 
 /// Asks the injector to undo a fault; one that is over already is no error. The faults that will end by it.
-pub async fn request_revert(bus: &Bus, id: &str) -> Result<InjectReply, Failure> {
+pub(crate) async fn request_revert(bus: &Bus, id: &str) -> Result<InjectReply, Failure> {
     let request = RevertRequest { id: id.to_owned() };
     bus.request("injector", "revert", &request)
         .await
@@ -90,7 +90,7 @@ pub async fn request_revert(bus: &Bus, id: &str) -> Result<InjectReply, Failure>
 }
 
 /// Reverts one fault or all of them, and waits until they are gone.
-pub async fn revert(args: RevertArgs) -> Result<(), Failure> {
+pub(crate) async fn revert(args: RevertArgs) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
     let mut statuses = bus
         .consume::<FaultStatus>(Consume::ephemeral().from(From::New))

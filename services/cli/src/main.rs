@@ -44,7 +44,7 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         // These two decide themselves what an interrupt means.
         Command::Up(args) => up::run(args).await,
-        Command::Demo(args) => demo::run(args).await,
+        Command::Demo(args) => Box::pin(demo::run(args)).await,
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "arena", &mut std::io::stdout());

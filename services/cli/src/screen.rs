@@ -8,7 +8,7 @@ use owo_colors::{OwoColorize as _, Stream};
 
 /// How a cell is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub(crate) enum Tone {
     /// As it is.
     Plain,
     /// Well.
@@ -23,7 +23,7 @@ pub enum Tone {
 
 /// A text and how it is meant.
 #[derive(Debug, Clone)]
-pub struct Cell(pub String, pub Tone);
+pub(crate) struct Cell(pub String, pub Tone);
 
 impl From<&str> for Cell {
     fn from(text: &str) -> Self {
@@ -38,7 +38,7 @@ impl From<String> for Cell {
 }
 
 /// Colours a text for stdout.
-pub fn paint(text: &str, tone: Tone) -> String {
+pub(crate) fn paint(text: &str, tone: Tone) -> String {
     let stream = Stream::Stdout;
     match tone {
         Tone::Plain => text.to_owned(),
@@ -58,7 +58,7 @@ pub fn paint(text: &str, tone: Tone) -> String {
 }
 
 /// The tone of a process, incident, command or fault state.
-pub fn tone_of(word: &str) -> Tone {
+pub(crate) fn tone_of(word: &str) -> Tone {
     match word {
         "RUNNING" | "PASSING" | "RESOLVED" | "REMEDIATED" | "SELF_RECOVERED" | "SUCCEEDED"
         | "REVERTED" | "RELEASED" => Tone::Good,
@@ -71,12 +71,12 @@ pub fn tone_of(word: &str) -> Tone {
 }
 
 /// A cell with a state word in its tone.
-pub fn state(word: &str) -> Cell {
+pub(crate) fn state(word: &str) -> Cell {
     Cell(word.to_owned(), tone_of(word))
 }
 
 /// Lays out rows under a head; the columns are as wide as they need to be.
-pub fn table(head: &[&str], rows: &[Vec<Cell>]) -> String {
+pub(crate) fn table(head: &[&str], rows: &[Vec<Cell>]) -> String {
     let width = |column: usize| {
         let cells = rows
             .iter()
@@ -116,14 +116,14 @@ pub fn table(head: &[&str], rows: &[Vec<Cell>]) -> String {
 }
 
 /// Writes to stdout; the error of a closed pipe is for the caller to pass on.
-pub fn print(text: &str) -> io::Result<()> {
+pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
 
 /// Writes a value as JSON with a line break.
-pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
     Ok(print(&text)?)

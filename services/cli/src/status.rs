@@ -1,5 +1,7 @@
 //! `arena status`: nodes, services, open incidents, active faults, mode and lever.
 
+use std::fmt::Write as _;
+
 use arena_proto::{Control, NodeStatus, ProcessState, ServiceStatus, Summary};
 use serde::Serialize;
 
@@ -51,7 +53,7 @@ struct ComponentReport {
 const SILENT: &str = "NO_DATA";
 
 /// Prints the status.
-pub async fn run(args: StatusArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
     let roll = Roll::call(&bus).await?;
     let summary = client::summary(&bus).await?;
@@ -185,13 +187,14 @@ fn text(report: &Report) -> String {
     let unknown = || "unknown".to_owned();
     let count = |count: Option<u64>| count.map_or_else(unknown, |count| count.to_string());
     let mut text = screen::table(&head, &rows);
-    text.push_str(&format!(
-        "\nincidents open {}, faults active {}, mode {}, lever {}\n",
+    let _ = writeln!(
+        text,
+        "\nincidents open {}, faults active {}, mode {}, lever {}",
         count(report.incidents_open),
         count(report.faults_active),
         report.mode,
         report.lever
-    ));
+    );
     for component in report
         .components
         .iter()

@@ -9,13 +9,13 @@ use crate::client;
 use crate::exit::{Exit, Failure};
 
 /// An arena that the demo started.
-pub struct OwnArena {
+pub(crate) struct OwnArena {
     folder: tempfile::TempDir,
     nats_url: String,
 }
 
 /// Starts an arena unless one runs at this address.
-pub async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnArena>, Failure> {
+pub(crate) async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnArena>, Failure> {
     match client::connect(nats).await {
         Ok(_) => {
             eprintln!("using the arena that runs at {}", nats.nats_url);
@@ -49,7 +49,7 @@ pub async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnArena>, Fai
 
 impl OwnArena {
     /// Stops it; its folder goes with it.
-    pub async fn stop(self) -> Result<(), Failure> {
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
         arena(&["down"], self.folder.path()).await
     }
 }

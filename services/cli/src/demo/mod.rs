@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::{incidents, inject, screen};
 
 /// The fault's time to live: longer than the slowest honest healing, so that it is the healing that ends it.
-const FAULT_TTL: Duration = Duration::from_secs(60);
+const FAULT_TTL: Duration = Duration::from_mins(1);
 /// Detecting, acting and verifying take a few seconds; a ladder that is climbed to its end some more.
 const STORY_LIMIT: Duration = Duration::from_secs(50);
 /// The recorder writes within milliseconds.
@@ -24,7 +24,7 @@ const STORED_LIMIT: Duration = Duration::from_secs(10);
 const STORED_POLL: Duration = Duration::from_millis(50);
 
 /// Starts an arena if none runs, shows the loop, and stops what it started.
-pub async fn run(args: DemoArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let own = arena::start_if_none_runs(&args.nats).await?;
     let result = tokio::select! {
         result = show(&args) => result,
@@ -45,7 +45,7 @@ async fn show(args: &DemoArgs) -> Result<(), Failure> {
     let mut story = story::Story::listen(&bus, &args.target).await?;
     let target = args.target.to_string();
     let id = inject::request(&bus, &args.fault, &target, FAULT_TTL, BTreeMap::new()).await?;
-    let told = match tokio::time::timeout(STORY_LIMIT, story.tell(&id)).await {
+    let told = match tokio::time::timeout(STORY_LIMIT, Box::pin(story.tell(&id))).await {
         Ok(told) => told,
         Err(_) => Err(Exit::Timeout.because("the loop did not close in time: see `arena logs`")),
     };
@@ -53,11 +53,11 @@ async fn show(args: &DemoArgs) -> Result<(), Failure> {
     inject::request_revert(&bus, &id).await?;
     let incident = told?;
     let record = stored(&bus, &incident).await?;
-    story.line(
+    story::line(
         "stored",
         &format!("incident {} is in the database", record.id),
     );
-    story.line("trace", &trace_line(&record.trace_id).await);
+    story::line("trace", &trace_line(&record.trace_id).await);
     screen::print(&format!("\n{}", incidents::story(&record)))?;
     if record.resolution.as_deref() != Some(Resolution::Remediated.as_str()) {
         let how = record.resolution.as_deref().unwrap_or(&record.state);

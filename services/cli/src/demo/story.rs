@@ -10,7 +10,7 @@ use crate::exit::{Exit, Failure};
 use crate::screen::{self, Tone};
 
 /// Listens to what concerns one entity.
-pub struct Story {
+pub(crate) struct Story {
     faults: Deliveries<FaultStatus>,
     incidents: Deliveries<IncidentEvent>,
     plans: Deliveries<Plan>,
@@ -28,7 +28,7 @@ enum Heard {
 
 impl Story {
     /// Begins to listen; nothing that happens from now on is missed.
-    pub async fn listen(bus: &Bus, target: &Entity) -> Result<Self, Failure> {
+    pub(crate) async fn listen(bus: &Bus, target: &Entity) -> Result<Self, Failure> {
         let of_node = || {
             Consume::ephemeral()
                 .from(From::New)
@@ -46,9 +46,9 @@ impl Story {
     }
 
     /// Tells what happens until the incident's end.
-    pub async fn tell(&mut self, fault: &str) -> Result<IncidentId, Failure> {
+    pub(crate) async fn tell(&mut self, fault: &str) -> Result<IncidentId, Failure> {
         loop {
-            match self.hear().await? {
+            match Box::pin(self.hear()).await? {
                 Heard::Fault(status) if status.id.as_str() == fault => self.tell_fault(&status)?,
                 Heard::Incident(event) => self.tell_incident(&event),
                 Heard::Plan(plan) if self.incident.as_ref() == Some(&plan.incident_id) => {
@@ -165,11 +165,6 @@ impl Story {
         );
     }
 
-    /// A line without a time of its own.
-    pub fn line(&self, step: &str, what: &str) {
-        println!("            {step:<11} {what}");
-    }
-
     fn line_at(&self, at: Timestamp, step: &str, what: &str, tone: Tone) {
         let since = self
             .active_at
@@ -177,4 +172,9 @@ impl Story {
         let step = screen::paint(&format!("{step:<11}"), tone);
         println!("{since:>7} ms  {step} {what}");
     }
+}
+
+/// A line without a time of its own.
+pub(crate) fn line(step: &str, what: &str) {
+    println!("            {step:<11} {what}");
 }
