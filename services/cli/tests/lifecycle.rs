@@ -32,13 +32,19 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn signal(pid: u32, name: &str) {
-    let sent = std::process::Command::new("kill").args([name, &pid.to_string()]).status();
+    let sent = std::process::Command::new("kill")
+        .args([name, &pid.to_string()])
+        .status();
     assert!(sent.expect("kill runs").success(), "process {pid} is gone");
 }
 
 async fn await_healthy(arena: &Arena) {
     wait_for("the arena to be healthy", async || {
-        arena.run(&["status", "--exit-code"]).status.success().then_some(())
+        arena
+            .run(&["status", "--exit-code"])
+            .status
+            .success()
+            .then_some(())
     })
     .await;
 }
@@ -47,13 +53,22 @@ async fn await_healthy(arena: &Arena) {
 async fn in_the_foreground_sigterm_ends_it_with_0_and_leaves_nothing() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let arena = small().prepare();
-    let mut up = arena.up_command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut up = arena
+        .up_command(&[])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     await_healthy(&arena).await;
     signal(up.id(), "-TERM");
     let status = wait_for("arena up to end", async || up.try_wait().unwrap()).await;
     assert_eq!(status.code(), Some(0));
     assert_eq!(arena.leftovers(), Vec::<String>::new());
-    for line in arena.config().lines().filter_map(|line| line.strip_prefix("port = ")) {
+    for line in arena
+        .config()
+        .lines()
+        .filter_map(|line| line.strip_prefix("port = "))
+    {
         TcpListener::bind(format!("127.0.0.1:{line}")).expect("the service's port is free again");
     }
     assert_eq!(arena.run(&["status"]).status.code(), Some(3));
@@ -76,10 +91,21 @@ async fn a_second_up_is_no_error_and_starts_nothing() {
 async fn a_killed_component_comes_back() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let arena = small().start();
-    for component in ["arena-detector", "arena-remediator", "arena-recorder", "arena-injector", "arena-node"] {
+    for component in [
+        "arena-detector",
+        "arena-remediator",
+        "arena-recorder",
+        "arena-injector",
+        "arena-node",
+    ] {
         let of = |arena: &Arena| -> Vec<u32> {
-            let lines = arena.leftovers().into_iter().filter(|line| line.contains(component));
-            lines.filter_map(|line| line.split(' ').next()?.parse().ok()).collect()
+            let lines = arena
+                .leftovers()
+                .into_iter()
+                .filter(|line| line.contains(component));
+            lines
+                .filter_map(|line| line.split(' ').next()?.parse().ok())
+                .collect()
         };
         let before = of(&arena);
         assert_eq!(before.len(), 1, "{component}: {:#?}", arena.leftovers());
@@ -97,10 +123,15 @@ async fn a_killed_component_comes_back() {
 async fn a_killed_nats_server_comes_back_and_all_find_it_again() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let arena = small().start();
-    let server = arena.leftovers().into_iter().find(|line| line.contains("nats-server")).unwrap();
+    let server = arena
+        .leftovers()
+        .into_iter()
+        .find(|line| line.contains("nats-server"))
+        .unwrap();
     signal(server.split(' ').next().unwrap().parse().unwrap(), "-KILL");
     await_healthy(&arena).await;
-    let pid = |arena: &Arena| arena.json(&["status", "--json"])["nodes"][0]["services"][0]["pid"].clone();
+    let pid =
+        |arena: &Arena| arena.json(&["status", "--json"])["nodes"][0]["services"][0]["pid"].clone();
     let before = pid(&arena);
     signal(u32::try_from(before.as_u64().unwrap()).unwrap(), "-KILL");
     wait_for("the crash to be healed", async || {
@@ -114,11 +145,20 @@ async fn a_killed_nats_server_comes_back_and_all_find_it_again() {
 async fn down_clears_up_after_a_killed_up() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let arena = small().prepare();
-    let mut up = arena.up_command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut up = arena
+        .up_command(&[])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     await_healthy(&arena).await;
     up.kill().unwrap();
     up.wait().unwrap();
-    assert_ne!(arena.leftovers(), Vec::<String>::new(), "the components live on without it");
+    assert_ne!(
+        arena.leftovers(),
+        Vec::<String>::new(),
+        "the components live on without it"
+    );
     let down = arena.run(&["down"]);
     assert!(down.status.success(), "{}", text(&down.stderr));
     assert_eq!(arena.leftovers(), Vec::<String>::new());
@@ -128,14 +168,22 @@ async fn down_clears_up_after_a_killed_up() {
 async fn a_taken_port_is_named_with_its_holder_before_anything_starts() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let arena = small().prepare();
-    let port: u16 =
-        arena.config().lines().find_map(|line| line.strip_prefix("port = ")).unwrap().parse().unwrap();
+    let port: u16 = arena
+        .config()
+        .lines()
+        .find_map(|line| line.strip_prefix("port = "))
+        .unwrap()
+        .parse()
+        .unwrap();
     let _holder = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let up = arena.up(&["-d", "--wait"]);
     assert_eq!(up.status.code(), Some(1), "{}", text(&up.stderr));
     let said = text(&up.stderr);
     assert!(said.contains(&port.to_string()), "{said}");
-    assert!(said.contains(&format!("pid {}", std::process::id())), "{said}");
+    assert!(
+        said.contains(&format!("pid {}", std::process::id())),
+        "{said}"
+    );
     assert_eq!(arena.leftovers(), Vec::<String>::new());
 }
 
@@ -148,11 +196,18 @@ async fn mistakes_in_the_files_are_refused_with_their_place() {
         std::fs::write(&path, content).unwrap();
         path
     };
-    let policy = write("policy.toml", "[[rule]]\nsymptom = \"cpu_high\"\nrais = \"cpu_percent > 80.0\"\n");
-    let playbooks = write("playbooks.toml", "[[playbook]]\nsymptom = \"cpu_high\"\n[[playbook.step]]\naction = \"reboot\"\n");
-    for (flag, path, place) in
-        [("--policy", &policy, "policy.toml:3:1"), ("--playbooks", &playbooks, "playbooks.toml:4:10")]
-    {
+    let policy = write(
+        "policy.toml",
+        "[[rule]]\nsymptom = \"cpu_high\"\nrais = \"cpu_percent > 80.0\"\n",
+    );
+    let playbooks = write(
+        "playbooks.toml",
+        "[[playbook]]\nsymptom = \"cpu_high\"\n[[playbook.step]]\naction = \"reboot\"\n",
+    );
+    for (flag, path, place) in [
+        ("--policy", &policy, "policy.toml:3:1"),
+        ("--playbooks", &playbooks, "playbooks.toml:4:10"),
+    ] {
         let arena = small().arg(flag).arg(path.to_str().unwrap()).prepare();
         let up = arena.up(&["-d", "--wait"]);
         let said = text(&up.stderr);
@@ -160,11 +215,18 @@ async fn mistakes_in_the_files_are_refused_with_their_place() {
         assert!(said.contains(place) && said.contains("mend: "), "{said}");
         assert_eq!(arena.leftovers(), Vec::<String>::new());
     }
-    let bad = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), "[[node]]\nname = \"n\"\nserivce = 1\n").prepare();
+    let bad = ArenaBuilder::new(
+        env!("CARGO_BIN_EXE_arena"),
+        "[[node]]\nname = \"n\"\nserivce = 1\n",
+    )
+    .prepare();
     let up = bad.up(&["-d"]);
     let said = text(&up.stderr);
     assert_eq!(up.status.code(), Some(2), "{said}");
-    assert!(said.contains("arena.toml:3:1: unknown field `serivce`") && said.contains("mend: "), "{said}");
+    assert!(
+        said.contains("arena.toml:3:1: unknown field `serivce`") && said.contains("mend: "),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -173,14 +235,22 @@ async fn faults_are_refused_unless_they_were_asked_for() {
     let arena = small().start();
     let inject = arena.run(&["inject", "crash", "laptop/web"]);
     assert_eq!(inject.status.code(), Some(1));
-    assert!(text(&inject.stderr).contains("--chaos"), "{}", text(&inject.stderr));
+    assert!(
+        text(&inject.stderr).contains("--chaos"),
+        "{}",
+        text(&inject.stderr)
+    );
 }
 
 #[tokio::test]
 async fn any_command_line_is_healed() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let arena = small().arg("--chaos").start();
-    for (fault, symptom) in [("crash", "process_exited"), ("hang", "probe_failed"), ("cpu-spike", "cpu_high")] {
+    for (fault, symptom) in [
+        ("crash", "process_exited"),
+        ("hang", "probe_failed"),
+        ("cpu-spike", "cpu_high"),
+    ] {
         await_healthy(&arena).await;
         let inject = arena.run(&["inject", fault, "laptop/web", "--for", "50s"]);
         assert!(inject.status.success(), "{}", text(&inject.stderr));
@@ -198,7 +268,11 @@ fn nothing_runs_is_3_and_bad_usage_is_2() {
     let nowhere = format!("nats://127.0.0.1:{}", free_port());
     let run = |arguments: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_arena"));
-        command.args(arguments).env("NATS_URL", &nowhere).output().unwrap()
+        command
+            .args(arguments)
+            .env("NATS_URL", &nowhere)
+            .output()
+            .unwrap()
     };
     for arguments in [
         &["status"][..],
@@ -209,11 +283,24 @@ fn nothing_runs_is_3_and_bad_usage_is_2() {
         &["watch"],
     ] {
         let output = run(arguments);
-        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {}", text(&output.stderr));
-        assert!(text(&output.stderr).contains("arena up"), "{arguments:?}: {}", text(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(3),
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
+        assert!(
+            text(&output.stderr).contains("arena up"),
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
         assert!(output.stdout.is_empty(), "talk belongs on stderr");
     }
-    for arguments in [&["inject", "crash", "no!/x"][..], &["do", "dance", "node-1/orders"], &["nonsense"]] {
+    for arguments in [
+        &["inject", "crash", "no!/x"][..],
+        &["do", "dance", "node-1/orders"],
+        &["nonsense"],
+    ] {
         assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
     }
 }

@@ -76,9 +76,9 @@ async fn five_faults_are_healed_and_stored_in_postgresql() {
 }
 
 async fn five_faults(database: Option<&str>) {
-    let otlp = OtlpReceiver::start().await;
+    let otlp = OtlpReceiver::start().await.expect("an OTLP receiver");
     let mut builder = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), Config::default_toml())
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &otlp.endpoint)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", otlp.endpoint())
         .arg("--chaos");
     if let Some(url) = database {
         builder = builder.arg("--database").arg(url);
@@ -141,10 +141,8 @@ async fn heal(arena: &Arena, case: &Case) -> Value {
         tokio::time::sleep(Duration::from_millis(100)).await;
         found
     };
-    let waiting = wait_for(
-        &format!("{} on {} to be healed", case.fault, case.target),
-        ended,
-    );
+    let what = format!("{} on {} to be healed", case.fault, case.target);
+    let waiting = wait_for(&what, ended);
     tokio::time::timeout(Duration::from_secs(55), waiting)
         .await
         .unwrap_or_else(|_| {
@@ -188,7 +186,7 @@ async fn check_trace(otlp: &OtlpReceiver, incident: &Value) {
     let of_trace = || -> Vec<ReceivedSpan> {
         otlp.spans()
             .into_iter()
-            .filter(|span| span.trace_id == trace_id)
+            .filter(|span| span.trace_id.to_string() == trace_id)
             .collect()
     };
     let spans = wait_for("the root span", async || {
@@ -215,11 +213,7 @@ async fn check_trace(otlp: &OtlpReceiver, incident: &Value) {
     let (root, act) = (one("incident"), one("act"));
     assert_eq!(root.parent, None, "{root:?}");
     for name in ["detect", "plan", "act", "verify"] {
-        assert_eq!(
-            one(name).parent.as_deref(),
-            Some(root.span_id.as_str()),
-            "{name}"
-        );
+        assert_eq!(one(name).parent, Some(root.span_id), "{name}");
     }
     let processed = one("process arena.command");
     let acts: Vec<_> = spans
