@@ -69,10 +69,10 @@ async fn five_faults_are_healed_and_stored_in_sqlite() {
 #[tokio::test]
 async fn five_faults_are_healed_and_stored_in_postgresql() {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let Some(postgres) = PostgresServer::try_start().await else {
+    let Some(postgres) = PostgresServer::try_start() else {
         return;
     };
-    five_faults(Some(&postgres.url)).await;
+    five_faults(Some(postgres.url())).await;
 }
 
 async fn five_faults(database: Option<&str>) {
