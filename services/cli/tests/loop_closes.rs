@@ -72,7 +72,7 @@ async fn five_faults_are_healed_and_stored_in_postgresql() {
     let Some(postgres) = PostgresServer::try_start() else {
         return;
     };
-    five_faults(Some(postgres.url())).await;
+    five_faults(Some(&postgres.url)).await;
 }
 
 async fn five_faults(database: Option<&str>) {
