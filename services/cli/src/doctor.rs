@@ -26,7 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// `arena doctor`.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub data: DataDirArgs,
     /// The database to look for [default: SQLite in the data folder, which needs nothing]
@@ -53,24 +53,39 @@ struct Finding {
 }
 
 fn ok(what: impl Into<String>) -> Finding {
-    Finding { level: Level::Ok, what: what.into(), mend: None }
+    Finding {
+        level: Level::Ok,
+        what: what.into(),
+        mend: None,
+    }
 }
 
 fn warn(what: impl Into<String>, mend: impl Into<String>) -> Finding {
-    Finding { level: Level::Warn, what: what.into(), mend: Some(mend.into()) }
+    Finding {
+        level: Level::Warn,
+        what: what.into(),
+        mend: Some(mend.into()),
+    }
 }
 
 fn fail(what: impl Into<String>, mend: impl Into<String>) -> Finding {
-    Finding { level: Level::Fail, what: what.into(), mend: Some(mend.into()) }
+    Finding {
+        level: Level::Fail,
+        what: what.into(),
+        mend: Some(mend.into()),
+    }
 }
 
 /// Runs it.
-pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: DoctorArgs) -> Result<(), Failure> {
     let findings = tokio::task::spawn_blocking(move || examine(&args)).await?;
     for finding in &findings {
         screen::print(&line(finding))?;
     }
-    let failed = findings.iter().filter(|finding| finding.level == Level::Fail).count();
+    let failed = findings
+        .iter()
+        .filter(|finding| finding.level == Level::Fail)
+        .count();
     if failed > 0 {
         return Err(Exit::Failed.because(format!("{failed} of {} checks failed", findings.len())));
     }
@@ -83,8 +98,19 @@ fn line(finding: &Finding) -> String {
         Level::Warn => ("warn", Tone::Warn),
         Level::Fail => ("FAIL", Tone::Bad),
     };
-    let mend = finding.mend.iter().map(|mend| format!("      mend: {mend}\n")).collect::<String>();
-    format!("{}  {}\n{mend}", screen::paint(word, tone), finding.what)
+    let word = screen::paint(word, tone);
+    let mend = finding.mend.as_ref().map(|mend| {
+        format!(
+            "      mend: {mend}
+"
+        )
+    });
+    format!(
+        "{word}  {}
+{}",
+        finding.what,
+        mend.unwrap_or_default()
+    )
 }
 
 fn examine(args: &DoctorArgs) -> Vec<Finding> {
@@ -95,7 +121,10 @@ fn examine(args: &DoctorArgs) -> Vec<Finding> {
             Some(data)
         }
         Err(error) => {
-            findings.push(fail(format!("{error:#}"), "choose a folder that you may write to"));
+            findings.push(fail(
+                format!("{error:#}"),
+                "choose a folder that you may write to",
+            ));
             None
         }
     };
@@ -131,7 +160,10 @@ fn disk_space(data: &DataDir) -> Finding {
                 warn(what, "make room: streams, database and logs may need 1 GB")
             }
         }
-        Err(error) => warn(format!("free space in the data folder: {error}"), "look with `df`"),
+        Err(error) => warn(
+            format!("free space in the data folder: {error}"),
+            "look with `df`",
+        ),
     }
 }
 
@@ -144,11 +176,17 @@ fn nats_server(data: Option<&DataDir>) -> Vec<Finding> {
     match nats::find(&options) {
         Ok(Some(found)) => {
             let place = found.path.display();
-            vec![ok(format!("nats-server {} at {place} ({})", found.version, found.how))]
+            vec![ok(format!(
+                "nats-server {} at {place} ({})",
+                found.version, found.how
+            ))]
         }
         Ok(None) => vec![
             warn(
-                format!("no nats-server {} or newer is installed", nats::OLDEST_VERSION),
+                format!(
+                    "no nats-server {} or newer is installed",
+                    nats::OLDEST_VERSION
+                ),
                 format!(
                     "`arena up` fetches one by itself; or install it (https://nats.io/download), or set {}",
                     nats::SERVER_VARIABLE
@@ -156,7 +194,10 @@ fn nats_server(data: Option<&DataDir>) -> Vec<Finding> {
             ),
             pip(),
         ],
-        Err(error) => vec![fail(error.to_string(), "correct it, or unset it to have one found")],
+        Err(error) => vec![fail(
+            error.to_string(),
+            "correct it, or unset it to have one found",
+        )],
     }
 }
 
@@ -180,8 +221,10 @@ fn pip() -> Finding {
 }
 
 fn programs() -> Finding {
-    let missing: Vec<&str> =
-        PROGRAMS.into_iter().filter(|name| program::sibling(name).is_none()).collect();
+    let missing: Vec<&str> = PROGRAMS
+        .into_iter()
+        .filter(|name| program::sibling(name).is_none())
+        .collect();
     if missing.is_empty() {
         return ok("all of Arena's programs are beside this one");
     }
@@ -192,17 +235,23 @@ fn programs() -> Finding {
 }
 
 fn arena_ports(args: &DoctorArgs, data: Option<&DataDir>) -> Vec<Finding> {
-    if let Some(record) = data.and_then(Record::read_or_say).filter(Record::up_is_alive) {
-        return vec![ok(format!("an arena runs here (pid {}); its ports are its own", record.up.pid))];
+    if let Some(record) = data
+        .and_then(Record::read_or_say)
+        .filter(Record::up_is_alive)
+    {
+        return vec![ok(format!(
+            "an arena runs here (pid {}); its ports are its own",
+            record.up.pid
+        ))];
     }
     let arena = match read_arena(args.config.as_deref()) {
         Ok(arena) => arena,
         Err(finding) => return vec![finding],
     };
     let services = arena.nodes.iter().flat_map(|node| {
-        node.services.iter().filter_map(|service| {
-            Some((service.port?, format!("{}/{}", node.name, service.name)))
-        })
+        node.services
+            .iter()
+            .filter_map(|service| Some((service.port?, format!("{}/{}", node.name, service.name))))
     });
     let nats = (address::DEFAULT_PORT, "nats-server".to_owned());
     let needed: Vec<(u16, String)> = [nats].into_iter().chain(services).collect();
@@ -216,26 +265,39 @@ fn arena_ports(args: &DoctorArgs, data: Option<&DataDir>) -> Vec<Finding> {
             ))
         })
         .collect();
-    if taken.is_empty() { vec![ok(format!("all {} ports are free", needed.len()))] } else { taken }
+    if taken.is_empty() {
+        vec![ok(format!("all {} ports are free", needed.len()))]
+    } else {
+        taken
+    }
 }
 
 fn read_arena(config: Option<&Path>) -> Result<Arena, Finding> {
     let local = Path::new("arena.toml");
     let path = config.or_else(|| local.is_file().then_some(local));
     let (name, text) = match path {
-        None => ("built-in arena.toml".to_owned(), Ok(Arena::default_toml().to_owned())),
+        None => (
+            "built-in arena.toml".to_owned(),
+            Ok(Arena::default_toml().to_owned()),
+        ),
         Some(path) => (path.display().to_string(), std::fs::read_to_string(path)),
     };
-    let text = text.map_err(|error| fail(format!("{name}: {error}"), "name a file with --config"))?;
+    let text =
+        text.map_err(|error| fail(format!("{name}: {error}"), "name a file with --config"))?;
     Arena::parse(&name, &text).map_err(|diagnostic| {
-        let place = format!("{}:{}:{}", diagnostic.file, diagnostic.line, diagnostic.column);
+        let place = format!(
+            "{}:{}:{}",
+            diagnostic.file, diagnostic.line, diagnostic.column
+        );
         fail(format!("{place}: {}", diagnostic.what), diagnostic.mend)
     })
 }
 
 fn viewer() -> Finding {
     if let Ok(endpoint) = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
-        return ok(format!("traces go to {endpoint} (OTEL_EXPORTER_OTLP_ENDPOINT)"));
+        return ok(format!(
+            "traces go to {endpoint} (OTEL_EXPORTER_OTLP_ENDPOINT)"
+        ));
     }
     if program::sibling("arena-traces").is_none() {
         return warn(
@@ -247,19 +309,23 @@ fn viewer() -> Finding {
         .into_iter()
         .find_map(|port| Some((port, ports::taken_by(port)?)));
     match held {
-        Some((_, holder)) if holder.command_line.contains("arena-traces") => {
-            ok(format!("the trace viewer runs at http://127.0.0.1:{VIEWER_PORT}"))
-        }
+        Some((_, holder)) if holder.command_line.contains("arena-traces") => ok(format!(
+            "the trace viewer runs at http://127.0.0.1:{VIEWER_PORT}"
+        )),
         Some((port, holder)) => warn(
             format!("the trace viewer's port {port} is held by {holder}"),
             "if that takes OTLP/HTTP, set OTEL_EXPORTER_OTLP_ENDPOINT to it; else end it",
         ),
-        None => ok(format!("the trace viewer can use its ports ({VIEWER_PORT}, {OTLP_PORT})")),
+        None => ok(format!(
+            "the trace viewer can use its ports ({VIEWER_PORT}, {OTLP_PORT})"
+        )),
     }
 }
 
 fn database(url: Option<&str>) -> Finding {
-    let Some(url) = url else { return ok("incidents go to SQLite in the data folder") };
+    let Some(url) = url else {
+        return ok("incidents go to SQLite in the data folder");
+    };
     if url.starts_with("sqlite:") {
         return ok("incidents go to SQLite");
     }
@@ -275,7 +341,9 @@ fn database(url: Option<&str>) -> Finding {
         .flatten()
         .any(|socket| TcpStream::connect_timeout(&socket, CONNECT_TIMEOUT).is_ok());
     if reached {
-        return ok(format!("something listens at the database's address {host}:{port}"));
+        return ok(format!(
+            "something listens at the database's address {host}:{port}"
+        ));
     }
     fail(
         format!("nothing answers at the database's address {host}:{port}"),
@@ -285,9 +353,13 @@ fn database(url: Option<&str>) -> Finding {
 
 /// Host and port of `postgres://user:password@host:port/database`; a missing port is PostgreSQL's own.
 fn postgres_address(url: &str) -> Option<(String, u16)> {
-    let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"))?;
+    let rest = url
+        .strip_prefix("postgres://")
+        .or_else(|| url.strip_prefix("postgresql://"))?;
     let authority = rest.split(['/', '?']).next()?;
-    let server = authority.rsplit_once('@').map_or(authority, |(_, server)| server);
+    let server = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, server)| server);
     let (host, port) = match server.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().ok()?),
         None => (server, 5432),
@@ -303,13 +375,21 @@ mod tests {
     #[test]
     fn the_address_of_a_database_is_found_in_its_url() {
         let cases = [
-            ("postgres://me:p@ss@db.example.org:5433/arena?sslmode=require", "db.example.org", 5433),
+            (
+                "postgres://me:p@ss@db.example.org:5433/arena?sslmode=require",
+                "db.example.org",
+                5433,
+            ),
             ("postgresql://localhost/arena", "localhost", 5432),
             ("postgres:///arena", "localhost", 5432),
             ("postgres://[::1]:1/arena", "::1", 1),
         ];
         for (url, host, port) in cases {
-            assert_eq!(postgres_address(url), Some((host.to_owned(), port)), "{url}");
+            assert_eq!(
+                postgres_address(url),
+                Some((host.to_owned(), port)),
+                "{url}"
+            );
         }
         assert_eq!(postgres_address("mysql://x"), None);
     }

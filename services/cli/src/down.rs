@@ -28,25 +28,28 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// `arena down`.
 #[derive(Debug, Args)]
-pub struct DownArgs {
+pub(crate) struct DownArgs {
     #[command(flatten)]
     pub data: DataDirArgs,
 }
 
 /// Runs it.
-pub async fn run(args: DownArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: DownArgs) -> Result<(), Failure> {
     if !args.data.path()?.is_dir() {
         return Err(not_running(&args));
     }
     let data = args.data.open()?;
     let up_stopped = stop_up(&data).await?;
     let Some(_lock) = Lock::take(&data)? else {
-        return Err(Exit::Failed.because("another `arena up` was started meanwhile; nothing of it was stopped"));
+        return Err(Exit::Failed
+            .because("another `arena up` was started meanwhile; nothing of it was stopped"));
     };
     let left = stopping::stop_leftovers(&data, Record::read_or_say(&data).as_ref()).await;
     Record::remove(&data);
     if left > 0 {
-        say(&format!("stopped {left} processes that a killed `arena up` had left running"));
+        say(&format!(
+            "stopped {left} processes that a killed `arena up` had left running"
+        ));
     }
     if up_stopped || left > 0 {
         say("nothing is left running; data stays");
@@ -56,13 +59,19 @@ pub async fn run(args: DownArgs) -> Result<(), Failure> {
 }
 
 fn not_running(args: &DownArgs) -> Failure {
-    let place = args.data.path().map(|path| path.display().to_string()).unwrap_or_default();
+    let place = args
+        .data
+        .path()
+        .map(|path| path.display().to_string())
+        .unwrap_or_default();
     Exit::NotRunning.because(format!("no arena runs in {place}"))
 }
 
 /// Asks the `arena up` to stop everything, and waits until it has. False when none runs.
 async fn stop_up(data: &DataDir) -> Result<bool, Failure> {
-    let Some(up) = running_up(data).await? else { return Ok(false) };
+    let Some(up) = running_up(data).await? else {
+        return Ok(false);
+    };
     say(&format!("stopping (pid {})", up.pid));
     up.signal(Signal::TERM);
     if timeout(STOP_LIMIT, up.exited()).await.is_err() {
@@ -92,6 +101,7 @@ async fn running_up(data: &DataDir) -> Result<Option<Process>, Failure> {
         }
     };
     timeout(NAMELESS_LIMIT, search).await.unwrap_or_else(|_| {
-        Err(Exit::Timeout.because("an `arena up` is still preparing to start; press Ctrl-C there, or try again"))
+        Err(Exit::Timeout
+            .because("an `arena up` is still preparing to start; press Ctrl-C there, or try again"))
     })
 }

@@ -39,7 +39,7 @@ Examples:
   arena logs -f                   everything, as it is written
   arena logs detector orders      one component, and orders on every node
   arena logs node-1/orders -n 500")]
-pub struct LogsArgs {
+pub(crate) struct LogsArgs {
     /// NODE/SERVICE, SERVICE (on every node), or a component such as detector or node-1
     #[arg(value_name = "SERVICE")]
     pub names: Vec<String>,
@@ -54,30 +54,39 @@ pub struct LogsArgs {
 }
 
 /// Runs it.
-pub async fn run(args: LogsArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: LogsArgs) -> Result<(), Failure> {
     let path = args.data.path()?;
     if !path.is_dir() {
-        return Err(Exit::NotRunning.because(format!("no arena was ever started in {}", path.display())));
+        return Err(
+            Exit::NotRunning.because(format!("no arena was ever started in {}", path.display()))
+        );
     }
     let data = args.data.open()?;
     let known = find_logs(&data)?;
-    let unknown = args.names.iter().find(|name| !known.keys().any(|log| matches(log, name)));
+    let unknown = args
+        .names
+        .iter()
+        .find(|name| !known.keys().any(|log| matches(log, name)));
     if let Some(unknown) = unknown {
         let list: Vec<&str> = known.keys().map(String::as_str).collect();
-        return Err(Exit::NotRunning
-            .because(format!("{unknown} has no log here; there are: {}", list.join(", "))));
+        return Err(Exit::NotRunning.because(format!(
+            "{unknown} has no log here; there are: {}",
+            list.join(", ")
+        )));
     }
     let mut shown = Shown::new(io::stdout().is_terminal() && no_color_is_unset());
     for (name, path) in wanted(known, &args.names) {
         shown.open(&name, &path, args.lines)?;
     }
-    while args.follow {
+    if !args.follow {
+        return Ok(());
+    }
+    loop {
         sleep(FOLLOW_POLL).await;
         for (name, path) in wanted(find_logs(&data)?, &args.names) {
             shown.follow(&name, &path)?;
         }
     }
-    Ok(())
 }
 
 fn no_color_is_unset() -> bool {
@@ -86,12 +95,18 @@ fn no_color_is_unset() -> bool {
 
 fn wanted(known: BTreeMap<String, PathBuf>, names: &[String]) -> BTreeMap<String, PathBuf> {
     let is_wanted = |log: &str| names.is_empty() || names.iter().any(|name| matches(log, name));
-    known.into_iter().filter(|(log, _)| is_wanted(log)).collect()
+    known
+        .into_iter()
+        .filter(|(log, _)| is_wanted(log))
+        .collect()
 }
 
 /// Whether a person who says `name` means this log.
 fn matches(log: &str, name: &str) -> bool {
-    log == name || log.split_once('/').is_some_and(|(_, service)| service == name)
+    log == name
+        || log
+            .split_once('/')
+            .is_some_and(|(_, service)| service == name)
 }
 
 /// Every log by its name: components by theirs, services as NODE/SERVICE.
@@ -100,7 +115,9 @@ fn find_logs(data: &DataDir) -> io::Result<BTreeMap<String, PathBuf>> {
     for node in names_in(&data.nodes())? {
         let folder = data.node_logs(&node);
         logs.extend(
-            logs_in(&folder)?.into_iter().map(|(service, path)| (format!("{node}/{service}"), path)),
+            logs_in(&folder)?
+                .into_iter()
+                .map(|(service, path)| (format!("{node}/{service}"), path)),
         );
     }
     Ok(logs)
@@ -115,7 +132,9 @@ fn logs_in(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
 fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        entries => entries?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
+        entries => entries?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect(),
     }
 }
 
@@ -135,7 +154,11 @@ struct Position {
 
 impl Shown {
     fn new(colour: bool) -> Self {
-        Self { colour, width: 0, positions: BTreeMap::new() }
+        Self {
+            colour,
+            width: 0,
+            positions: BTreeMap::new(),
+        }
     }
 
     /// Shows the last lines of a log.
@@ -158,7 +181,8 @@ impl Shown {
             metadata => metadata?.len(),
         };
         let offset = self.enter(path, 0);
-        let from = if length < offset { 0 } else { offset };
+        let was_rotated = length < offset;
+        let from = if was_rotated { 0 } else { offset };
         if length == from {
             return Ok(());
         }
@@ -168,6 +192,9 @@ impl Shown {
         let read = file.take(length - from).read_to_end(&mut content)?;
         if let Some(position) = self.positions.get_mut(path) {
             position.offset = from + u64::try_from(read).unwrap_or(0);
+            if was_rotated {
+                position.begun.clear();
+            }
         }
         self.show(name, path, &content)
     }
@@ -177,20 +204,34 @@ impl Shown {
         let colour = PALETTE[self.positions.len() % PALETTE.len()];
         self.positions
             .entry(path.to_owned())
-            .or_insert(Position { offset, begun: Vec::new(), colour })
+            .or_insert(Position {
+                offset,
+                begun: Vec::new(),
+                colour,
+            })
             .offset
     }
 
     /// Shows whole lines, and keeps a line that is not ended for the next time.
     fn show(&mut self, name: &str, path: &Path, content: &[u8]) -> io::Result<()> {
         self.width = self.width.max(name.len());
-        let Some(position) = self.positions.get_mut(path) else { return Ok(()) };
+        let Some(position) = self.positions.get_mut(path) else {
+            return Ok(());
+        };
         position.begun.extend_from_slice(content);
-        let whole = position.begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = position
+            .begun
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
         let rest = position.begun.split_off(whole);
         let lines = std::mem::replace(&mut position.begun, rest);
         let prefix = format!("{name:width$} |", width = self.width);
-        let prefix = if self.colour { prefix.color(position.colour).to_string() } else { prefix };
+        let prefix = if self.colour {
+            prefix.color(position.colour).to_string()
+        } else {
+            prefix
+        };
         let mut stdout = io::stdout().lock();
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             write!(stdout, "{prefix} ")?;
@@ -203,10 +244,16 @@ impl Shown {
 /// The last `count` lines; an unended one at the end counts too.
 fn last_lines(content: &[u8], count: usize) -> &[u8] {
     let body = content.strip_suffix(b"\n").unwrap_or(content);
-    let mut ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+    let mut ends = body
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, byte)| **byte == b'\n');
     match count.checked_sub(1) {
         None => &[],
-        Some(skipped) => ends.nth(skipped).map_or(content, |(end, _)| &content[end + 1..]),
+        Some(skipped) => ends
+            .nth(skipped)
+            .map_or(content, |(end, _)| &content[end + 1..]),
     }
 }
 
@@ -243,5 +290,6 @@ mod tests {
         fs::write(&path, "new\n").unwrap();
         shown.follow("x", &path).unwrap();
         assert_eq!(offset(&shown), 4);
+        assert!(shown.positions[&path].begun.is_empty());
     }
 }

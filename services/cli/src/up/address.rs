@@ -1,11 +1,11 @@
 //! Which NATS server is meant by a URL.
 
 /// Where this project's server listens when nobody says otherwise.
-pub const DEFAULT_PORT: u16 = 4222;
+pub(crate) const DEFAULT_PORT: u16 = 4222;
 
 /// Host and port of a NATS server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
+pub(crate) struct Address {
     /// A name or an IP address, IPv6 without brackets.
     pub host: String,
     /// The port.
@@ -15,7 +15,7 @@ pub struct Address {
 impl Address {
     /// Reads `nats://user:password@host:port`; scheme, user and port may be missing. Of several servers (a cluster's, with
     /// commas between them) the first.
-    pub fn parse(url: &str) -> Result<Self, String> {
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let first = url.split(',').next().unwrap_or_default().trim();
         let rest = first.split_once("://").map_or(first, |(_, rest)| rest);
         let rest = rest
@@ -41,7 +41,7 @@ impl Address {
     }
 
     /// Whether this is this machine, so that a server of ours may listen there.
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         self.host == "localhost"
             || self
                 .host

@@ -23,10 +23,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// The hidden flag of the process in the background.
-pub const DETACHED: &str = "--detached";
+pub(crate) const DETACHED: &str = "--detached";
 
 /// Starts this same command once more, in the background.
-pub fn start(data: &DataDir) -> anyhow::Result<Child> {
+pub(crate) fn start(data: &DataDir) -> anyhow::Result<Child> {
     let path = data.component_log("arena");
     std::fs::create_dir_all(data.logs())?;
     let log = OpenOptions::new()
@@ -54,13 +54,13 @@ fn own_program() -> anyhow::Result<PathBuf> {
 }
 
 /// Leaves the terminal: a closed one must not end the arena.
-pub fn leave_terminal() -> anyhow::Result<()> {
+pub(crate) fn leave_terminal() -> anyhow::Result<()> {
     rustix::process::setsid().context("cannot leave the terminal's session")?;
     Ok(())
 }
 
 /// Waits until everything was started. The child may find that somebody else was faster, which is as good.
-pub async fn wait_until_started(
+pub(crate) async fn wait_until_started(
     data: &DataDir,
     mut child: Option<Child>,
 ) -> Result<Record, Failure> {
@@ -87,7 +87,7 @@ pub async fn wait_until_started(
 }
 
 /// Waits until all is healthy; stops nothing when that takes too long.
-pub async fn wait_until_healthy(data: &DataDir, record: &Record) -> Result<(), Failure> {
+pub(crate) async fn wait_until_healthy(data: &DataDir, record: &Record) -> Result<(), Failure> {
     let args = NatsArgs {
         nats_url: record.nats_url.clone(),
     };

@@ -18,7 +18,7 @@ const ATTEMPTS_MAX: u32 = 10;
 
 /// What to do about an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Start it again.
     Again {
         /// After this long.
@@ -32,14 +32,14 @@ pub enum Verdict {
 
 /// The history of one component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     started_at: Timestamp,
     ends_in_a_row: u32,
 }
 
 impl Backoff {
     /// It was started for the first time.
-    pub const fn new(now: Timestamp) -> Self {
+    pub(crate) const fn new(now: Timestamp) -> Self {
         Self {
             started_at: now,
             ends_in_a_row: 0,
@@ -47,12 +47,12 @@ impl Backoff {
     }
 
     /// It was started again.
-    pub const fn started(&mut self, now: Timestamp) {
+    pub(crate) const fn started(&mut self, now: Timestamp) {
         self.started_at = now;
     }
 
     /// It ended, or could not be started.
-    pub fn ended(&mut self, now: Timestamp) -> Verdict {
+    pub(crate) fn ended(&mut self, now: Timestamp) -> Verdict {
         if now.saturating_since(self.started_at) >= STABLE {
             self.ends_in_a_row = 0;
         }

@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 
 /// How Cargo is to be called to build the rest.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Build {
+pub(crate) struct Build {
     cargo: OsString,
     manifest_dir: OsString,
     target_dir: PathBuf,
@@ -21,7 +21,7 @@ pub struct Build {
 
 impl Build {
     /// `None` unless this was started by `cargo run`.
-    pub fn needed() -> Option<Self> {
+    pub(crate) fn needed() -> Option<Self> {
         let executable = env::current_exe().ok()?;
         Self::from(
             env::var_os("CARGO")?,
@@ -55,7 +55,7 @@ impl Build {
     }
 
     /// Builds; Cargo itself tells on stderr what it does.
-    pub fn run(&self) -> Result<(), Failure> {
+    pub(crate) fn run(&self) -> Result<(), Failure> {
         let mut command = Command::new(&self.cargo);
         command
             .args([

@@ -8,15 +8,15 @@ use clap::Args;
 
 /// Which arena of this machine is meant.
 #[derive(Debug, Clone, Args)]
-pub struct DataDirArgs {
-    /// Where the arena keeps its data and logs [default: $XDG_STATE_HOME/arena or ~/.local/state/arena]
+pub(crate) struct DataDirArgs {
+    /// Where the arena keeps its data and logs [default: `$XDG_STATE_HOME/arena`, `~/.local/state/arena`]
     #[arg(long, env = "ARENA_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 }
 
 impl DataDirArgs {
     /// The folder, made when it is not there yet.
-    pub fn open(&self) -> anyhow::Result<DataDir> {
+    pub(crate) fn open(&self) -> anyhow::Result<DataDir> {
         let path = self.path()?;
         fs::create_dir_all(&path)
             .and_then(|()| fs::canonicalize(&path))
@@ -30,7 +30,7 @@ impl DataDirArgs {
     }
 
     /// The folder, whether or not it is there.
-    pub fn path(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn path(&self) -> anyhow::Result<PathBuf> {
         if let Some(path) = &self.data_dir {
             return Ok(path.clone());
         }
@@ -49,71 +49,71 @@ impl DataDirArgs {
 
 /// The folder of one arena: absolute, without symbolic links, so that it names the arena.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DataDir(PathBuf);
+pub(crate) struct DataDir(PathBuf);
 
 impl DataDir {
     /// The folder itself.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.0
     }
 
     /// Held for as long as an `arena up` runs here.
-    pub fn lock(&self) -> PathBuf {
+    pub(crate) fn lock(&self) -> PathBuf {
         self.0.join("arena.lock")
     }
 
     /// Who runs here.
-    pub fn record(&self) -> PathBuf {
+    pub(crate) fn record(&self) -> PathBuf {
         self.0.join("arena.json")
     }
 
     /// The built-in arena as a file, for the nodes to read.
-    pub fn built_in_config(&self) -> PathBuf {
+    pub(crate) fn built_in_config(&self) -> PathBuf {
         self.0.join("built-in-arena.toml")
     }
 
     /// What nats-server runs with.
-    pub fn nats_conf(&self) -> PathBuf {
+    pub(crate) fn nats_conf(&self) -> PathBuf {
         self.0.join("nats.conf")
     }
 
     /// The streams.
-    pub fn jetstream(&self) -> PathBuf {
+    pub(crate) fn jetstream(&self) -> PathBuf {
         self.0.join("jetstream")
     }
 
     /// The embedded database.
-    pub fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.0.join("arena.db")
     }
 
     /// What was fetched.
-    pub fn tools(&self) -> PathBuf {
+    pub(crate) fn tools(&self) -> PathBuf {
         self.0.join(".tools")
     }
 
     /// The logs of the components.
-    pub fn logs(&self) -> PathBuf {
+    pub(crate) fn logs(&self) -> PathBuf {
         self.0.join("logs")
     }
 
     /// The log of one component, and with the name `arena` of `arena up -d` itself.
-    pub fn component_log(&self, name: &str) -> PathBuf {
+    pub(crate) fn component_log(&self, name: &str) -> PathBuf {
         self.logs().join(format!("{name}.log"))
     }
 
     /// What the nodes keep.
-    pub fn nodes(&self) -> PathBuf {
+    pub(crate) fn nodes(&self) -> PathBuf {
         self.0.join("nodes")
     }
 
     /// What one node keeps.
-    pub fn node_state(&self, node: &str) -> PathBuf {
+    pub(crate) fn node_state(&self, node: &str) -> PathBuf {
         self.nodes().join(node)
     }
 
     /// The logs of the services of one node.
-    pub fn node_logs(&self, node: &str) -> PathBuf {
+    pub(crate) fn node_logs(&self, node: &str) -> PathBuf {
         self.node_state(node).join("logs")
     }
 }

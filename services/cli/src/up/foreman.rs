@@ -48,7 +48,7 @@ const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
 const SWEEP_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs the arena until a signal, or until it cannot be started.
-pub async fn run(settings: Settings, lock: Lock) -> Result<(), Failure> {
+pub(crate) async fn run(settings: Settings, lock: Lock) -> Result<(), Failure> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let mut foreman = Foreman::new(settings)?;
     let result = tokio::select! {
@@ -145,7 +145,7 @@ impl Foreman {
         rotate.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                Some(event) = self.events.next() => self.handle(event)?,
+                Some(event) = self.events.next() => self.handle(&event)?,
                 () = &mut announced => {}
                 _ = rotate.tick() => self.rotate_logs(),
             }
@@ -224,8 +224,8 @@ impl Foreman {
         Err(Exit::Failed.because(format!("{why}:\n{}", log_tail(&self.log("nats")))))
     }
 
-    fn handle(&mut self, event: Event) -> Result<(), Failure> {
-        match event {
+    fn handle(&mut self, event: &Event) -> Result<(), Failure> {
+        match *event {
             Event::Ended(index, exit) => {
                 let name = self.members[index].component.name.clone();
                 say(&format!(

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 const ANSWERING: [&str; 4] = ["recorder", "detector", "remediator", "injector"];
 
 /// Waits until nothing is wrong. Each look's findings are left in `problems`, for who stops waiting.
-pub async fn wait(bus: &Bus, record: &Record, problems: &mut Vec<String>) {
+pub(crate) async fn wait(bus: &Bus, record: &Record, problems: &mut Vec<String>) {
     loop {
         *problems = look(bus, record).await;
         if problems.is_empty() {
@@ -30,7 +30,7 @@ pub async fn wait(bus: &Bus, record: &Record, problems: &mut Vec<String>) {
 }
 
 /// What is wrong now.
-pub async fn look(bus: &Bus, record: &Record) -> Vec<String> {
+pub(crate) async fn look(bus: &Bus, record: &Record) -> Vec<String> {
     let answers = async {
         let (statuses, pings) = futures::join!(bus.statuses(), bus.ping_services(PING_WAIT));
         Ok::<_, arena_bus::BusError>((statuses?, pings?))

@@ -6,18 +6,18 @@
 //! After `kill -9` of an `arena up` the next one stops what was left and starts anew: a component that nobody watched for a
 //! while is not trusted.
 
-pub mod address;
+pub(crate) mod address;
 mod background;
 mod backoff;
 mod cargo;
-pub mod data_dir;
+pub(crate) mod data_dir;
 mod foreman;
 mod health;
-pub mod plan;
-pub mod preflight;
-pub mod record;
+pub(crate) mod plan;
+pub(crate) mod preflight;
+pub(crate) mod record;
 mod signals;
-pub mod stopping;
+pub(crate) mod stopping;
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ use plan::Files;
 use record::{Lock, Record};
 
 /// Where the trace viewer's pages are.
-pub const VIEWER_ADDRESS: &str = "127.0.0.1:16686";
+pub(crate) const VIEWER_ADDRESS: &str = "127.0.0.1:16686";
 
 /// How much of a log is shown when something ended: the last words of whoever failed.
 const TAIL_BYTES: u64 = 2048;
@@ -47,7 +47,7 @@ Examples:
   arena up -d --wait --chaos        in the background, returns when healthy, faults allowed
   arena up --config my-arena.toml   your own services
   arena up --database postgres://localhost/arena")]
-pub struct UpArgs {
+pub(crate) struct UpArgs {
     /// Run in the background, with the log in the data folder
     #[arg(short = 'd', long)]
     pub detach: bool,
@@ -63,7 +63,7 @@ pub struct UpArgs {
     /// Where incidents are stored, SQLite or PostgreSQL [default: SQLite in the data folder]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
-    /// A NATS server to use when it listens; else where to start one [default: nats://127.0.0.1:4222, started here]
+    /// A NATS server to use when it listens; else where to start one [default: started here, on port 4222]
     #[arg(long, env = "NATS_URL", value_name = "URL", hide_env_values = true)]
     pub nats_url: Option<String>,
     #[command(flatten)]
@@ -79,7 +79,7 @@ pub struct UpArgs {
 }
 
 /// Runs it.
-pub async fn run(args: UpArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: UpArgs) -> Result<(), Failure> {
     let data = args.data.open()?;
     let in_background = !args.detached && (args.detach || args.wait);
     let child = match Lock::take(&data)? {
@@ -123,7 +123,7 @@ async fn clear_leftovers(data: &DataDir) {
 }
 
 /// Talk, on stderr.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     eprintln!("arena: {text}");
 }
 
@@ -176,11 +176,8 @@ fn log_tail(path: &Path) -> String {
         Ok::<_, std::io::Error>(whole.unwrap_or(text))
     };
     let text = read().unwrap_or_else(|error| format!("{}: {error}", path.display()));
-    text.lines()
-        .map(|line| format!("  {line}\n"))
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
+    let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

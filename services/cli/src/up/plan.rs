@@ -11,16 +11,16 @@ use super::data_dir::DataDir;
 
 /// In the environment of every process of an arena, also of the services that its nodes start: the arena's data folder.
 /// By it even what lost all its parents is found again.
-pub const MEMBER_VARIABLE: &str = "ARENA_MEMBER_OF";
+pub(crate) const MEMBER_VARIABLE: &str = "ARENA_MEMBER_OF";
 
 /// Where the trace viewer shows its pages.
-pub const VIEWER_PORT: u16 = 16686;
+pub(crate) const VIEWER_PORT: u16 = 16686;
 
 /// Where the trace viewer receives OTLP over HTTP.
-pub const OTLP_PORT: u16 = 4318;
+pub(crate) const OTLP_PORT: u16 = 4318;
 
 /// The programs that an arena is made of, beside nats-server.
-pub const PROGRAMS: [&str; 7] = [
+pub(crate) const PROGRAMS: [&str; 7] = [
     "arena-recorder",
     "arena-detector",
     "arena-remediator",
@@ -37,7 +37,7 @@ const COMPONENT_GRACE: Duration = Duration::from_secs(10);
 /// it does with those that it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub(crate) enum Stage {
     /// nats-server: everything else needs it.
     Nats,
     /// The trace viewer.
@@ -56,7 +56,7 @@ pub enum Stage {
 
 /// One process to keep running.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Component {
+pub(crate) struct Component {
     /// What people call it; a node's name is the node's.
     pub name: String,
     /// Its place in the order.
@@ -71,7 +71,7 @@ pub struct Component {
 
 /// What the plan is made from.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Where everything is kept.
     pub data: DataDir,
     /// The folder of Arena's own programs.
@@ -96,7 +96,7 @@ pub struct Settings {
 
 /// The files with judgement in them; the built-in ones when `None`.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Files {
+pub(crate) struct Files {
     /// The detector's rules [default: built in; ./policy.toml is not read unless named]
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -110,7 +110,7 @@ pub struct Files {
 
 impl Files {
     /// Each component that reads a file, and its arguments for it.
-    pub fn arguments(&self) -> [(&'static str, Vec<String>); 3] {
+    pub(crate) fn arguments(&self) -> [(&'static str, Vec<String>); 3] {
         let option = |flag: &str, file: &Option<PathBuf>| {
             file.iter()
                 .flat_map(|file| [flag.to_owned(), text(file)])
@@ -125,7 +125,7 @@ impl Files {
 }
 
 /// Everything to run, in the order of the start.
-pub fn components(settings: &Settings) -> Vec<Component> {
+pub(crate) fn components(settings: &Settings) -> Vec<Component> {
     let mut plan = Vec::new();
     if let Some((program, port)) = &settings.nats {
         plan.push(nats(settings, program, *port));
@@ -216,7 +216,7 @@ fn environment(settings: &Settings) -> BTreeMap<String, String> {
 }
 
 /// Every port that must be free before the start, and for what. The viewer's are not among them: it is not needed.
-pub fn ports(settings: &Settings) -> Vec<(u16, String)> {
+pub(crate) fn ports(settings: &Settings) -> Vec<(u16, String)> {
     let nats = settings
         .nats
         .iter()
@@ -230,7 +230,7 @@ pub fn ports(settings: &Settings) -> Vec<(u16, String)> {
 }
 
 /// Groups by stage, the last started first; within a group the order does not matter.
-pub fn stop_order<T>(members: Vec<(Stage, T)>) -> Vec<Vec<T>> {
+pub(crate) fn stop_order<T>(members: Vec<(Stage, T)>) -> Vec<Vec<T>> {
     let mut stages: BTreeMap<Stage, Vec<T>> = BTreeMap::new();
     for (stage, member) in members {
         stages.entry(stage).or_default().push(member);

@@ -25,7 +25,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const WORKSPACE_TOOLS: &str = ".tools";
 
 /// Checks everything and settles what is to be run.
-pub fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> {
+pub(crate) fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> {
     let (arena, config) = read_config(args.config.as_deref(), data)?;
     if let Some(build) = Build::needed().filter(|_| !args.no_build) {
         build.run()?;
@@ -50,7 +50,7 @@ pub fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> {
 }
 
 /// Where a project-local nats-server may be, the place for a fetched one first.
-pub fn nats_folders(data: Option<&DataDir>) -> Vec<PathBuf> {
+pub(crate) fn nats_folders(data: Option<&DataDir>) -> Vec<PathBuf> {
     let workspace = std::env::var_os("CARGO_MANIFEST_DIR")
         .map(PathBuf::from)
         .and_then(|manifest| {
@@ -128,7 +128,7 @@ fn check_files(programs: &Path, args: &UpArgs) -> Result<(), Failure> {
                 .with_context(|| format!("cannot run {name} --check"))
         })
         .collect::<Result<_, _>>()?;
-    if checks.iter().all(|status| status.success()) {
+    if checks.iter().all(std::process::ExitStatus::success) {
         return Ok(());
     }
     Err(Exit::Usage.because("nothing was started: mend the file first"))

@@ -18,13 +18,13 @@ use super::plan::Stage;
 
 /// Held by the `arena up` of a data folder; the kernel lets go of it whatever way the process ends.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Takes the lock; `None` when another process has it.
-    pub fn take(data: &DataDir) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn take(data: &DataDir) -> anyhow::Result<Option<Self>> {
         let path = data.lock();
         let open = || {
             let file = File::options().create(true).append(true).open(&path)?;
@@ -40,7 +40,7 @@ impl Lock {
 
 /// `arena.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub(crate) struct Record {
     /// The boot of this machine on which it was written: pids and start times say nothing on another.
     pub boot_id: String,
     /// The `arena up`.
@@ -61,7 +61,7 @@ pub struct Record {
 
 /// A component that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
+pub(crate) struct Member {
     /// What people call it.
     pub name: String,
     /// Its place in the order.
@@ -73,7 +73,7 @@ pub struct Member {
 
 impl Record {
     /// What is recorded; `None` when nothing is, or when it was written before this machine was last started.
-    pub fn read(data: &DataDir) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn read(data: &DataDir) -> anyhow::Result<Option<Self>> {
         let path = data.record();
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -85,7 +85,7 @@ impl Record {
     }
 
     /// The same, where a damaged record is as good as none: what runs is also found by its mark.
-    pub fn read_or_say(data: &DataDir) -> Option<Self> {
+    pub(crate) fn read_or_say(data: &DataDir) -> Option<Self> {
         Self::read(data).unwrap_or_else(|error| {
             super::say(&format!("{error:#}"));
             None
@@ -93,7 +93,7 @@ impl Record {
     }
 
     /// Writes it in one step: a reader sees the old or the new one, whole.
-    pub fn write(&self, data: &DataDir) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, data: &DataDir) -> anyhow::Result<()> {
         let path = data.record();
         let unfinished = path.with_extension("json.new");
         let write = || {
@@ -107,18 +107,18 @@ impl Record {
     }
 
     /// Removes it: nothing runs any more.
-    pub fn remove(data: &DataDir) {
+    pub(crate) fn remove(data: &DataDir) {
         // Not there is what is wanted; not removable harms nobody, since start times no longer match.
         let _ = fs::remove_file(data.record());
     }
 
     /// Whether the `arena up` that wrote it still runs.
-    pub fn up_is_alive(&self) -> bool {
+    pub(crate) fn up_is_alive(&self) -> bool {
         identity_of(self.up.pid) == Some(self.up)
     }
 
     /// The process of a node's agent.
-    pub fn node_pid(&self, node: &NodeName) -> Option<u32> {
+    pub(crate) fn node_pid(&self, node: &NodeName) -> Option<u32> {
         self.members
             .iter()
             .find(|member| member.stage == Stage::Node && member.name == node.as_str())
@@ -127,7 +127,7 @@ impl Record {
 }
 
 /// Differs after each start of the machine; empty where the kernel does not say, and then equal to itself.
-pub fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|text| text.trim().to_owned())
         .unwrap_or_default()

@@ -24,7 +24,7 @@ const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
 
 /// One process to stop.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     /// What people call it.
     pub name: String,
     /// Its place in the order.
@@ -36,7 +36,7 @@ pub struct Running {
 }
 
 /// Stops them stage by stage, the nodes first and nats-server last. Once `hasten` is cancelled nobody has time any more.
-pub async fn stop_all(running: Vec<Running>, hasten: &CancellationToken) {
+pub(crate) async fn stop_all(running: Vec<Running>, hasten: &CancellationToken) {
     let staged = running.into_iter().map(|one| (one.stage, one)).collect();
     for stage in stop_order(staged) {
         let mut stops: FuturesUnordered<_> =
@@ -58,7 +58,7 @@ async fn stop_one<'a>(one: &'a Running, hasten: &CancellationToken) -> (&'a str,
 }
 
 /// Stops what a record names and what carries this arena's mark; returns how many processes that were.
-pub async fn stop_leftovers(data: &DataDir, record: Option<&Record>) -> usize {
+pub(crate) async fn stop_leftovers(data: &DataDir, record: Option<&Record>) -> usize {
     let running: Vec<Running> = record
         .iter()
         .flat_map(|record| &record.members)
@@ -78,7 +78,7 @@ pub async fn stop_leftovers(data: &DataDir, record: Option<&Record>) -> usize {
 
 /// Stops everything that carries this arena's mark; returns how many processes that were. In good order there are none: the
 /// nodes stop their services themselves.
-pub async fn sweep(data: &DataDir, grace: Duration) -> usize {
+pub(crate) async fn sweep(data: &DataDir, grace: Duration) -> usize {
     let marked = with_environment(MEMBER_VARIABLE, &data.root().to_string_lossy());
     let processes: Vec<Process> = marked.into_iter().filter_map(adopt).collect();
     join_all(processes.iter().map(|process| stop(process, grace))).await;
