@@ -1,2 +1,75 @@
-//! Skeleton.
-fn main() {}
+//! `arena-recorder`: everything durable into the database.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use arena_bus::{Bus, NatsArgs, Partitions, Role};
+use arena_chassis::Chassis;
+use arena_recorder::database::{Address, Database, Retention};
+use arena_recorder::{api, ingest, retention, telemetry};
+
+/// The recorder: everything durable into the database.
+#[derive(Debug, clap::Parser)]
+#[command(name = "arena-recorder")]
+struct Args {
+    #[command(flatten)]
+    nats: NatsArgs,
+    /// Where the database is: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE. A password is better in the
+    /// environment, where `ps` does not show it [default: the file `arena.db` in DIR]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database: Option<String>,
+    /// The folder of the SQLite database, when no other is given
+    #[arg(long, value_name = "DIR", default_value = ".arena")]
+    data_dir: PathBuf,
+    /// How long events, incidents, actions and faults are kept
+    #[arg(long, value_name = "TIME", default_value = "30days", value_parser = humantime::parse_duration)]
+    keep_events: Duration,
+    /// How long the 10 s roll-ups of telemetry are kept
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+    keep_rollups: Duration,
+}
+
+fn main() -> ExitCode {
+    arena_chassis::run("recorder", run)
+}
+
+async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
+    let address = address(&args)?;
+    let keep = Retention {
+        events: args.keep_events,
+        rollups: args.keep_rollups,
+    };
+    let database = Database::open(&address).await?;
+    tracing::info!("recording into the {address}");
+
+    let bus = Bus::connect(&args.nats, Role::Recorder, "recorder").await?;
+    let events = bus.consume_events("recorder").await?;
+    let samples = bus.telemetry(Partitions::all()).await?;
+    let registration = api::register(&bus, chassis.clock, &database).await?;
+
+    let removing = tokio::spawn({
+        let (chassis, database) = (chassis.clone(), database.clone());
+        async move { retention::run(&chassis, &database, keep).await }
+    });
+    let rolling = tokio::spawn({
+        let (chassis, database) = (chassis.clone(), database.clone());
+        async move { Box::pin(telemetry::run(&chassis, &database, samples)).await }
+    });
+    let result = ingest::run(&chassis, &database, events).await;
+
+    chassis.shutdown.cancel();
+    drop(registration);
+    rolling.await.context("rolling telemetry up")??;
+    removing.await.context("removing what is old")?;
+    database.close().await?;
+    result
+}
+
+fn address(args: &Args) -> anyhow::Result<Address> {
+    match &args.database {
+        Some(text) => Ok(text.parse()?),
+        None => Ok(Address::Sqlite(args.data_dir.join("arena.db"))),
+    }
+}

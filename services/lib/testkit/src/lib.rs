@@ -6,6 +6,7 @@
 mod arena;
 mod nats;
 pub mod otlp;
+pub mod postgres;
 mod wait;
 
 pub use arena::{Arena, ArenaBuilder};

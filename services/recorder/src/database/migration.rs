@@ -1,0 +1,15 @@
+//! The migrations, oldest first. Forward only: one that was released is never changed, and what it made wrong is
+//! mended by the next. `tests/schema.rs` holds the schema that they end in, on both databases.
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+mod m0001_initial;
+
+/// Every migration, in order.
+pub(super) struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_initial::Migration)]
+    }
+}
