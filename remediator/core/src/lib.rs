@@ -38,7 +38,7 @@ use case::{Case, Stage};
 use rails::Rails;
 
 pub use playbook::{Playbook, Playbooks, Step};
-pub use span::{Span, act_key};
+pub use span::{ACT, PLAN, Span, act_key};
 
 /// What the remediator learns.
 #[derive(Debug, Clone, PartialEq)]

@@ -24,6 +24,10 @@ pub struct Span {
     pub error: Option<String>,
 }
 
+/// The name of the span from the first event heard to the first command.
+pub const PLAN: &str = "plan";
+/// The name of the span from a command to its outcome.
+pub const ACT: &str = "act";
 /// The name and key of the root span.
 const ROOT: &str = "incident";
 /// The name of the spans of verification; the key of the last one, the verdict.
@@ -32,7 +36,7 @@ pub(crate) const VERIFY: &str = "verify";
 /// The key of a command's `act` span.
 #[must_use]
 pub fn act_key(command: &CommandId) -> String {
-    format!("act.{command}")
+    format!("{ACT}.{command}")
 }
 
 impl Span {
@@ -53,7 +57,7 @@ impl Case {
     /// The span `plan` ends with the first command, or with a verdict before any.
     pub(crate) fn record_planned(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         if !std::mem::replace(&mut self.planned, true) {
-            out.push(self.span("plan", "plan".to_owned(), (self.heard_at, now), None));
+            out.push(self.span(PLAN, PLAN.to_owned(), (self.heard_at, now), None));
         }
     }
 
@@ -85,7 +89,7 @@ impl Case {
         error: Option<String>,
     ) -> Output {
         let key = act_key(&flight.command_id);
-        self.flight_span("act", key, flight, (flight.issued_at, end), error)
+        self.flight_span(ACT, key, flight, (flight.issued_at, end), error)
     }
 
     pub(crate) fn verify_span(

@@ -7,6 +7,7 @@ use arena_proto::{
 
 use crate::case::{By, Case, Credit, Flight, Stage};
 use crate::ladder::wait;
+use crate::span::VERIFY;
 use crate::words::{after, say, verb};
 use crate::{Output, Remediator};
 
@@ -282,9 +283,9 @@ fn not_cured(
     );
     let last = case.rung >= case.rungs();
     let key = if last {
-        "verify".to_owned()
+        VERIFY.to_owned()
     } else {
-        format!("verify.{}", flight.command_id)
+        format!("{VERIFY}.{}", flight.command_id)
     };
     out.push(case.verify_span(key, flight, since, now, Some(reason.clone())));
     case.next_rung(reason);
