@@ -124,7 +124,7 @@ impl CommandBook {
         }
     }
 
-    /// Judges a command. `Some` when it is to be done now.
+    /// Judges a command. True when it is to be done now.
     pub(crate) fn judge(
         &mut self,
         now: Timestamp,
@@ -152,36 +152,28 @@ impl CommandBook {
             .and_then(|service| service.process)
             .map(|process| process.pid);
         let outcome = outcome_of(&self.node, command, pid_before, now);
-        match self.refusal(now, command, service, stopping) {
-            Some((reason, message)) => {
-                self.finish(
-                    Outcome {
-                        state: CommandState::Rejected,
-                        reason: Some(reason),
-                        message,
-                        pid_after: pid_before,
-                        ..outcome
-                    },
-                    out,
-                );
-                false
-            }
-            None => {
-                self.in_flight.insert(
-                    command.service.clone(),
-                    InFlight {
-                        command: command.clone(),
-                        accepted_at: now,
-                        pid_before,
-                        generation_before: service.map_or(0, |service| service.generation),
-                        recovered: None,
-                    },
-                );
-                out.push(Output::Outcome(outcome));
-                out.push(Output::Save);
-                true
-            }
+        if let Some((reason, message)) = self.refusal(now, command, service, stopping) {
+            let rejected = Outcome {
+                state: CommandState::Rejected,
+                reason: Some(reason),
+                message,
+                pid_after: pid_before,
+                ..outcome
+            };
+            self.finish(rejected, out);
+            return false;
         }
+        let in_flight = InFlight {
+            command: command.clone(),
+            accepted_at: now,
+            pid_before,
+            generation_before: service.map_or(0, |service| service.generation),
+            recovered: None,
+        };
+        self.in_flight.insert(command.service.clone(), in_flight);
+        out.push(Output::Outcome(outcome));
+        out.push(Output::Save);
+        true
     }
 
     fn refusal(

@@ -1,7 +1,6 @@
 //! The node as a whole: hands each input to the part that it is for, then settles what follows from it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use arena_proto::{
     ActionKind, Command, NodeStatus, ProcessState, ServiceName, ServiceSample, ServiceStatus,
@@ -12,7 +11,7 @@ use crate::commands::CommandBook;
 use crate::config::NodeConfig;
 use crate::faults::FaultBook;
 use crate::io::{Boot, Input, Output};
-use crate::limits::DISCONNECTED_GRACE;
+use crate::limits::{DISCONNECTED_GRACE, SHUTDOWN_GRACE_MAX};
 use crate::saved::{Saved, SavedService};
 use crate::service::{Next, Service};
 
@@ -231,7 +230,7 @@ impl Node {
             if service.state == ProcessState::Stopping {
                 service.then_stop();
             } else {
-                let grace = service.config.stop_grace;
+                let grace = service.config.stop_grace.min(SHUTDOWN_GRACE_MAX);
                 service.stop(now, grace, Next::Stopped, out);
             }
         }
@@ -347,16 +346,5 @@ impl Node {
             services: services.collect(),
             at: now,
         }
-    }
-
-    /// How long [`Input::Shutdown`] takes at most, but for processes that not even SIGKILL ends.
-    #[must_use]
-    pub fn stop_grace_max(&self) -> Duration {
-        self.config
-            .services
-            .iter()
-            .map(|service| service.stop_grace)
-            .max()
-            .unwrap_or_default()
     }
 }

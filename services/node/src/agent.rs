@@ -1,0 +1,179 @@
+//! Puts the agent together: folders, what a predecessor left, sidecar, core, link; and takes it apart again.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arena_bus::NatsArgs;
+use arena_chassis::Chassis;
+use arena_node_core::{Boot, Found, JournalEntry, Node, Saved};
+use arena_proto::{NodeName, ServiceName};
+use arena_supervisor::{Identity, Process, stop, with_environment};
+use tokio::sync::{mpsc, watch};
+
+use crate::effects::Effects;
+use crate::engine::{self, Engine, INPUTS_MAX};
+use crate::faults::Faults;
+use crate::link::Link;
+use crate::logs;
+use crate::probe::Prober;
+use crate::processes::Processes;
+use crate::publish::LETTERS_MAX;
+use crate::sampling::{ExtraMembers, Sampler};
+use crate::sidecar::{Routes, Sidecar};
+use crate::spec::{self, Program};
+use crate::store::{self, Folders, Store};
+
+/// Samples that may wait for the bus: one that is late is of no use.
+const SAMPLES_MAX: usize = 4;
+
+/// The agent of one node: starts, probes, samples and heals its services.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "arena-node",
+    version,
+    after_help = "Examples:\n  arena-node --node node-1 --state-dir /tmp/node-1\n  \
+                  arena-node --node node-1 --config arena.toml --state-dir /tmp/node-1 --chaos"
+)]
+pub(crate) struct Args {
+    /// Which node of the arena this is
+    #[arg(long)]
+    node: NodeName,
+    /// The arena; the built-in shop when left out
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where logs, the state and the undo journal are
+    #[arg(long, value_name = "DIR")]
+    state_dir: PathBuf,
+    /// Accept faults
+    #[arg(long)]
+    chaos: bool,
+    #[command(flatten)]
+    nats: NatsArgs,
+}
+
+/// Runs the agent until it is told to stop.
+pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
+    let spec = spec::load(args.config.as_deref(), &args.node)?;
+    let folders = Folders::create(&args.state_dir)?;
+    let _lock = folders.lock()?;
+    let (state, journal) = store::load(&folders)?;
+    let (sidecar, listening) = Sidecar::bind(&spec, &state.ports, chassis.clock).await?;
+    let sidecar = Arc::new(sidecar);
+    let programs = Arc::new(spec::programs(&spec, &sidecar, &folders));
+    let processes = Processes::default();
+    let boot = reconcile(state.core, journal, &programs, &sidecar, &processes).await;
+
+    let (inputs, received) = mpsc::channel(INPUTS_MAX);
+    let (letters, letterbox) = mpsc::channel(LETTERS_MAX);
+    let (measured, readings) = mpsc::channel(SAMPLES_MAX);
+    let node = Node::new(spec::core_config(&spec, args.chaos, &sidecar));
+    let boot_id = boot_id(&chassis);
+    let first = engine::view(&node, chassis.clock.now(), boot_id);
+    let (views, shown) = watch::channel(Arc::new(first));
+    let members = ExtraMembers::default();
+
+    let routes = Routes::new(spec.name.clone());
+    let _legs = listening.serve(&routes);
+    let logs = programs
+        .values()
+        .map(|program| program.spawn.log.clone())
+        .collect();
+    let rotation = tokio::spawn(logs::rotate(logs));
+    let sampler = Sampler::new(
+        chassis.clock,
+        &spec,
+        &programs,
+        Arc::clone(&sidecar),
+        members.clone(),
+        shown.clone(),
+    )?;
+    let link = Link {
+        chassis: chassis.clone(),
+        nats: args.nats,
+        node: spec.name.clone(),
+        boot_id,
+        inputs: inputs.clone(),
+        letters: letterbox,
+        samples: readings,
+        schema: sampler.schema(),
+        views: shown,
+        routes,
+    };
+    let link = tokio::spawn(link.run());
+    let sampling = tokio::spawn(sampler.run(measured));
+    let faults = Faults {
+        programs,
+        sidecar: Arc::clone(&sidecar),
+        members,
+        processes,
+    };
+    let engine = Engine {
+        node,
+        boot_id,
+        inputs: received,
+        effects: Effects::new(faults, inputs.clone()),
+        prober: Prober::new(inputs.clone()),
+        store: Store::start(folders, sidecar.ports(), inputs)?,
+        letters,
+        views,
+        chassis,
+    };
+    tracing::info!(node = %spec.name, services = spec.services.len(), "starting");
+    engine.run(boot).await;
+    sampling.abort();
+    rotation.abort();
+    link.await.context("the link to the bus")
+}
+
+/// Different for each start, so that readers of telemetry see a restart.
+fn boot_id(chassis: &Chassis) -> u64 {
+    let nanos = chassis.clock.now().unix_nanos().unsigned_abs();
+    nanos ^ (u64::from(std::process::id()) << 48)
+}
+
+/// What of a predecessor's is still there. A process that nobody knows of any more (the state file is older than it), or
+/// that cannot reach its dependencies, is ended.
+async fn reconcile(
+    saved: Saved,
+    journal: Vec<JournalEntry>,
+    programs: &BTreeMap<ServiceName, Program>,
+    sidecar: &Sidecar,
+    processes: &Processes,
+) -> Boot {
+    let mut found = Vec::new();
+    for (service, program) in programs {
+        let known = saved.services.get(service).and_then(|saved| saved.process);
+        let alive = known.and_then(|known| Process::adopt(known.pid, known.start_time));
+        match alive {
+            Some(process) if !sidecar.has_moved(service) => {
+                let process = processes.insert(&process);
+                found.push(Found {
+                    service: service.clone(),
+                    process,
+                });
+            }
+            Some(process) => {
+                tracing::warn!(%service, "cannot reach its sidecar any more: starting it anew");
+                stop(&process, std::time::Duration::ZERO).await;
+            }
+            None => end_strays(service, program).await,
+        }
+    }
+    Boot {
+        saved,
+        found,
+        journal,
+    }
+}
+
+async fn end_strays(service: &ServiceName, program: &Program) {
+    let socket = program.control_socket.display().to_string();
+    for Identity { pid, start_time } in with_environment("ARENA_CONTROL_SOCKET", &socket) {
+        if let Some(process) = Process::adopt(pid, start_time) {
+            tracing::warn!(%service, pid, "left over by an agent before this one: ending it");
+            stop(&process, std::time::Duration::ZERO).await;
+        }
+    }
+}

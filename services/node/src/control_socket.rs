@@ -1,0 +1,117 @@
+//! The Unix socket where a service may answer its agent: samples of its own, recover, faults
+//! (docs/ARCHITECTURE.md, "A service and its agent").
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use arena_node_core::Effect;
+use arena_proto::FaultId;
+use bytes::Bytes;
+use hyper::StatusCode;
+
+use crate::http::Connection;
+
+/// A service that does not answer within this time does not know about control sockets, or is stuck.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What came of a question.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SocketError {
+    /// There is no socket, or nobody listens: the service does not take part.
+    #[error("the service has no control socket")]
+    Absent,
+    /// It says no, in its own words.
+    #[error("the service refuses: {0}")]
+    Refused(String),
+    /// It should have answered otherwise, or at all.
+    #[error("the service's control socket: {0}")]
+    Failed(String),
+}
+
+/// A service's control socket.
+#[derive(Debug, Clone)]
+pub(crate) struct ControlSocket {
+    path: PathBuf,
+}
+
+#[derive(serde::Deserialize)]
+struct Faults {
+    faults: Vec<FaultInEffect>,
+}
+
+#[derive(serde::Deserialize)]
+struct FaultInEffect {
+    id: String,
+}
+
+impl ControlSocket {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), SocketError> {
+        let exchange = async {
+            let mut connection = Connection::unix(&self.path)
+                .await
+                .map_err(|_| SocketError::Absent)?;
+            connection
+                .ask(method, path, body)
+                .await
+                .map_err(|error| SocketError::Failed(format!("{error:#}")))
+        };
+        tokio::time::timeout(TIMEOUT, exchange)
+            .await
+            .unwrap_or_else(|_| Err(SocketError::Failed("no answer within 1 s".to_owned())))
+    }
+
+    /// Asks and takes any 2xx for a yes.
+    async fn must(&self, method: &str, path: &str, body: Bytes) -> Result<Bytes, SocketError> {
+        let (status, answer) = self.ask(method, path, body).await?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let words: String = String::from_utf8_lossy(&answer).chars().take(200).collect();
+        Err(match status {
+            StatusCode::UNPROCESSABLE_ENTITY => SocketError::Refused(words),
+            _ => SocketError::Failed(format!("{method} {path} gave {status} {words}")),
+        })
+    }
+
+    pub(crate) async fn recover(&self) -> Result<(), SocketError> {
+        self.must("POST", "/recover", Bytes::new()).await.map(drop)
+    }
+
+    pub(crate) async fn apply(&self, effect: &Effect) -> Result<(), SocketError> {
+        let params: BTreeMap<String, String> = effect.kind.params();
+        let body = serde_json::json!({
+            "fault": effect.kind.name(),
+            "params": params,
+            "ttl_ms": u64::try_from(effect.ttl.as_millis()).unwrap_or(u64::MAX),
+        });
+        let path = format!("/faults/{}", effect.fault);
+        self.must("PUT", &path, Bytes::from(body.to_string()))
+            .await
+            .map(drop)
+    }
+
+    /// Undoes a fault and reads back that it is not in effect any more.
+    pub(crate) async fn revert(&self, fault: &FaultId) -> Result<(), SocketError> {
+        self.must("DELETE", &format!("/faults/{fault}"), Bytes::new())
+            .await?;
+        let answer = self.must("GET", "/faults", Bytes::new()).await?;
+        let faults: Faults = serde_json::from_slice(&answer)
+            .map_err(|error| SocketError::Failed(format!("GET /faults: {error}")))?;
+        if faults.faults.iter().any(|left| left.id == fault.as_str()) {
+            return Err(SocketError::Failed(format!("{fault} is still in effect")));
+        }
+        Ok(())
+    }
+}
