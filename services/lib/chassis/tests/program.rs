@@ -26,9 +26,11 @@ fn main() -> ExitCode {
         return arena_chassis::run("fixture", play);
     }
     let checks: [(&str, fn()); 6] = [
-        ("sigterm_drains_and_exits_0", || drains(Signal::TERM)),
-        ("sigint_drains_and_exits_0", || drains(Signal::INT)),
-        ("sighup_drains_and_exits_0", || drains(Signal::HUP)),
+        ("sigterm_drains_and_exits_0", || drains(Signal::TERM, None)),
+        ("sigint_drains_and_exits_0", || drains(Signal::INT, None)),
+        ("sighup_drains_and_exits_0", || {
+            drains(Signal::HUP, Some("named-by-its-user"));
+        }),
         ("an_error_is_printed_with_its_causes_and_exits_1", fails),
         ("an_exit_code_can_be_asked_for", asks_for_a_code),
         ("a_mistake_in_the_arguments_exits_2", refuses_arguments),
@@ -84,7 +86,7 @@ fn output(arguments: &[&str]) -> (Option<i32>, String) {
     (status.code(), String::from_utf8_lossy(&stderr).into_owned())
 }
 
-fn drains(signal: Signal) {
+fn drains(signal: Signal, service_name: Option<&str>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -118,7 +120,7 @@ fn drains(signal: Signal) {
         1,
         "what is recorded while draining is sent: {talk}"
     );
-    assert_eq!(spans[0].service, "arena-fixture");
+    assert_eq!(spans[0].service, service_name.unwrap_or("arena-fixture"));
     assert_eq!(spans[0].resource["deployment.environment.name"], "test");
 }
 
