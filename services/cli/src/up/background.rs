@@ -19,6 +19,9 @@ use crate::exit::{Exit, Failure};
 /// this is for a machine that crawls.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// So many lines of the log are shown when it ended early.
+const LAST_WORDS: usize = 12;
+
 /// Between two looks at the record.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -129,6 +132,6 @@ async fn up_ended(record: &Record) {
 fn ended_early(data: &DataDir) -> Failure {
     Exit::Failed.because(format!(
         "the arena ended:\n{}",
-        log_tail(&data.component_log("arena"))
+        log_tail(&data.component_log("arena"), LAST_WORDS)
     ))
 }

@@ -32,6 +32,9 @@ use crate::exit::{Exit, Failure};
 const LOG_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
 const LOGS_KEPT: u32 = 2;
 
+/// So many lines of a log are shown when a component ended: an error, its cause and the mend.
+const LAST_WORDS: usize = 4;
+
 /// How often the sizes of the logs are looked at.
 const ROTATE_EVERY: Duration = Duration::from_secs(10);
 
@@ -145,7 +148,7 @@ impl Foreman {
         rotate.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                Some(event) = self.events.next() => self.handle(&event)?,
+                Some(event) = self.events.next() => self.handle(&event),
                 () = &mut announced => {}
                 _ = rotate.tick() => self.rotate_logs(),
             }
@@ -221,54 +224,57 @@ impl Foreman {
                 format!("nats-server ended at once ({})", words(exit))
             }
         };
-        Err(Exit::Failed.because(format!("{why}:\n{}", log_tail(&self.log("nats")))))
+        Err(Exit::Failed.because(format!(
+            "{why}:\n{}",
+            log_tail(&self.log("nats"), LAST_WORDS)
+        )))
     }
 
-    fn handle(&mut self, event: &Event) -> Result<(), Failure> {
+    fn handle(&mut self, event: &Event) {
         match *event {
             Event::Ended(index, exit) => {
-                let name = self.members[index].component.name.clone();
-                say(&format!(
-                    "{name} ended ({}); its log: {}",
-                    words(exit),
-                    self.log(&name).display()
-                ));
                 self.members[index].process = None;
-                self.record.members.retain(|member| member.name != name);
-                self.again(index);
-            }
-            Event::Due(index) => {
                 let name = self.members[index].component.name.clone();
-                match self.start(index) {
-                    Ok(()) => say(&format!("{name} runs again")),
-                    Err(error) => {
-                        say(&format!("{name}: {:#}", anyhow::Error::new(error)));
-                        self.again(index);
-                    }
-                }
+                self.record.members.retain(|member| member.name != name);
+                self.again(index, &format!("{name} ended ({})", words(exit)));
             }
+            Event::Due(index) => match self.start(index) {
+                Ok(()) => say(&format!(
+                    "{} runs again",
+                    self.members[index].component.name
+                )),
+                Err(error) => self.again(index, &format!("{:#}", anyhow::Error::new(error))),
+            },
         }
-        Ok(self.record.write(self.data())?)
+        // Without the record a killed `arena up` is still cleared up, by the mark: a full disk must not end the arena.
+        if let Err(error) = self.record.write(self.data()) {
+            say(&format!("{error:#}"));
+        }
     }
 
-    fn again(&mut self, index: usize) {
-        let kept = &mut self.members[index];
-        let name = &kept.component.name;
-        match kept.backoff.ended(self.clock.now()) {
+    /// Has a component started again after a while, and tells so; its own last words are told once.
+    fn again(&mut self, index: usize, why: &str) {
+        let verdict = self.members[index].backoff.ended(self.clock.now());
+        let log = self.log(&self.members[index].component.name);
+        match verdict {
             Verdict::Again { after, attempt } => {
+                let last_words = if attempt == 1 {
+                    log_tail(&log, LAST_WORDS)
+                } else {
+                    String::new()
+                };
                 say(&format!(
-                    "{name} is started again in {after:?} (attempt {attempt})"
+                    "{why}; started again in {after:?} (attempt {attempt})\n{last_words}"
                 ));
-                self.events.push(
-                    async move {
-                        sleep(after).await;
-                        Event::Due(index)
-                    }
-                    .boxed(),
-                );
+                let due = async move {
+                    sleep(after).await;
+                    Event::Due(index)
+                };
+                self.events.push(due.boxed());
             }
             Verdict::GiveUp => say(&format!(
-                "{name} keeps ending and is left alone; mend the cause, then `arena down` and `arena up`"
+                "{why}; it keeps ending and is left alone. Mend the cause, then `arena down` and `arena up`\n{}",
+                log_tail(&log, LAST_WORDS)
             )),
         }
     }

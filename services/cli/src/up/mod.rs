@@ -32,7 +32,7 @@ use record::{Lock, Record};
 /// Where the trace viewer's pages are.
 pub(crate) const VIEWER_ADDRESS: &str = "127.0.0.1:16686";
 
-/// How much of a log is shown when something ended: the last words of whoever failed.
+/// The last lines of a log are looked for in so much of its end.
 const TAIL_BYTES: u64 = 2048;
 
 /// `arena up`.
@@ -124,7 +124,7 @@ async fn clear_leftovers(data: &DataDir) {
 
 /// Talk, on stderr.
 pub(crate) fn say(text: &str) {
-    eprintln!("arena: {text}");
+    eprintln!("arena: {}", text.trim_end());
 }
 
 /// Where to look next.
@@ -159,25 +159,19 @@ fn without_password(url: &str) -> String {
     }
 }
 
-/// The end of a log, in whole lines, for a person to read.
-fn log_tail(path: &Path) -> String {
+/// The last lines of a log, for a person to read.
+fn log_tail(path: &Path, lines: usize) -> String {
     let read = || {
         let mut file = std::fs::File::open(path)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let whole = if length > TAIL_BYTES {
-            text.split_once('\n').map(|(_, rest)| rest.to_owned())
-        } else {
-            None
-        };
-        Ok::<_, std::io::Error>(whole.unwrap_or(text))
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&text).into_owned())
     };
     let text = read().unwrap_or_else(|error| format!("{}: {error}", path.display()));
-    let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
-    lines.join("\n")
+    let all: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
 }
 
 #[cfg(test)]
@@ -194,15 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_of_a_log_begins_with_a_whole_line() {
+    fn the_tail_of_a_log_is_its_last_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let lines: String = (0..1000).map(|number| format!("line {number}\n")).collect();
         std::fs::write(&path, lines).unwrap();
-        let tail = log_tail(&path);
-        assert!(
-            tail.starts_with("  line ") && tail.ends_with("  line 999"),
-            "{tail}"
-        );
+        assert_eq!(log_tail(&path, 2), "  line 998\n  line 999");
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(log_tail(&path, 2), "");
     }
 }

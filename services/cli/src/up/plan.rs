@@ -98,10 +98,10 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Files {
     /// The detector's rules [default: built in; ./policy.toml is not read unless named]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "ARENA_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// The remediator's playbooks [default: built in; ./playbooks.toml is not read unless named]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "ARENA_PLAYBOOKS", value_name = "FILE")]
     pub playbooks: Option<PathBuf>,
     /// Faults to inject by time [default: none]
     #[arg(long, value_name = "FILE")]
@@ -143,9 +143,13 @@ pub(crate) fn components(settings: &Settings) -> Vec<Component> {
     if settings.viewer {
         plan.push(ours("traces", Stage::Viewer, Vec::new()));
     }
-    let database = vec!["--database".to_owned(), settings.database.clone()];
     let [(_, policy), (_, playbooks), (_, schedule)] = settings.files.arguments();
-    plan.push(ours("recorder", Stage::Recorder, database));
+    let mut recorder = ours("recorder", Stage::Recorder, Vec::new());
+    // Not an argument: the URL may hold a password, and everybody on the machine may read arguments.
+    recorder
+        .env
+        .insert("DATABASE_URL".to_owned(), settings.database.clone());
+    plan.push(recorder);
     plan.push(ours("detector", Stage::Detector, policy));
     plan.push(ours("remediator", Stage::Remediator, playbooks));
     plan.push(ours("injector", Stage::Injector, schedule));

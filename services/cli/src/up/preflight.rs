@@ -182,7 +182,7 @@ fn listens(address: &Address) -> bool {
 fn database(args: &UpArgs, data: &DataDir) -> String {
     args.database
         .clone()
-        .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", data.database().display()))
+        .unwrap_or_else(|| format!("sqlite:{}", data.database().display()))
 }
 
 /// The viewer is started unless traces go elsewhere or something is in its way; neither is a reason not to start.
