@@ -46,12 +46,12 @@ async fn start(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     let open = async {
         let bus = Bus::connect(&args.nats, Role::Remediator, "remediator").await?;
         let registration = bus.register(shell::description()).await?;
-        let shell = Shell::open(bus, chassis, playbooks).await?;
+        let shell = Box::pin(Shell::open(bus, chassis, playbooks)).await?;
         anyhow::Ok((shell, registration))
     };
     let (shell, _registration) = tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
-        opened = Box::pin(open) => opened?,
+        opened = open => opened?,
     };
     Box::pin(shell.run()).await
 }

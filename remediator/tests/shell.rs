@@ -184,7 +184,7 @@ impl World {
 }
 
 /// Far more than anything takes here: only what never comes reaches it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn next<M: Durable>(deliveries: &mut Deliveries<M>, what: &str, log: &Path) -> Delivery<M> {
     let next = tokio::time::timeout(PATIENCE, deliveries.next()).await;
@@ -281,6 +281,26 @@ async fn a_restart_goes_on_with_the_same_command() {
         world.stored_commands().await,
         [act.message.command_id.unwrap()]
     );
+}
+
+#[tokio::test]
+async fn a_server_that_was_away_is_waited_for() {
+    let mut world = World::new().await;
+    let mut felix = world.start(&[], &[]);
+    let opened_at = world.open().await;
+    world.plan(Decision::Act).await;
+    let command = world.command().await;
+    world.nats.kill();
+    world.nats.restart().await;
+    world
+        .answer(&command.message, CommandState::Succeeded)
+        .await;
+    world
+        .incident(IncidentEventKind::Cleared, 2, opened_at)
+        .await;
+    world.plan(Decision::Verify).await;
+    world.plan(Decision::Resolve).await;
+    assert_eq!(felix.0.try_wait().unwrap(), None);
 }
 
 #[tokio::test]
