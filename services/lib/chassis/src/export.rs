@@ -15,6 +15,7 @@ use opentelemetry::KeyValue;
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{ExporterBuildError, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::SpanExporter as _;
 use ureq::http::Uri;
 
@@ -79,36 +80,21 @@ pub(crate) fn exporter(
     Ok(Some(exporter))
 }
 
-/// Who sends the spans. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` come first where they are set.
+/// Who sends the spans. `OTEL_RESOURCE_ATTRIBUTES`, and before them `OTEL_SERVICE_NAME`, win over what we say.
 fn resource(name: &str, started_at: Timestamp) -> Resource {
-    let ours = [
-        KeyValue::new("service.name", format!("arena-{name}")),
-        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-        KeyValue::new(
-            "service.instance.id",
-            format!("{}-{:x}", std::process::id(), started_at.unix_nanos()),
-        ),
-    ];
-    let asked = Resource::builder().build();
-    let named = std::env::var("OTEL_SERVICE_NAME").is_ok_and(|name| !name.is_empty());
-    let free = |ours: &KeyValue| match ours.key.as_str() {
-        // The SDK makes a name up where none is set.
-        "service.name" => !named && asked_in_attributes(&ours.key).is_none(),
-        _ => asked.get(&ours.key).is_none(),
-    };
-    Resource::builder()
-        .with_attributes(ours.into_iter().filter(free))
+    let instance = format!("{}-{:x}", std::process::id(), started_at.unix_nanos());
+    let asked_name = std::env::var("OTEL_SERVICE_NAME")
+        .ok()
+        .filter(|name| !name.is_empty());
+    // What comes later wins.
+    Resource::builder_empty()
+        .with_attribute(KeyValue::new("service.name", format!("arena-{name}")))
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attribute(KeyValue::new("service.instance.id", instance))
+        .with_detector(Box::new(TelemetryResourceDetector))
+        .with_detector(Box::new(EnvResourceDetector::new()))
+        .with_attributes(asked_name.map(|name| KeyValue::new("service.name", name)))
         .build()
-}
-
-fn asked_in_attributes(key: &opentelemetry::Key) -> Option<String> {
-    let attributes = std::env::var("OTEL_RESOURCE_ATTRIBUTES").ok()?;
-    let mut pairs = attributes
-        .split(',')
-        .filter_map(|pair| pair.split_once('='));
-    pairs
-        .find(|(name, _)| name.trim() == key.as_str())
-        .map(|(_, value)| value.to_owned())
 }
 
 /// Speaks when sending begins to fail and when it works again, and is silent in between.

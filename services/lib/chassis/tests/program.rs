@@ -99,6 +99,7 @@ fn drains(signal: Signal, service_name: Option<&str>) {
             "OTEL_RESOURCE_ATTRIBUTES",
             "deployment.environment.name=test",
         )
+        .envs(service_name.map(|name| ("OTEL_SERVICE_NAME", name)))
         .spawn()
         .expect("it starts");
     wait_until_ready(&mut child);
