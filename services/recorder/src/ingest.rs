@@ -53,9 +53,11 @@ pub async fn run(chassis: &Chassis, database: &Database, mut events: Events) -> 
 async fn store(chassis: &Chassis, database: &Database, arrived: &[Arrived]) -> bool {
     let batch: Vec<NewEvent> = arrived.iter().map(new_event).collect();
     let mut outage = Outage::new(chassis);
+    tracing::debug!("storing {} events", batch.len());
     loop {
         let error = match database.store(chassis.clock.now(), &batch).await {
-            Ok(_) => {
+            Ok(new) => {
+                tracing::debug!("stored {new} new events of {}", batch.len());
                 outage.over();
                 return true;
             }
