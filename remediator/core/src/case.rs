@@ -62,7 +62,11 @@ pub(crate) enum Stage {
         until: Timestamp,
     },
     /// The service's state says to wait; it has until `until` to change, or the symptom to clear.
-    Waiting { until: Timestamp },
+    Waiting {
+        until: Timestamp,
+        /// What the node rejected as `TARGET_CHANGED`: a status that still says so is behind the times.
+        outdated: Option<Preconditions>,
+    },
     /// A person was called; it may still clear.
     Escalated,
     /// Over.
@@ -89,6 +93,8 @@ pub(crate) struct Flight {
     pub(crate) service: ServiceName,
     pub(crate) deadline: Duration,
     pub(crate) issued_at: Timestamp,
+    /// The process that it is for; not known of a command from before a restart.
+    pub(crate) preconditions: Preconditions,
 }
 
 /// Who is to be thanked, and since when.
@@ -186,7 +192,7 @@ impl Case {
             return Some(since + self.stable_for());
         }
         match &self.stage {
-            Stage::Verifying { until, .. } | Stage::Waiting { until } => Some(*until),
+            Stage::Verifying { until, .. } | Stage::Waiting { until, .. } => Some(*until),
             Stage::Deciding(Some(refused)) => refused.retry_at,
             Stage::Deciding(None) | Stage::Acting(_) | Stage::Escalated | Stage::Resolved => None,
         }
@@ -224,6 +230,7 @@ impl Case {
             target,
             service,
             issued_at: plan.at,
+            preconditions: Preconditions::default(),
         })
     }
 
@@ -276,12 +283,7 @@ impl Case {
         })
     }
 
-    pub(crate) fn command(
-        &self,
-        flight: &Flight,
-        preconditions: Preconditions,
-        reason: String,
-    ) -> Command {
+    pub(crate) fn command(&self, flight: &Flight, reason: String) -> Command {
         Command {
             id: flight.command_id.clone(),
             action: flight.action,
@@ -289,7 +291,7 @@ impl Case {
             service: flight.service.clone(),
             expires_at: flight.expires_at(),
             deadline: flight.deadline,
-            preconditions,
+            preconditions: flight.preconditions,
             incident_id: Some(self.event.id.clone()),
             issuer: "remediator".to_owned(),
             reason,

@@ -49,7 +49,7 @@ impl Remediator {
             return;
         }
         if let Err(sentence) = self.fits(case, &target, step.action) {
-            wait(now, case, &step, &sentence, out);
+            wait(now, case, (&step, None), &sentence, out);
             return;
         }
         self.act(now, case, &step, (target, service), out);
@@ -110,6 +110,7 @@ impl Remediator {
             case.rung,
             case.rungs()
         );
+        let preconditions = self.preconditions(case, &target, step.action);
         let flight = Flight {
             command_id: CommandId::derive(&case.event.id, case.revision + 1),
             action: step.action,
@@ -117,11 +118,11 @@ impl Remediator {
             service,
             deadline: step.deadline,
             issued_at: now,
+            preconditions,
         };
         let mut plan = case.plan(now, Decision::Act, IncidentState::Acting, reason.clone());
         flight.describe(&mut plan);
-        let preconditions = self.preconditions(case, &flight.target, step.action);
-        let command = case.command(&flight, preconditions, reason);
+        let command = case.command(&flight, reason);
         out.push(Output::Publish(plan));
         out.push(Output::Issue(Box::new(command)));
         case.record_planned(now, out);
@@ -233,11 +234,12 @@ fn refuse(now: Timestamp, case: &mut Case, refusal: Refusal, out: &mut Vec<Outpu
     }));
 }
 
-/// Waits for the service's state to fit, or the symptom to clear; the next rung when it has waited enough.
+/// Waits for the service's state to fit, or the symptom to clear; the next rung when it has waited enough. `outdated` is
+/// what the node rejected as another process than it has.
 pub(crate) fn wait(
     now: Timestamp,
     case: &mut Case,
-    step: &Step,
+    (step, outdated): (&Step, Option<Preconditions>),
     sentence: &str,
     out: &mut Vec<Output>,
 ) {
@@ -260,5 +262,6 @@ pub(crate) fn wait(
     out.push(Output::Publish(plan));
     case.stage = Stage::Waiting {
         until: now + step.verify_within,
+        outdated,
     };
 }

@@ -165,14 +165,11 @@ impl Remediator {
                 && case.cleared_since.is_none()
                 && now < flight.expires_at()
             {
-                let preconditions = self.preconditions(&case, &flight.target, flight.action);
+                let mut flight = flight.clone();
+                flight.preconditions = self.preconditions(&case, &flight.target, flight.action);
                 let why = "issued again after a restart of the remediator".to_owned();
-                out.push(Output::Issue(Box::new(case.command(
-                    flight,
-                    preconditions,
-                    why,
-                ))));
-                case.planned = true;
+                out.push(Output::Issue(Box::new(case.command(&flight, why))));
+                case.stage = Stage::Acting(flight);
             }
             self.book.put(case);
         }

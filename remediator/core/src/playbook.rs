@@ -139,11 +139,6 @@ impl Playbooks {
     pub fn get(&self, symptom: &str) -> Option<&Arc<Playbook>> {
         self.by_symptom.get(symptom)
     }
-
-    /// The symptoms that have a playbook.
-    pub fn symptoms(&self) -> impl Iterator<Item = &str> {
-        self.by_symptom.keys().map(String::as_str)
-    }
 }
 
 struct Reader<'a> {

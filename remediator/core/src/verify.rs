@@ -1,8 +1,8 @@
 //! What came of an action: the node's outcome, and the detector's word on the symptom, which alone decides.
 
 use arena_proto::{
-    CommandState, Decision, IncidentState, Outcome, RejectionReason, Resolution, Timestamp,
-    check_action,
+    CommandState, Decision, IncidentState, Outcome, Preconditions, RejectionReason, Resolution,
+    ServiceStatus, Timestamp, check_action,
 };
 
 use crate::case::{By, Case, Credit, Flight, Stage};
@@ -76,10 +76,12 @@ impl Remediator {
         if outcome.state != CommandState::Rejected {
             self.rails.remember(now, case, flight.target, &step);
         }
+        let outdated = (outcome.reason == Some(RejectionReason::TargetChanged))
+            .then_some(flight.preconditions);
         if case.cleared_since.is_some() {
             needless(now, case, &failure, out);
         } else if outcome.state == CommandState::Rejected && is_about_the_moment(outcome.reason) {
-            wait(now, case, &step, &failure, out);
+            wait(now, case, (&step, outdated), &failure, out);
         } else {
             case.next_rung(failure);
         }
@@ -107,9 +109,9 @@ impl Remediator {
                 let (flight, since) = (flight.clone(), *since);
                 not_cured(now, case, &flight, since, out);
             }
-            Stage::Waiting { until } => {
-                let until = *until;
-                self.look_again(now, case, until);
+            Stage::Waiting { until, outdated } => {
+                let (until, outdated) = (*until, *outdated);
+                self.look_again(now, case, until, outdated);
             }
             _ => {}
         }
@@ -156,12 +158,21 @@ impl Remediator {
 
     /// Looks whether what an incident waits for has come: the same rung again when the service is unwell and the action
     /// fits, the next rung when the time is over.
-    fn look_again(&self, now: Timestamp, case: &mut Case, until: Timestamp) {
+    fn look_again(
+        &self,
+        now: Timestamp,
+        case: &mut Case,
+        until: Timestamp,
+        outdated: Option<Preconditions>,
+    ) {
         let (Some(step), Some((target, _))) = (case.step(), case.target()) else {
             case.stage = Stage::Deciding(None);
             return;
         };
-        let service = self.service(&target).map(|(_, service)| service);
+        let service = self
+            .service(&target)
+            .map(|(_, service)| service)
+            .filter(|service| !outdated.is_some_and(|outdated| is_still(service, outdated)));
         let fits = service.is_some_and(|service| {
             check_action(step.action, service.name.as_str(), service.state).is_ok()
         });
@@ -176,6 +187,12 @@ impl Remediator {
             ));
         }
     }
+}
+
+/// Is it still the process that a command was for?
+fn is_still(service: &ServiceStatus, meant: Preconditions) -> bool {
+    meant.generation == Some(service.generation)
+        && meant.pid.is_none_or(|pid| service.pid == Some(pid))
 }
 
 /// The action did no good, and needs not: the symptom is cleared.

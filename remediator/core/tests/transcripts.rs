@@ -436,6 +436,36 @@ fn another_process_than_meant_is_looked_at_again() {
 }
 
 #[test]
+fn a_status_that_is_behind_the_times_is_not_acted_on() {
+    check(
+        "0 status node-1/orders RUNNING FAILING 10 1
+         1000 opened a node-1/orders probe_failed
+         1010 outcome cmd-a.1 REJECTED TARGET_CHANGED
+         1020 status node-1/orders RUNNING FAILING 10 1
+         1030 status node-1/orders RUNNING FAILING 20 2
+         1040 outcome cmd-a.3 REJECTED TARGET_CHANGED
+         9000 tick",
+        &expect![[r#"
+            0      status node-1/orders RUNNING FAILING 10 1
+            1000   opened a node-1/orders probe_failed
+            1000     a.1 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
+            1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
+            1010   outcome cmd-a.1 REJECTED TARGET_CHANGED
+            1010     a.2 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 1 of 2)
+            1020   status node-1/orders RUNNING FAILING 10 1
+            1030   status node-1/orders RUNNING FAILING 20 2
+            1030     a.3 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
+            1030     -> cmd-a.3 RESTART node-1/orders pid 20 generation 2
+            1040   outcome cmd-a.3 REJECTED TARGET_CHANGED
+            1040     a.4 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 2 of 2)
+            7040     a.5 ACT ACTING 2/2: probe_failed did not clear within 6 s, and restart did not become possible; rung 2 of 2: restart node-1/orders
+            7040     -> cmd-a.5 RESTART node-1/orders pid 20 generation 2
+            9000   tick
+        "#]],
+    );
+}
+
+#[test]
 fn what_runs_again_is_not_started() {
     check(
         "1000 opened a node-1/orders process_exited
