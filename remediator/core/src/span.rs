@@ -76,8 +76,7 @@ impl Case {
         let times = (self.event.first_abnormal_at, now);
         let mut root = self.span(ROOT, ROOT.to_owned(), times, error);
         if let Output::Record(span) = &mut root {
-            span.attributes
-                .push(("arena.incident.verdict", verdict.to_owned()));
+            span.attributes.push(("arena.verdict", verdict.to_owned()));
         }
         out.push(root);
     }
@@ -114,7 +113,7 @@ impl Case {
         let mut output = self.span(name, key, times, error);
         if let Output::Record(span) = &mut output {
             let command = flight.command_id.to_string();
-            span.attributes.push(("arena.command.id", command));
+            span.attributes.push(("arena.command", command));
             let action = flight.action.to_string();
             span.attributes.push(("arena.action", action));
             span.attributes
@@ -137,7 +136,7 @@ impl Case {
             start,
             end: end.max(start),
             attributes: vec![
-                ("arena.incident.id", self.event.id.to_string()),
+                ("arena.incident", self.event.id.to_string()),
                 ("arena.entity", self.event.entity.to_string()),
                 ("arena.symptom", self.event.symptom.clone()),
             ],
