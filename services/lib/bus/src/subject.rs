@@ -201,6 +201,17 @@ impl Partitions {
         Self(Some(partitions.into_iter().collect()))
     }
 
+    /// Whether the node's telemetry is among them: the server's own hash, FNV-1a of 32 bits over the name
+    /// (<https://docs.nats.io/nats-concepts/subject_mapping>, `partition`).
+    #[must_use]
+    pub fn holds(&self, node: &NodeName) -> bool {
+        let hash = node.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        let partition = hash % Self::COUNT;
+        self.0.as_ref().is_none_or(|held| held.contains(&partition))
+    }
+
     pub(crate) fn subjects(&self) -> Vec<String> {
         match &self.0 {
             None => vec![Family::Telemetry.all()],

@@ -1,7 +1,10 @@
 //! A real nats-server, one per test, on a port and a folder of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use arena_supervisor::nats::{self, FetchOptions};
 
 use tempfile::TempDir;
 
@@ -123,6 +126,18 @@ impl Drop for NatsServer {
     }
 }
 
+/// Found once a test program; fetched when there is none.
 fn binary() -> PathBuf {
-    std::env::var_os("ARENA_NATS_SERVER").map_or_else(|| "nats-server".into(), PathBuf::from)
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let find = || {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.tools");
+        let options = FetchOptions {
+            folders: vec![folder],
+            fetch: true,
+            note: |line| eprintln!("{line}"),
+        };
+        let found = nats::find_or_fetch(&options);
+        found.unwrap_or_else(|error| panic!("{error}")).path
+    };
+    BINARY.get_or_init(find).clone()
 }
