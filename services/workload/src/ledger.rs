@@ -160,7 +160,7 @@ impl Writer {
             bytes.push(b'\n');
         }
         self.file.append(&bytes)?;
-        self.shared.slowdown.wait();
+
         self.file.sync()
     }
 
@@ -189,20 +189,17 @@ impl LedgerFile {
     }
 
     fn open(&mut self) -> io::Result<&mut (File, u64)> {
-        let opened = match self.open.take() {
-            Some(open) => open,
-            None => {
-                let folder = folder_of(&self.path);
-                std::fs::create_dir_all(folder)?;
-                let file = OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(&self.path)?;
-                // Without this a new file's name may not survive what its content survives.
-                File::open(folder)?.sync_all()?;
-                let size = file.metadata()?.len();
-                (file, size)
-            }
+        let opened = if let Some(open) = self.open.take() {
+            open
+        } else {
+            let folder = folder_of(&self.path);
+            std::fs::create_dir_all(folder)?;
+            let mut options = OpenOptions::new();
+            let file = options.create(true).append(true).open(&self.path)?;
+            // Without this a new file's name may not survive what its content survives.
+            File::open(folder)?.sync_all()?;
+            let size = file.metadata()?.len();
+            (file, size)
         };
         Ok(self.open.insert(opened))
     }

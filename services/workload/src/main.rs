@@ -94,17 +94,17 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    let stop = CancellationToken::new();
+    let stopping = CancellationToken::new();
     // Before anything is served, so that no signal finds the default handler.
     let signals = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
     let tasks = TaskTracker::new();
-    start(&args, &stop, &tasks).await?;
+    start(&args, &stopping, &tasks).await?;
     tasks.close();
     wait_for_signal(signals).await;
-    stop.cancel();
+    stopping.cancel();
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
         eprintln!("some requests took longer than {} s", DRAIN.as_secs());
     }
@@ -112,8 +112,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts the role's tasks. All end after `stop`.
-async fn start(args: &Args, stop: &CancellationToken, tasks: &TaskTracker) -> anyhow::Result<()> {
+/// Starts the role's tasks. All end once `stopping` is cancelled.
+async fn start(
+    args: &Args,
+    stopping: &CancellationToken,
+    tasks: &TaskTracker,
+) -> anyhow::Result<()> {
     let ledger = match args.role {
         Role::Ledger => Some(open_ledger(args)?),
         _ => None,
@@ -134,23 +138,23 @@ async fn start(args: &Args, stop: &CancellationToken, tasks: &TaskTracker) -> an
             traffic: traffic.clone(),
         });
         let answer = move |request| Arc::clone(&control).answer(request);
-        tasks.spawn(server::serve(listener, answer, stop.clone()));
+        tasks.spawn(server::serve(listener, answer, stopping.clone()));
     }
     if let Some(port) = args.port {
         let listener = listen(port).await?;
         if let Some(traffic) = &traffic {
             let traffic = Arc::clone(traffic);
             let answer = move |request| std::future::ready(traffic.answer(&request));
-            tasks.spawn(server::serve(listener, answer, stop.clone()));
+            tasks.spawn(server::serve(listener, answer, stopping.clone()));
         } else {
             let answer = move |request| Arc::clone(&shop).answer(request);
-            tasks.spawn(server::serve(listener, answer, stop.clone()));
+            tasks.spawn(server::serve(listener, answer, stopping.clone()));
         }
     } else {
         anyhow::ensure!(traffic.is_some(), "give --port, or set PORT");
     }
     if let Some(traffic) = traffic {
-        tasks.spawn(traffic.run(stop.clone()));
+        tasks.spawn(traffic.run(stopping.clone()));
     }
     Ok(())
 }

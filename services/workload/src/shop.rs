@@ -23,7 +23,7 @@ use crate::work::Work;
 /// gives up.
 const EDGE_TO_ORDERS: Duration = Duration::from_millis(2500);
 /// See [`EDGE_TO_ORDERS`].
-const ORDERS_TO_OTHERS: Duration = Duration::from_millis(2000);
+const ORDERS_TO_OTHERS: Duration = Duration::from_secs(2);
 /// See [`EDGE_TO_ORDERS`].
 const OTHERS_TO_LEDGER: Duration = Duration::from_millis(1500);
 /// Items in a cart; prices and quantities of these sizes cannot overflow a total.
