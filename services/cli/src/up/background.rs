@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::data_dir::DataDir;
 use super::record::Record;
-use super::{health, log_tail, say};
+use super::{health, log_length, log_tail, say};
 use crate::exit::{Exit, Failure};
 
 /// How long `--wait` waits, and how long `-d` alone waits for everything to have been started. A start takes two seconds;
@@ -28,23 +28,33 @@ const POLL: Duration = Duration::from_millis(20);
 /// The hidden flag of the process in the background.
 pub(crate) const DETACHED: &str = "--detached";
 
+/// The `arena up` in the background.
+#[derive(Debug)]
+pub(crate) struct Background {
+    child: Child,
+    /// Where in the log its words begin.
+    log_from: u64,
+}
+
 /// Starts this same command once more, in the background.
-pub(crate) fn start(data: &DataDir) -> anyhow::Result<Child> {
+pub(crate) fn start(data: &DataDir) -> anyhow::Result<Background> {
     let path = data.component_log("arena");
+    let log_from = log_length(&path);
     std::fs::create_dir_all(data.logs())?;
     let log = OpenOptions::new()
         .create(true)
         .append(true)
         .open(&path)
         .with_context(|| format!("cannot open {}", path.display()))?;
-    Command::new(own_program()?)
+    let child = Command::new(own_program()?)
         .args(std::env::args_os().skip(1))
         .arg(DETACHED)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()
-        .context("cannot start the arena in the background")
+        .context("cannot start the arena in the background")?;
+    Ok(Background { child, log_from })
 }
 
 /// This program, also when Cargo has replaced its file since it was started.
@@ -65,18 +75,21 @@ pub(crate) fn leave_terminal() -> anyhow::Result<()> {
 /// Waits until everything was started. The child may find that somebody else was faster, which is as good.
 pub(crate) async fn wait_until_started(
     data: &DataDir,
-    mut child: Option<Child>,
+    mut ours: Option<Background>,
 ) -> Result<Record, Failure> {
     let started = async {
         loop {
-            let ended = child.as_mut().map(Child::try_wait).transpose()?.flatten();
+            let ended = match &mut ours {
+                Some(background) => background.child.try_wait()?,
+                None => None,
+            };
             match Record::read(data)? {
                 Some(record) if record.started && record.up_is_alive() => return Ok(record),
                 _ => {}
             }
             match ended.map(|status: ExitStatus| status.success()) {
-                Some(false) => return Err(ended_early(data)),
-                Some(true) => child = None,
+                Some(false) => return Err(ended_early(data, ours.as_ref())),
+                Some(true) => ours = None,
                 None => {}
             }
             sleep(POLL).await;
@@ -98,7 +111,7 @@ pub(crate) async fn wait_until_healthy(data: &DataDir, record: &Record) -> Resul
     let mut problems = Vec::new();
     let waited = tokio::select! {
         waited = timeout(LIMIT, look(data, &bus, &mut problems)) => waited,
-        () = up_ended(record) => return Err(ended_early(data)),
+        () = up_ended(record) => return Err(ended_early(data, None)),
     };
     match waited {
         Ok(result) => result,
@@ -129,9 +142,10 @@ async fn up_ended(record: &Record) {
     }
 }
 
-fn ended_early(data: &DataDir) -> Failure {
+fn ended_early(data: &DataDir, ours: Option<&Background>) -> Failure {
+    let log_from = ours.map_or(0, |background| background.log_from);
     Exit::Failed.because(format!(
         "the arena ended:\n{}",
-        log_tail(&data.component_log("arena"), LAST_WORDS)
+        log_tail(&data.component_log("arena"), log_from, LAST_WORDS)
     ))
 }

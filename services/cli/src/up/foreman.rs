@@ -25,7 +25,7 @@ use super::plan::{Component, Settings, Stage};
 use super::record::{Lock, Member, Record, boot_id};
 use super::signals::Signals;
 use super::stopping::{Running, stop_all, sweep};
-use super::{health, log_tail, plan, say, summary};
+use super::{health, log_length, log_tail, plan, say, summary};
 use crate::exit::{Exit, Failure};
 
 /// A component's log is cut at this size, and so many old ones are kept: at most 24 MB a component.
@@ -79,6 +79,8 @@ struct Kept {
     component: Component,
     process: Option<Process>,
     backoff: Backoff,
+    /// Where in its log its present or last process began.
+    log_from: u64,
 }
 
 enum Event {
@@ -95,6 +97,7 @@ impl Foreman {
             component,
             process: None,
             backoff: Backoff::new(clock.now()),
+            log_from: 0,
         };
         let members = plan::components(&settings).into_iter().map(kept).collect();
         let nodes = settings.arena.nodes.iter().map(|node| {
@@ -170,6 +173,7 @@ impl Foreman {
 
     fn start(&mut self, index: usize) -> Result<(), arena_supervisor::SpawnError> {
         let component = &self.members[index].component;
+        let log_from = log_length(&self.log(&component.name));
         let process = spawn(&Spawn {
             argv: component.argv.clone(),
             env: component.env.clone(),
@@ -190,6 +194,7 @@ impl Foreman {
             .push(async move { Event::Ended(index, ended.exited().await) }.boxed());
         let kept = &mut self.members[index];
         kept.process = Some(process);
+        kept.log_from = log_from;
         kept.backoff.started(self.clock.now());
         Ok(())
     }
@@ -224,10 +229,16 @@ impl Foreman {
                 format!("nats-server ended at once ({})", words(exit))
             }
         };
-        Err(Exit::Failed.because(format!(
-            "{why}:\n{}",
-            log_tail(&self.log("nats"), LAST_WORDS)
-        )))
+        Err(Exit::Failed.because(format!("{why}:\n{}", self.nats_last_words())))
+    }
+
+    fn nats_last_words(&self) -> String {
+        let nats = self
+            .members
+            .iter()
+            .find(|kept| kept.component.stage == Stage::Nats);
+        let log_from = nats.map_or(0, |kept| kept.log_from);
+        log_tail(&self.log("nats"), log_from, LAST_WORDS)
     }
 
     fn handle(&mut self, event: &Event) {
@@ -255,11 +266,12 @@ impl Foreman {
     /// Has a component started again after a while, and tells so; its own last words are told once.
     fn again(&mut self, index: usize, why: &str) {
         let verdict = self.members[index].backoff.ended(self.clock.now());
-        let log = self.log(&self.members[index].component.name);
+        let kept = &self.members[index];
+        let last_words = log_tail(&self.log(&kept.component.name), kept.log_from, LAST_WORDS);
         match verdict {
             Verdict::Again { after, attempt } => {
                 let last_words = if attempt == 1 {
-                    log_tail(&log, LAST_WORDS)
+                    last_words
                 } else {
                     String::new()
                 };
@@ -273,8 +285,7 @@ impl Foreman {
                 self.events.push(due.boxed());
             }
             Verdict::GiveUp => say(&format!(
-                "{why}; it keeps ending and is left alone. Mend the cause, then `arena down` and `arena up`\n{}",
-                log_tail(&log, LAST_WORDS)
+                "{why}; it keeps ending and is left alone. Mend the cause, then `arena down` and `arena up`\n{last_words}"
             )),
         }
     }

@@ -83,10 +83,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Failure> {
     let data = args.data.open()?;
     let in_background = !args.detached && (args.detach || args.wait);
     let child = match Lock::take(&data)? {
-        None => {
-            say("an arena is already running here");
-            None
-        }
+        None => None,
         Some(lock) => {
             if args.detached {
                 background::leave_terminal()?;
@@ -103,12 +100,26 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Failure> {
     if args.detached {
         return Ok(());
     }
+    let started_here = child.is_some();
     let record = background::wait_until_started(&data, child).await?;
+    if !started_here {
+        say_already_running(&args, &record);
+    }
     if args.wait {
         background::wait_until_healthy(&data, &record).await?;
     }
     summary(&record, &data);
     Ok(())
+}
+
+fn say_already_running(args: &UpArgs, record: &Record) {
+    say(&format!(
+        "an arena is already running here (pid {})",
+        record.up.pid
+    ));
+    if args.chaos && !record.chaos {
+        say("it refuses faults: `arena down`, then `arena up --chaos`");
+    }
 }
 
 /// What an `arena up` left that was killed.
@@ -129,10 +140,13 @@ pub(crate) fn say(text: &str) {
 
 /// Where to look next.
 fn summary(record: &Record, data: &DataDir) {
-    let hurt = if record.chaos {
-        "arena inject cpu-spike node-1/orders"
-    } else {
-        "needs `arena up --chaos`"
+    let target = record
+        .nodes
+        .iter()
+        .find_map(|(node, services)| Some(format!("{node}/{}", services.first()?)));
+    let hurt = match target {
+        Some(target) if record.chaos => format!("arena inject cpu-spike {target}"),
+        _ => "needs `arena up --chaos`".to_owned(),
     };
     let traces = record.viewer.as_deref().unwrap_or("not shown here");
     eprintln!(
@@ -159,12 +173,19 @@ fn without_password(url: &str) -> String {
     }
 }
 
-/// The last lines of a log, for a person to read.
-fn log_tail(path: &Path, lines: usize) -> String {
+/// How long a log is; what is written later begins there.
+fn log_length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// The last lines of a log, of what was written since it had the length `from`, for a person to read.
+fn log_tail(path: &Path, from: u64, lines: usize) -> String {
     let read = || {
         let mut file = std::fs::File::open(path)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        // A log that is shorter by now was rotated.
+        let from = if from > length { 0 } else { from };
+        file.seek(SeekFrom::Start(from.max(length.saturating_sub(TAIL_BYTES))))?;
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&text).into_owned())
@@ -191,10 +212,11 @@ mod tests {
     fn the_tail_of_a_log_is_its_last_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let lines: String = (0..1000).map(|number| format!("line {number}\n")).collect();
-        std::fs::write(&path, lines).unwrap();
-        assert_eq!(log_tail(&path, 2), "  line 998\n  line 999");
+        let lines: Vec<String> = (0..1000).map(|number| format!("line {number}\n")).collect();
+        std::fs::write(&path, lines.concat()).unwrap();
+        assert_eq!(log_tail(&path, 0, 2), "  line 998\n  line 999");
+        assert_eq!(log_tail(&path, log_length(&path) - 9, 2), "  line 999");
         std::fs::write(&path, "").unwrap();
-        assert_eq!(log_tail(&path, 2), "");
+        assert_eq!(log_tail(&path, 7, 2), "");
     }
 }

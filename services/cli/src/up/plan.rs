@@ -324,9 +324,9 @@ mod tests {
             ..plain.clone()
         };
         let words = |settings: &Settings| {
-            let plan = components(settings);
-            let argv: Vec<String> = plan.iter().flat_map(|c| c.argv.clone()).collect();
-            let env: Vec<String> = plan.iter().flat_map(|c| c.env.keys().cloned()).collect();
+            let all = components(settings);
+            let argv: Vec<String> = all.iter().flat_map(|c| c.argv.clone()).collect();
+            let env: Vec<String> = all.iter().flat_map(|c| c.env.keys().cloned()).collect();
             [argv, env].concat()
         };
         for word in [

@@ -2,6 +2,7 @@
 //! What is wrong is refused here, in words, while there is nothing to clean up yet.
 
 use std::fs;
+use std::io::Read as _;
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -142,7 +143,7 @@ fn settle_nats(args: &UpArgs, data: &DataDir) -> Result<Nats, Failure> {
         None => DEFAULT_PORT,
         Some(url) => {
             let address = Address::parse(url).map_err(|what| Exit::Usage.because(what))?;
-            if listens(&address) {
+            if nats_listens(&address) {
                 say(&format!(
                     "using the NATS server at {}:{}",
                     address.host, address.port
@@ -171,12 +172,21 @@ fn settle_nats(args: &UpArgs, data: &DataDir) -> Result<Nats, Failure> {
     Ok((Some((found.path, port)), url))
 }
 
-fn listens(address: &Address) -> bool {
+/// Whether a NATS server listens there: it speaks first, and begins with `INFO`. Something else that listens is in the way,
+/// which the look at the ports will tell.
+fn nats_listens(address: &Address) -> bool {
+    let greets = |socket| {
+        let mut stream = TcpStream::connect_timeout(&socket, CONNECT_TIMEOUT)?;
+        stream.set_read_timeout(Some(CONNECT_TIMEOUT))?;
+        let mut greeting = [0; 5];
+        stream.read_exact(&mut greeting)?;
+        Ok::<_, std::io::Error>(greeting == *b"INFO ")
+    };
     (address.host.as_str(), address.port)
         .to_socket_addrs()
         .into_iter()
         .flatten()
-        .any(|socket| TcpStream::connect_timeout(&socket, CONNECT_TIMEOUT).is_ok())
+        .any(|socket| greets(socket).unwrap_or(false))
 }
 
 fn database(args: &UpArgs, data: &DataDir) -> String {
