@@ -160,6 +160,7 @@ impl Writer {
             bytes.push(b'\n');
         }
         self.file.append(&bytes)?;
+        self.shared.slowdown.wait();
 
         self.file.sync()
     }
