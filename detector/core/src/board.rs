@@ -2,8 +2,9 @@
 //!
 //! The board holds every signal that is pending, raised, or has cleared within the grace. A raised one is placed into
 //! its entity's open incident, or opens one, with one exception: a symptom that is felt by callers (slow, failing) on
-//! a service that calls others waits for a hold, so that what it calls can show its own symptom first, whatever the
-//! phase of the two nodes' ticks. Then, while anything that it calls, directly or not, on any node,
+//! a service that calls others opens none before a hold has passed since its first abnormal sample, so that what it
+//! calls can show its own symptom first, whatever the phase of the two nodes' ticks (a rule whose `for` is longer than
+//! the hold loses no time by it). Then, while anything that it calls, directly or not, on any node,
 //!
 //! - has an open incident: the symptom folds into that incident as a child;
 //! - is pending, raised, or cleared within the grace: the symptom waits;
@@ -76,7 +77,7 @@ struct Entry {
     process: Process,
     /// The entity whose incident it belongs to.
     placed: Option<Entity>,
-    /// When it was raised, or lost its incident.
+    /// When it became abnormal, or lost its incident.
     waiting_from: Timestamp,
     /// When it cleared.
     quiet_at: Option<Timestamp>,
@@ -234,7 +235,8 @@ impl Board {
         self.changed = true;
         match entries.get_mut(&symptom.name) {
             Some(entry) => {
-                if view.raised && !was_raised {
+                let was_abnormal = was_raised || entry.view.state == SignalState::Pending;
+                if !was_abnormal {
                     entry.waiting_from = now;
                 }
                 entry.quiet_at = match (view.raised, was_raised) {

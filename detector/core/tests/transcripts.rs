@@ -1,0 +1,585 @@
+//! What the detector says to short stories. Each line is time in seconds, event, entity, symptom, severity, revision,
+//! and every signal of the incident.
+
+mod world;
+
+use std::fmt::Write as _;
+
+use arena_detector_core::Policy;
+use expect_test::{Expect, expect};
+use world::World;
+
+fn check(script: &str, expected: &Expect) {
+    let mut world = World::new();
+    world.script(script);
+    expected.assert_eq(&world.transcript);
+}
+
+const SHOP: &str = "
+node n1: edge(orders) orders(payments,inventory) ledger
+node n2: orders(payments,inventory) payments(ledger) traffic(edge)
+node n3: payments(ledger) inventory(ledger)
+run 3
+";
+
+fn check_shop(script: &str, expected: &Expect) {
+    check(&format!("{SHOP}{script}"), expected);
+}
+
+#[test]
+fn health_says_nothing() {
+    check_shop("run 60", &expect![""]);
+}
+
+#[test]
+fn a_crash_is_told_at_once_and_cleared_when_the_probe_passes() {
+    check(
+        "node n1: a
+         run 3
+         set n1/a state=EXITED probe=UNKNOWN exit=137 cpu=nan
+         send n1
+         run 2
+         set n1/a state=STARTING gen=2
+         send n1
+         set n1/a state=RUNNING
+         run 1
+         set n1/a probe=PASSING cpu=10
+         send n1
+         run 5",
+        &expect![[r#"
+              3.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
+              6.0 CLEARED n1/a process_exited CRITICAL r2 [n1/a process_exited RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn backoff_and_fatal_are_one_incident_with_the_exit() {
+    check(
+        "node n1: a
+         run 2
+         set n1/a state=EXITED exit=1
+         send n1
+         set n1/a state=BACKOFF
+         send n1
+         run 2
+         set n1/a state=FATAL
+         run 2
+         set n1/a state=RUNNING probe=NONE gen=2
+         send n1",
+        &expect![[r#"
+              2.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
+              6.0 CLEARED n1/a process_exited CRITICAL r2 [n1/a process_exited RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn a_service_that_somebody_stopped_has_no_symptom() {
+    check(
+        "node n1: a
+         run 2
+         set n1/a state=STOPPING
+         run 1
+         set n1/a state=STOPPED probe=UNKNOWN cpu=nan p95=nan
+         run 20
+         set n1/a state=STARTING gen=2
+         run 1
+         set n1/a state=RUNNING probe=PASSING cpu=99 p95=900
+         run 1",
+        &expect![""],
+    );
+}
+
+#[test]
+fn a_dead_service_that_is_stopped_instead_is_over_after_a_while() {
+    check(
+        "node n1: a
+         run 2
+         set n1/a state=EXITED
+         run 2
+         set n1/a state=STOPPED
+         run 12",
+        &expect![[r#"
+              3.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
+              5.0 UPDATED n1/a process_exited CRITICAL r2 [n1/a process_exited RECOVERING]
+             15.0 CLEARED n1/a process_exited CRITICAL r3 [n1/a process_exited RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn a_hang_is_a_failed_probe_and_what_else_it_shows_folds_in() {
+    check_shop(
+        "set n3/payments probe=FAILING
+         send n3
+         set n3/payments p95=900 cpu=0
+         set n1/orders p95=900
+         run 6
+         set n3/payments state=RUNNING probe=PASSING gen=2 p95=20
+         set n1/orders p95=20
+         run 4",
+        &expect![[r#"
+              3.0 OPENED n3/payments probe_failed ERROR r1 [n3/payments probe_failed FIRING]
+              5.2 UPDATED n3/payments probe_failed ERROR r2 [n3/payments probe_failed FIRING, n3/payments latency_high FIRING]
+              6.2 UPDATED n3/payments probe_failed ERROR r3 [n3/payments probe_failed FIRING, n3/payments latency_high FIRING, n1/orders latency_high FIRING]
+              9.2 UPDATED n3/payments probe_failed ERROR r4 [n3/payments probe_failed RESOLVED, n3/payments latency_high RECOVERING, n1/orders latency_high FIRING]
+             10.2 CLEARED n3/payments probe_failed ERROR r5 [n3/payments probe_failed RESOLVED, n3/payments latency_high RESOLVED, n1/orders latency_high RECOVERING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_cpu_spike_takes_its_for_and_clears_below_the_lower_level() {
+    check(
+        "node n1: a
+         run 3
+         set n1/a cpu=97.3
+         run 3
+         set n1/a cpu=60      # between the levels
+         run 5
+         set n1/a cpu=10
+         run 3",
+        &expect![[r#"
+              5.0 OPENED n1/a cpu_high WARNING r1 [n1/a cpu_high FIRING]
+             12.0 UPDATED n1/a cpu_high WARNING r2 [n1/a cpu_high RECOVERING]
+             13.0 CLEARED n1/a cpu_high WARNING r3 [n1/a cpu_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn a_short_spike_is_nothing() {
+    check(
+        "node n1: a
+         run 3
+         set n1/a cpu=99
+         run 1
+         set n1/a cpu=60
+         run 1
+         set n1/a cpu=99
+         run 1
+         set n1/a cpu=10
+         run 5",
+        &expect![""],
+    );
+}
+
+#[test]
+fn a_restart_heals_nothing_by_itself() {
+    check(
+        "node n1: a
+         run 3
+         set n1/a cpu=99
+         run 3
+         set n1/a state=STARTING probe=UNKNOWN gen=2 cpu=nan
+         run 1
+         set n1/a state=RUNNING probe=PASSING cpu=99
+         run 5
+         set n1/a gen=3 cpu=60     # a new process that was never above
+         run 6",
+        &expect![[r#"
+              5.0 OPENED n1/a cpu_high WARNING r1 [n1/a cpu_high FIRING]
+              7.0 UPDATED n1/a cpu_high WARNING r2 [n1/a cpu_high NO_DATA]
+              8.0 UPDATED n1/a cpu_high WARNING r3 [n1/a cpu_high FIRING]
+             13.0 UPDATED n1/a cpu_high WARNING r4 [n1/a cpu_high RECOVERING]
+             14.0 CLEARED n1/a cpu_high WARNING r5 [n1/a cpu_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn a_process_that_has_just_started_may_be_busy() {
+    check(
+        "node n1: a
+         run 3
+         set n1/a gen=2 cpu=99 p95=900
+         run 3
+         set n1/a cpu=10 p95=20
+         run 3",
+        &expect![""],
+    );
+}
+
+#[test]
+fn missing_readings_neither_raise_nor_clear() {
+    check(
+        "node n1: a
+         run 3
+         set n1/a storage=200
+         run 3
+         set n1/a storage=nan
+         run 30
+         set n1/a storage=5
+         run 3",
+        &expect![[r#"
+              5.0 OPENED n1/a storage_latency_high ERROR r1 [n1/a storage_latency_high FIRING]
+              7.0 UPDATED n1/a storage_latency_high ERROR r2 [n1/a storage_latency_high NO_DATA]
+             37.0 UPDATED n1/a storage_latency_high ERROR r3 [n1/a storage_latency_high RECOVERING]
+             38.0 CLEARED n1/a storage_latency_high ERROR r4 [n1/a storage_latency_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn without_requests_a_latency_is_over_after_a_while() {
+    check(
+        "node n1: a
+         run 3
+         set n1/a p95=900
+         run 4
+         set n1/a p95=nan err=nan rate=0
+         run 8",
+        &expect![[r#"
+              6.0 OPENED n1/a latency_high ERROR r1 [n1/a latency_high FIRING]
+              8.0 UPDATED n1/a latency_high ERROR r2 [n1/a latency_high RECOVERING]
+             13.0 CLEARED n1/a latency_high ERROR r3 [n1/a latency_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn slow_payments_are_one_incident_and_callers_are_children() {
+    check_shop(
+        "set n2/payments p95=400
+         set n1/orders p95=450
+         set n2/orders p95=450
+         set n1/edge p95=480 err=20
+         run 10
+         set n2/payments p95=20
+         set n1/orders p95=20
+         set n2/orders p95=20
+         run 2
+         set n1/edge p95=20 err=0
+         run 10",
+        &expect![[r#"
+              5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+              6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n2/orders latency_high FIRING, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high FIRING]
+             13.1 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high RECOVERING, n2/orders latency_high RECOVERING, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high FIRING]
+             14.1 CLEARED n2/payments latency_high ERROR r4 [n2/payments latency_high RESOLVED, n2/orders latency_high RESOLVED, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high RECOVERING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_slow_ledger_explains_everybody() {
+    check_shop(
+        "set n1/ledger storage=300 p95=320
+         set n2/payments p95=330
+         set n3/payments p95=330
+         set n3/inventory p95=330
+         set n1/orders p95=400
+         set n1/edge p95=420
+         run 12",
+        &expect![[r#"
+              5.0 OPENED n1/ledger storage_latency_high ERROR r1 [n1/ledger storage_latency_high FIRING]
+              6.0 UPDATED n1/ledger storage_latency_high ERROR r2 [n1/ledger storage_latency_high FIRING, n2/payments latency_high FIRING, n3/inventory latency_high FIRING, n3/payments latency_high FIRING, n1/edge latency_high FIRING, n1/ledger latency_high FIRING, n1/orders latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_caller_that_suffers_alone_is_judged_on_its_own_after_the_hold() {
+    check_shop(
+        "set n1/orders p95=400\n run 6",
+        &expect![[r#"
+              6.0 OPENED n1/orders latency_high ERROR r1 [n1/orders latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_child_that_still_suffers_after_the_grace_is_judged_on_its_own() {
+    check_shop(
+        "set n2/payments p95=400
+         set n1/orders p95=450
+         run 6
+         set n2/payments p95=20
+         run 10",
+        &expect![[r#"
+              5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+              6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n1/orders latency_high FIRING]
+              9.1 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high RECOVERING, n1/orders latency_high FIRING]
+             10.1 CLEARED n2/payments latency_high ERROR r4 [n2/payments latency_high RESOLVED, n1/orders latency_high FIRING]
+             15.1 OPENED n1/orders latency_high ERROR r1 [n1/orders latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn errors_at_callers_of_a_restarted_service_are_its_own() {
+    check_shop(
+        "set n2/payments state=EXITED
+         send n2
+         set n1/orders err=30
+         run 1
+         set n2/payments state=RUNNING gen=2
+         run 3
+         set n1/orders err=0
+         run 8",
+        &expect![[r#"
+              3.0 OPENED n2/payments process_exited CRITICAL r1 [n2/payments process_exited FIRING]
+              4.1 CLEARED n2/payments process_exited CRITICAL r2 [n2/payments process_exited RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn a_dependency_that_never_makes_up_its_mind_does_not_hide_a_caller_for_ever() {
+    let mut world = World::new();
+    let slow = Policy::DEFAULT_TOML.replacen("for = \"1s\"", "for = \"1m\"", 1);
+    world.restart(Policy::parse("policy.toml", &slow).unwrap());
+    world.script(SHOP);
+    world.script("set n2/payments cpu=99\n set n1/orders p95=900\n run 20");
+    expect![[r#"
+         19.0 OPENED n1/orders latency_high ERROR r1 [n1/orders latency_high FIRING]
+    "#]]
+    .assert_eq(&world.transcript);
+}
+
+#[test]
+fn a_cycle_of_calls_is_tolerated() {
+    check(
+        "node n1: a(b) b(c) c(a)
+         run 3
+         set n1/a p95=900
+         set n1/b p95=900
+         set n1/c p95=900
+         run 8",
+        &expect![[r#"
+              6.0 OPENED n1/a latency_high ERROR r1 [n1/a latency_high FIRING]
+              7.0 UPDATED n1/a latency_high ERROR r2 [n1/a latency_high FIRING, n1/b latency_high FIRING, n1/c latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_caller_with_a_symptom_of_its_own_has_its_own_incident() {
+    check_shop(
+        "set n2/payments p95=400
+         set n1/orders p95=450
+         run 6
+         set n1/orders state=EXITED p95=nan
+         send n1
+         run 2",
+        &expect![[r#"
+              5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+              6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n1/orders latency_high FIRING]
+              9.0 OPENED n1/orders process_exited CRITICAL r1 [n1/orders process_exited FIRING]
+              9.0 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high FIRING, n1/orders latency_high NO_DATA]
+        "#]],
+    );
+}
+
+#[test]
+fn a_silent_node_is_one_incident_and_its_services_have_no_data() {
+    check_shop(
+        "set n3/inventory cpu=99
+         run 3
+         mute n3
+         run 8
+         unmute n3
+         run 2
+         set n3/inventory cpu=10
+         run 3",
+        &expect![[r#"
+              4.2 OPENED n3/inventory cpu_high WARNING r1 [n3/inventory cpu_high FIRING]
+              8.7 OPENED n3 node_silent CRITICAL r1 [n3 node_silent FIRING]
+              8.7 UPDATED n3/inventory cpu_high WARNING r2 [n3/inventory cpu_high NO_DATA]
+             14.2 CLEARED n3 node_silent CRITICAL r2 [n3 node_silent RESOLVED]
+             14.2 UPDATED n3/inventory cpu_high WARNING r3 [n3/inventory cpu_high FIRING]
+             16.2 UPDATED n3/inventory cpu_high WARNING r4 [n3/inventory cpu_high RECOVERING]
+             17.2 CLEARED n3/inventory cpu_high WARNING r5 [n3/inventory cpu_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn most_nodes_silent_at_once_is_a_fault_of_the_observer() {
+    check_shop(
+        "mute n1
+         mute n2
+         run 10
+         unmute n1
+         run 8",
+        &expect![[r#"
+              5.6 storm: 2 of 3 silent
+             14.0 storm over
+             17.5 OPENED n2 node_silent CRITICAL r1 [n2 node_silent FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn without_a_bus_nobody_is_silent() {
+    check_shop(
+        "disconnect
+         mute n1
+         mute n2
+         mute n3
+         run 60
+         connect
+         run 3
+         unmute n1
+         unmute n2
+         run 4",
+        &expect![[r#"
+             66.5 storm: 2 of 3 silent
+             67.0 storm over
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_says_goodbye_is_not_silent() {
+    check_shop(
+        "set n3/inventory cpu=99
+         run 3
+         leave n3
+         run 30
+         reboot n3
+         run 1
+         set n3/inventory gen=2 cpu=10
+         run 6",
+        &expect![[r#"
+              4.2 OPENED n3/inventory cpu_high WARNING r1 [n3/inventory cpu_high FIRING]
+              6.0 UPDATED n3/inventory cpu_high WARNING r2 [n3/inventory cpu_high NO_DATA]
+             36.2 UPDATED n3/inventory cpu_high WARNING r3 [n3/inventory cpu_high FIRING]
+             37.2 UPDATED n3/inventory cpu_high WARNING r4 [n3/inventory cpu_high RECOVERING]
+             38.2 CLEARED n3/inventory cpu_high WARNING r5 [n3/inventory cpu_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn a_restarted_detector_goes_on() {
+    check_shop(
+        "set n2/payments p95=400
+         set n1/orders p95=450
+         set n3/inventory state=EXITED
+         run 6
+         restart
+         run 6
+         set n2/payments p95=20
+         set n1/orders p95=20
+         set n3/inventory state=RUNNING
+         restart
+         run 6
+         restart
+         run 6",
+        &expect![[r#"
+              3.2 OPENED n3/inventory process_exited CRITICAL r1 [n3/inventory process_exited FIRING]
+              5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+              6.0 UPDATED n3/inventory process_exited CRITICAL r2 [n3/inventory process_exited FIRING, n1/orders latency_high FIRING]
+             15.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high RECOVERING]
+             15.2 CLEARED n3/inventory process_exited CRITICAL r3 [n3/inventory process_exited RESOLVED, n1/orders latency_high FIRING]
+             16.1 CLEARED n2/payments latency_high ERROR r3 [n2/payments latency_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_is_gone_when_the_detector_comes_back_is_silent() {
+    check_shop(
+        "set n3/inventory state=EXITED
+         run 1
+         mute n3
+         restart
+         run 4",
+        &expect![[r#"
+              3.2 OPENED n3/inventory process_exited CRITICAL r1 [n3/inventory process_exited FIRING]
+              7.5 OPENED n3 node_silent CRITICAL r1 [n3 node_silent FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_service_that_is_gone_has_no_symptom() {
+    check(
+        "node n1: a b
+         run 3
+         set n1/a state=EXITED
+         set n1/b cpu=99
+         run 3
+         node n1: b
+         set n1/b cpu=99
+         run 3
+         restart
+         node n1: c
+         run 3",
+        &expect![[r#"
+              4.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
+              5.0 OPENED n1/b cpu_high WARNING r1 [n1/b cpu_high FIRING]
+              7.0 CLEARED n1/a process_exited CRITICAL r2 [n1/a process_exited RESOLVED]
+             10.0 CLEARED n1/b cpu_high WARNING r2 [n1/b cpu_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn a_skewed_clock_changes_no_decision() {
+    check(
+        "node n1: a
+         skew n1 -7200000
+         run 3
+         set n1/a cpu=99
+         run 3
+         set n1/a cpu=10
+         run 3",
+        &expect![[r#"
+              5.0 OPENED n1/a cpu_high WARNING r1 [n1/a cpu_high FIRING]
+              7.0 UPDATED n1/a cpu_high WARNING r2 [n1/a cpu_high RECOVERING]
+              8.0 CLEARED n1/a cpu_high WARNING r3 [n1/a cpu_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn updates_are_told_once_a_second_at_most() {
+    check(
+        "node n1: a
+         run 3
+         set n1/a state=EXITED
+         send n1
+         set n1/a state=RUNNING probe=FAILING
+         send n1
+         set n1/a cpu=99
+         run 3",
+        &expect![[r#"
+              3.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
+              4.0 UPDATED n1/a process_exited CRITICAL r2 [n1/a process_exited FIRING, n1/a probe_failed FIRING]
+              6.0 UPDATED n1/a process_exited CRITICAL r3 [n1/a process_exited FIRING, n1/a probe_failed FIRING, n1/a cpu_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_rule_that_is_gone_holds_no_incident() {
+    let mut world = World::new();
+    world.script("node n1: a\n run 3\n set n1/a cpu=99\n run 3");
+    assert_eq!(world.open().len(), 1);
+    let text = Policy::DEFAULT_TOML.replace("cpu_high", "cpu_hot");
+    let policy = Policy::parse("policy.toml", &text).unwrap();
+    world.script("set n1/a cpu=10");
+    world.restart(policy);
+    world.run(3.0);
+    assert!(world.open().is_empty());
+}
+
+#[test]
+fn evidence_speaks() {
+    let mut world = World::new();
+    world.script("node n1: a\n run 3\n set n1/a cpu=97.3\n run 3\n set n1/a cpu=10\n run 3");
+    world.script("set n1/a state=EXITED exit=137\n send n1");
+    let mut lines = String::new();
+    for event in &world.log {
+        let _ = writeln!(lines, "{} {}", event.kind, event.signals[0].evidence);
+    }
+    expect![[r#"
+        OPENED cpu_percent = 97.3, raised above by `cpu_percent > 80.0` for 1s
+        UPDATED cpu_percent = 10.0, below `cpu_percent < 50.0`
+        CLEARED cpu_percent = 10.0, cleared by `cpu_percent < 50.0` for 1s
+        OPENED process EXITED, ended by signal 9
+    "#]]
+    .assert_eq(&lines);
+}

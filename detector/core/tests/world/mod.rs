@@ -1,0 +1,333 @@
+//! A small arena for tests: nodes that send telemetry each second, changed by a text script.
+//!
+//! ```text
+//! node n1: edge(orders) orders(payments)   # a node and its services, all healthy; in brackets what they call
+//! set n1/orders cpu=95 p95=300 err=5 rate=0 storage=9 (nan: no reading) state=EXITED probe=FAILING gen=2 exit=137
+//! run 3                                     # seconds; node k ticks k * 100 ms after the full second
+//! send n1                                   # at once, state only
+//! mute n1 | unmute n1 | leave n1 | reboot n1 | skew n1 MILLISECONDS
+//! disconnect | connect | restart            # the detector's bus; the detector itself
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arena_detector_core::{Detector, Input, Output, Policy};
+use arena_proto::{
+    Column, Entity, IncidentEvent, IncidentEventKind, NodeName, ProbeVerdict, ProcessState, Schema,
+    ServiceInfo, ServiceName, ServiceSample, Telemetry, Timestamp,
+};
+
+const METRICS: [(&str, &str, f32); 5] = [
+    ("cpu", "cpu_percent", 10.0),
+    ("p95", "latency_p95_ms", 20.0),
+    ("err", "error_percent", 0.0),
+    ("rate", "request_rate_hz", 50.0),
+    ("storage", "storage_latency_p95_ms", 5.0),
+];
+
+pub(crate) struct Service {
+    values: [f32; METRICS.len()],
+    sample: ServiceSample,
+}
+
+pub(crate) struct NodeState {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) services: Vec<Service>,
+    boot_id: u64,
+    seq: u64,
+    muted: bool,
+    skew_ms: i64,
+}
+
+pub(crate) struct World {
+    pub(crate) detector: Detector,
+    pub(crate) now: Timestamp,
+    pub(crate) nodes: BTreeMap<NodeName, NodeState>,
+    pub(crate) log: Vec<IncidentEvent>,
+    /// What the detector said, one line an output.
+    pub(crate) transcript: String,
+}
+
+pub(crate) fn policy() -> Policy {
+    Policy::parse("policy.toml", Policy::DEFAULT_TOML).expect("the built-in policy")
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let mut world = Self {
+            detector: Detector::new(policy()),
+            now: Timestamp::from_unix_millis(1_000_000),
+            nodes: BTreeMap::new(),
+            log: Vec::new(),
+            transcript: String::new(),
+        };
+        world.input(Input::Started);
+        world
+    }
+
+    pub(crate) fn script(&mut self, script: &str) {
+        for line in script.lines() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if !line.is_empty() {
+                self.line(line);
+            }
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let node = || NodeName::new(rest).expect("a node");
+        match verb {
+            "node" => self.add_node(rest),
+            "set" => self.set(rest),
+            "run" => self.run(rest.parse().expect("seconds")),
+            "send" => self.send(&node(), false),
+            "mute" => self.node(&node()).muted = true,
+            "unmute" => self.node(&node()).muted = false,
+            "leave" => self.leave(&node()),
+            "reboot" => {
+                let node = self.node(&node());
+                (node.boot_id, node.seq, node.muted) = (node.boot_id + 1, 0, false);
+            }
+            "skew" => {
+                let (name, skew) = rest.split_once(' ').expect("node and milliseconds");
+                let name = NodeName::new(name).expect("a node");
+                self.node(&name).skew_ms = skew.parse().expect("milliseconds");
+            }
+            "disconnect" => self.input(Input::Connected(false)),
+            "connect" => self.input(Input::Connected(true)),
+            "restart" => self.restart(policy()),
+            other => panic!("unknown verb {other}"),
+        }
+    }
+
+    pub(crate) fn node(&mut self, name: &NodeName) -> &mut NodeState {
+        self.nodes.get_mut(name).expect("a known node")
+    }
+
+    fn add_node(&mut self, text: &str) {
+        let (name, services) = text.split_once(':').expect("node NAME: SERVICES");
+        let node = NodeName::new(name.trim()).expect("a node");
+        let infos: Vec<ServiceInfo> = services.split_whitespace().map(service_info).collect();
+        let columns = infos.iter().flat_map(|info| {
+            METRICS.iter().map(|(_, metric, _)| Column {
+                service: Some(info.name.clone()),
+                metric: (*metric).to_owned(),
+            })
+        });
+        let schema = Schema {
+            node: node.clone(),
+            columns: columns.collect(),
+            services: infos.clone(),
+        };
+        let since = self.now - Duration::from_mins(1);
+        let service = |_| Service {
+            values: METRICS.map(|(_, _, healthy)| healthy),
+            sample: ServiceSample {
+                state: ProcessState::Running,
+                probe: ProbeVerdict::Passing,
+                pid: Some(100),
+                generation: 1,
+                restarts: 0,
+                since,
+                exit_code: None,
+            },
+        };
+        let before = self.nodes.remove(&node);
+        let state = NodeState {
+            schema: Arc::new(schema),
+            services: infos.iter().map(service).collect(),
+            boot_id: 1,
+            seq: before.map_or(0, |before| before.seq),
+            muted: false,
+            skew_ms: 0,
+        };
+        self.nodes.insert(node, state);
+    }
+
+    fn set(&mut self, text: &str) {
+        let mut words = text.split_whitespace();
+        let entity: Entity = words
+            .next()
+            .and_then(|w| w.parse().ok())
+            .expect("an entity");
+        let now = self.now;
+        let node = self.node(&entity.node);
+        let names = node.schema.services.iter().map(|info| Some(&info.name));
+        let at = names
+            .into_iter()
+            .position(|name| name == entity.service.as_ref())
+            .expect("a known service");
+        let service = &mut node.services[at];
+        for word in words {
+            let (key, value) = word.split_once('=').expect("KEY=VALUE");
+            match key {
+                "state" => {
+                    service.sample.state = value.parse().expect("a state");
+                    service.sample.since = now;
+                }
+                "probe" => {
+                    service.sample.probe = value.parse().expect("a verdict");
+                    service.sample.since = now;
+                }
+                "gen" => {
+                    service.sample.generation = value.parse().expect("a number");
+                    service.sample.pid = Some(100 * service.sample.generation);
+                }
+                "exit" => service.sample.exit_code = value.parse().ok(),
+                _ => {
+                    let metric = METRICS.iter().position(|(short, ..)| *short == key);
+                    let value = value.parse().expect("a number");
+                    service.values[metric.expect("a known metric")] = value;
+                }
+            }
+        }
+    }
+
+    /// Seconds in steps of 100 ms: node k sends at k * 100 ms after each full second; wakeups are kept.
+    pub(crate) fn run(&mut self, seconds: f64) {
+        let steps = Duration::from_secs_f64(seconds).as_millis() / 100;
+        for _ in 0..steps {
+            let target = self.now + Duration::from_millis(100);
+            while let Some(due) = self.detector.next_wakeup().filter(|due| *due < target) {
+                self.now = self.now.max(due);
+                self.input(Input::Tick);
+            }
+            self.now = target;
+            let phase = self.now.unix_millis() / 100 % 10;
+            let names: Vec<NodeName> = self.nodes.keys().cloned().collect();
+            for (at, name) in (0_i64..).zip(&names) {
+                if at % 10 == phase && !self.node(name).muted {
+                    self.send(name, true);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn message(&mut self, name: &NodeName, values: bool) -> (Telemetry, Arc<Schema>) {
+        let now = self.now;
+        let node = self.node(name);
+        node.seq += 1;
+        let skew = Duration::from_millis(node.skew_ms.unsigned_abs());
+        let shift = |time: Timestamp| {
+            if node.skew_ms < 0 {
+                time - skew
+            } else {
+                time + skew
+            }
+        };
+        let columns = node.services.iter().flat_map(|service| service.values);
+        let samples = node.services.iter().map(|service| ServiceSample {
+            since: shift(service.sample.since),
+            ..service.sample.clone()
+        });
+        let telemetry = Telemetry {
+            node: name.clone(),
+            boot_id: node.boot_id,
+            seq: node.seq,
+            schema_id: node.schema.id(),
+            time: shift(now),
+            values: columns.filter(|_| values).collect(),
+            services: samples.collect(),
+        };
+        (telemetry, Arc::clone(&node.schema))
+    }
+
+    fn send(&mut self, name: &NodeName, values: bool) {
+        let (telemetry, schema) = self.message(name, values);
+        self.input(Input::Telemetry { telemetry, schema });
+    }
+
+    fn leave(&mut self, name: &NodeName) {
+        let node = self.node(name);
+        node.muted = true;
+        let boot_id = node.boot_id;
+        let node = name.clone();
+        self.input(Input::NodeLeaving { node, boot_id });
+    }
+
+    /// Another detector, given the last event of each subject.
+    pub(crate) fn restart(&mut self, policy: Policy) {
+        self.detector = Detector::new(policy);
+        let mut last: BTreeMap<Entity, IncidentEvent> = BTreeMap::new();
+        for event in &self.log {
+            last.insert(event.entity.clone(), event.clone());
+        }
+        for event in last.into_values() {
+            self.input(Input::Restore(Box::new(event)));
+        }
+        self.input(Input::Started);
+    }
+
+    pub(crate) fn input(&mut self, input: Input) {
+        for output in self.detector.step(self.now, input) {
+            let at = self.now.unix_millis() - 1_000_000;
+            let _ = write!(
+                self.transcript,
+                "{:>5.1} ",
+                Duration::from_millis(at.unsigned_abs()).as_secs_f64()
+            );
+            match output {
+                Output::Publish(event) => {
+                    let signals = event.signals.iter().map(|signal| {
+                        format!("{} {} {}", signal.entity, signal.symptom, signal.state)
+                    });
+                    let signals: Vec<String> = signals.collect();
+                    let (kind, entity, symptom) = (event.kind, &event.entity, &event.symptom);
+                    let (severity, revision) = (event.severity, event.revision);
+                    let _ = writeln!(
+                        self.transcript,
+                        "{kind} {entity} {symptom} {severity} r{revision} [{}]",
+                        signals.join(", ")
+                    );
+                    self.log.push(*event);
+                }
+                Output::StormBegan { silent, known } => {
+                    let _ = writeln!(self.transcript, "storm: {silent} of {known} silent");
+                }
+                Output::StormEnded => self.transcript.push_str("storm over\n"),
+            }
+        }
+    }
+
+    /// The incidents that are open by what was published, checking on the way that the stream makes sense.
+    pub(crate) fn open(&self) -> BTreeMap<Entity, IncidentEvent> {
+        let mut open: BTreeMap<Entity, IncidentEvent> = BTreeMap::new();
+        for event in &self.log {
+            let before = open.remove(&event.entity);
+            match (event.kind, before) {
+                (IncidentEventKind::Opened, None) => assert_eq!(event.revision, 1),
+                (IncidentEventKind::Opened, Some(_)) => panic!("opened twice: {event:?}"),
+                (_, None) => panic!("not open: {event:?}"),
+                (_, Some(before)) => {
+                    assert_eq!(before.id, event.id);
+                    assert_eq!(before.revision + 1, event.revision);
+                    assert!(before.at <= event.at);
+                }
+            }
+            assert!(event.first_abnormal_at <= event.opened_at && event.opened_at <= event.at);
+            if event.kind != IncidentEventKind::Cleared {
+                open.insert(event.entity.clone(), event.clone());
+            }
+        }
+        assert_eq!(open.len(), self.detector.open_incidents());
+        open
+    }
+}
+
+fn service_info(text: &str) -> ServiceInfo {
+    let (name, calls) = text.split_once('(').unwrap_or((text, ")"));
+    let calls = calls
+        .trim_end_matches(')')
+        .split(',')
+        .filter(|c| !c.is_empty());
+    ServiceInfo {
+        name: ServiceName::new(name).expect("a service"),
+        depends_on: calls
+            .map(|c| ServiceName::new(c).expect("a service"))
+            .collect(),
+    }
+}

@@ -1,0 +1,136 @@
+//! What the detector hears, in one loop: telemetry, goodbyes, the state of the connection, and time.
+
+use arena_bus::{Bus, Consume, From, Partitions, TelemetryStream, Values};
+use arena_chassis::{CancellationToken, Chassis, Clock};
+use arena_detector_core::{Detector, Input, Output};
+use arena_proto::{IncidentEvent, NodeStatus, ProcessState, Timestamp};
+use tokio::sync::watch;
+
+use crate::publisher::Publisher;
+
+/// Losses are told at most this often, in milliseconds: one line a minute shows that they go on.
+const LOSS_TOLD_EVERY_MS: i64 = 60_000;
+
+/// The core, and where its inputs come from.
+pub(crate) struct Intake {
+    detector: Detector,
+    clock: Clock,
+    telemetry: TelemetryStream,
+    statuses: Values<NodeStatus>,
+    connected: watch::Receiver<bool>,
+    lost: Loss,
+}
+
+#[derive(Default)]
+struct Loss {
+    told: u64,
+    told_at: Option<Timestamp>,
+}
+
+impl Intake {
+    /// Subscribes; what comes from now on waits for [`Intake::run`].
+    pub(crate) async fn open(
+        bus: &Bus,
+        chassis: &Chassis,
+        detector: Detector,
+        partitions: &Partitions,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            detector,
+            clock: chassis.clock,
+            telemetry: bus.telemetry(partitions.clone()).await?,
+            statuses: bus.watch_statuses().await?,
+            connected: bus.connected(),
+            lost: Loss::default(),
+        })
+    }
+
+    /// Takes up what was open: the last event of each entity says.
+    pub(crate) async fn restore(
+        &mut self,
+        bus: &Bus,
+        partitions: &Partitions,
+        publisher: &Publisher,
+    ) -> anyhow::Result<()> {
+        let last = Consume::ephemeral().from(From::LastPerSubject);
+        let mut incidents = bus.consume::<IncidentEvent>(last).await?;
+        while let Some(delivery) = incidents.next_stored().await {
+            if partitions.holds(&delivery.message.entity.node) {
+                let event = Box::new(delivery.message);
+                self.step(Input::Restore(event), publisher).await;
+            }
+        }
+        self.step(Input::Started, publisher).await;
+        Ok(())
+    }
+
+    pub(crate) fn open_incidents(&self) -> usize {
+        self.detector.open_incidents()
+    }
+
+    /// Until told to stop, or the bus is gone for good.
+    pub(crate) async fn run(&mut self, shutdown: &CancellationToken, publisher: &Publisher) {
+        loop {
+            let wakeup = self.detector.next_wakeup();
+            let input = tokio::select! {
+                () = shutdown.cancelled() => return,
+                received = self.telemetry.next() => match received {
+                    Some((telemetry, schema)) => Input::Telemetry { telemetry, schema },
+                    None => return,
+                },
+                status = self.statuses.next() => match status {
+                    Some(NodeStatus { node, boot_id, state: ProcessState::Stopping, .. }) => {
+                        Input::NodeLeaving { node, boot_id }
+                    }
+                    Some(_) => continue,
+                    None => return,
+                },
+                changed = self.connected.changed() => match changed {
+                    Ok(()) => Input::Connected(*self.connected.borrow_and_update()),
+                    Err(_) => return,
+                },
+                () = sleep_until(&self.clock, wakeup) => Input::Tick,
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.step(input, publisher) => self.tell_losses(),
+            }
+        }
+    }
+
+    async fn step(&mut self, input: Input, publisher: &Publisher) {
+        for output in self.detector.step(self.clock.now(), input) {
+            match output {
+                Output::Publish(event) => publisher.publish(*event).await,
+                Output::StormBegan { silent, known } => tracing::warn!(
+                    "{silent} of {known} nodes went silent at once: this looks like a fault between them and \
+                     the detector, so none of them is judged by its silence"
+                ),
+                Output::StormEnded => tracing::info!("the nodes are heard again"),
+            }
+        }
+    }
+
+    fn tell_losses(&mut self) {
+        let lost = self.telemetry.lost();
+        if lost == self.lost.told {
+            return;
+        }
+        let now = self.clock.now();
+        let due = |at: Timestamp| now.unix_millis() - at.unix_millis() >= LOSS_TOLD_EVERY_MS;
+        if self.lost.told_at.is_none_or(due) {
+            tracing::warn!("{lost} telemetry messages were lost so far");
+            self.lost = Loss {
+                told: lost,
+                told_at: Some(now),
+            };
+        }
+    }
+}
+
+async fn sleep_until(clock: &Clock, wakeup: Option<Timestamp>) {
+    match wakeup {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
