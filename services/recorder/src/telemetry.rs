@@ -41,6 +41,9 @@ async fn roll_up(chassis: &Chassis, mut telemetry: TelemetryStream, closed: mpsc
             },
             () = until(chassis, wakeup) => rollups.close(chassis.clock.now()),
         };
+        if wakeup.is_none() && rollups.next_wakeup().is_some() {
+            tracing::debug!("telemetry comes in");
+        }
         if let Some(rollup) = rollup {
             losses.buckets += u64::from(closed.try_send(rollup).is_err());
             losses.samples = telemetry.lost() + rollups.dropped();

@@ -29,9 +29,11 @@ pub use retain::{Retained, Retention};
 pub use rollup::SeriesIds;
 pub use store::NewEvent;
 
-/// How long one operation may take before it counts as failed: far more than a healthy database needs, and short enough
-/// that a server that vanished without a word (no RST) is noticed while people look.
-const OPERATION_MAX: Duration = Duration::from_secs(10);
+/// How long one transaction may take before it counts as failed: far more than a healthy database needs, and short
+/// enough that a server that vanished without a word (no RST) is noticed while people look.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+/// How long reading may take: who asks on the bus waits for 5 s, and should be told why there is no answer.
+const READ_MAX: Duration = Duration::from_secs(4);
 
 /// Key of the PostgreSQL advisory lock that a writer holds for the length of a transaction ("arena rec" in ASCII).
 const WRITER_LOCK: i64 = 0x6172_656e_6172_6563;
@@ -57,7 +59,7 @@ impl Database {
             self.reader.close().await?;
             self.writer.close().await
         };
-        within("closing", closing).await
+        within("closing", WRITE_MAX, closing).await
     }
 
     /// Does `work` in one transaction as the only writer, and commits it.
@@ -66,7 +68,7 @@ impl Database {
         operation: &'static str,
         work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>,
     ) -> Result<T, DatabaseError> {
-        within(operation, async {
+        within(operation, WRITE_MAX, async {
             let transaction = begin_alone(&self.writer).await?;
             let done = work(&transaction).await?;
             transaction.commit().await?;
@@ -95,13 +97,11 @@ async fn begin_alone(writer: &DatabaseConnection) -> Result<DatabaseTransaction,
 /// Bounds an operation in time, and says which one failed.
 async fn within<T>(
     operation: &'static str,
+    limit: Duration,
     work: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DatabaseError> {
-    match tokio::time::timeout(OPERATION_MAX, work).await {
+    match tokio::time::timeout(limit, work).await {
         Ok(result) => result.map_err(|source| DatabaseError::Failed { operation, source }),
-        Err(_) => Err(DatabaseError::TooSlow {
-            operation,
-            limit: OPERATION_MAX,
-        }),
+        Err(_) => Err(DatabaseError::TooSlow { operation, limit }),
     }
 }

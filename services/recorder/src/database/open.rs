@@ -14,8 +14,9 @@ use super::{Address, Database, DatabaseError, begin_alone};
 
 /// How long a writer waits for another program's write lock on SQLite (a backup, a person's shell).
 const BUSY_MAX: Duration = Duration::from_secs(5);
-/// How long opening a connection, or waiting for one from the pool, may take.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long opening a connection, or waiting for one from the pool, may take; less than [`super::READ_MAX`], so that
+/// who asks is told that this is what failed.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Migrating may rewrite tables.
 const MIGRATE_MAX: Duration = Duration::from_mins(5);
 /// Writing is one transaction after another anyway.

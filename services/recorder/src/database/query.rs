@@ -9,13 +9,14 @@ use arena_proto::{
 use arena_recorder_core::{FaultFacts, IncidentFacts};
 use sea_orm::sea_query::{Cond, Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ColumnTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult,
+    IsolationLevel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    TransactionOptions, TransactionTrait,
 };
 
 use super::entity::{faults, incidents, totals};
 use super::store::{TOTAL_EVENTS, TOTAL_INCIDENTS, read_facts};
-use super::{Database, DatabaseError, within};
+use super::{Database, DatabaseError, READ_MAX, within};
 
 /// At most this many incidents, or faults, in a reply.
 const RECORDS_MAX: u64 = 200;
@@ -66,7 +67,7 @@ impl Database {
             .order_by_desc(incidents::Column::OpenedAtNs)
             .order_by_desc(incidents::Column::Id)
             .into_model::<Row>();
-        let rows = within("reading incidents", rows.all(&self.reader)).await?;
+        let rows = within("reading incidents", READ_MAX, rows.all(&self.reader)).await?;
         page(rows, |row| {
             let id = IncidentId::new(&row.id).map_err(|error| DbErr::Type(error.to_string()))?;
             let facts: IncidentFacts = read_facts(Some(row.facts))?;
@@ -80,7 +81,7 @@ impl Database {
             .select_only()
             .column(incidents::Column::OpenedAtNs)
             .into_tuple::<i64>();
-        let found = within("looking for an incident", row.one(&self.reader)).await?;
+        let found = within("looking for an incident", READ_MAX, row.one(&self.reader)).await?;
         found.ok_or_else(|| DatabaseError::NoSuchIncident { id: id.to_owned() })
     }
 
@@ -93,7 +94,7 @@ impl Database {
             .order_by_desc(faults::Column::Id)
             .limit(RECORDS_MAX)
             .into_model::<Row>();
-        let rows = within("reading faults", rows.all(&self.reader)).await?;
+        let rows = within("reading faults", READ_MAX, rows.all(&self.reader)).await?;
         page(rows, |row| {
             let id = FaultId::new(&row.id).map_err(|error| DbErr::Type(error.to_string()))?;
             let facts: FaultFacts = read_facts(Some(row.facts))?;
@@ -106,10 +107,11 @@ impl Database {
         let closed = [IncidentState::Resolved, IncidentState::Closed].map(IncidentState::as_str);
         let in_effect =
             [FaultState::Armed, FaultState::Active, FaultState::Reverting].map(FaultState::as_str);
-        within("counting", async {
+        within("counting", READ_MAX, async {
+            let snapshot = self.begin_snapshot().await?;
             let incidents_open = known_incidents()
                 .filter(incidents::Column::State.is_not_in(closed))
-                .count(&self.reader)
+                .count(&snapshot)
                 .await?;
             let faults_active = faults::Entity::find()
                 .filter(faults::Column::State.is_in(in_effect))
@@ -118,9 +120,10 @@ impl Database {
                         .add(faults::Column::ExpiresAtNs.is_null())
                         .add(faults::Column::ExpiresAtNs.gt(now.unix_nanos())),
                 )
-                .count(&self.reader)
+                .count(&snapshot)
                 .await?;
-            let totals = totals::Entity::find().all(&self.reader).await?;
+            let totals = totals::Entity::find().all(&snapshot).await?;
+            snapshot.rollback().await?;
             let total = |name| {
                 let row = totals.iter().find(|row| row.name == name);
                 row.map_or(0, |row| u64::try_from(row.value).unwrap_or(0))
@@ -134,6 +137,19 @@ impl Database {
             })
         })
         .await
+    }
+}
+
+impl Database {
+    /// What several reads see alike, whatever is written meanwhile.
+    async fn begin_snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            // SQLite gives every transaction a snapshot; PostgreSQL wants to be asked.
+            isolation_level: (self.reader.get_database_backend() == DbBackend::Postgres)
+                .then_some(IsolationLevel::RepeatableRead),
+            ..TransactionOptions::default()
+        };
+        self.reader.begin_with_options(options).await
     }
 }
 
