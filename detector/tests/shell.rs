@@ -139,7 +139,7 @@ async fn incidents(bus: &Bus) -> Deliveries<IncidentEvent> {
 }
 
 async fn next(incidents: &mut Deliveries<IncidentEvent>) -> Delivery<IncidentEvent> {
-    let next = tokio::time::timeout(Duration::from_secs(60), incidents.next());
+    let next = tokio::time::timeout(Duration::from_mins(1), incidents.next());
     next.await.expect("an event").expect("a bus")
 }
 

@@ -101,9 +101,9 @@ fn a_dead_service_that_is_stopped_instead_is_over_after_a_while() {
          set n1/a state=STOPPED
          run 12",
         &expect![[r#"
-              3.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
-              5.0 UPDATED n1/a process_exited CRITICAL r2 [n1/a process_exited RECOVERING]
-             15.0 CLEARED n1/a process_exited CRITICAL r3 [n1/a process_exited RESOLVED]
+            3.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
+            5.0 UPDATED n1/a process_exited CRITICAL r2 [n1/a process_exited RECOVERING]
+            15.0 CLEARED n1/a process_exited CRITICAL r3 [n1/a process_exited RESOLVED]
         "#]],
     );
 }
@@ -120,11 +120,11 @@ fn a_hang_is_a_failed_probe_and_what_else_it_shows_folds_in() {
          set n1/orders p95=20
          run 4",
         &expect![[r#"
-              3.0 OPENED n3/payments probe_failed ERROR r1 [n3/payments probe_failed FIRING]
-              5.2 UPDATED n3/payments probe_failed ERROR r2 [n3/payments probe_failed FIRING, n3/payments latency_high FIRING]
-              6.2 UPDATED n3/payments probe_failed ERROR r3 [n3/payments probe_failed FIRING, n3/payments latency_high FIRING, n1/orders latency_high FIRING]
-              9.2 UPDATED n3/payments probe_failed ERROR r4 [n3/payments probe_failed RESOLVED, n3/payments latency_high RECOVERING, n1/orders latency_high FIRING]
-             10.2 CLEARED n3/payments probe_failed ERROR r5 [n3/payments probe_failed RESOLVED, n3/payments latency_high RESOLVED, n1/orders latency_high RECOVERING]
+            3.0 OPENED n3/payments probe_failed ERROR r1 [n3/payments probe_failed FIRING]
+            5.2 UPDATED n3/payments probe_failed ERROR r2 [n3/payments probe_failed FIRING, n3/payments latency_high FIRING]
+            6.2 UPDATED n3/payments probe_failed ERROR r3 [n3/payments probe_failed FIRING, n3/payments latency_high FIRING, n1/orders latency_high FIRING]
+            9.2 UPDATED n3/payments probe_failed ERROR r4 [n3/payments probe_failed RESOLVED, n3/payments latency_high RECOVERING, n1/orders latency_high FIRING]
+            10.2 CLEARED n3/payments probe_failed ERROR r5 [n3/payments probe_failed RESOLVED, n3/payments latency_high RESOLVED, n1/orders latency_high RECOVERING]
         "#]],
     );
 }
@@ -141,9 +141,9 @@ fn a_cpu_spike_takes_its_for_and_clears_below_the_lower_level() {
          set n1/a cpu=10
          run 3",
         &expect![[r#"
-              5.0 OPENED n1/a cpu_high WARNING r1 [n1/a cpu_high FIRING]
-             12.0 UPDATED n1/a cpu_high WARNING r2 [n1/a cpu_high RECOVERING]
-             13.0 CLEARED n1/a cpu_high WARNING r3 [n1/a cpu_high RESOLVED]
+            5.0 OPENED n1/a cpu_high WARNING r1 [n1/a cpu_high FIRING]
+            12.0 UPDATED n1/a cpu_high WARNING r2 [n1/a cpu_high RECOVERING]
+            13.0 CLEARED n1/a cpu_high WARNING r3 [n1/a cpu_high RESOLVED]
         "#]],
     );
 }
@@ -179,11 +179,11 @@ fn a_restart_heals_nothing_by_itself() {
          set n1/a gen=3 cpu=60     # a new process that was never above
          run 6",
         &expect![[r#"
-              5.0 OPENED n1/a cpu_high WARNING r1 [n1/a cpu_high FIRING]
-              7.0 UPDATED n1/a cpu_high WARNING r2 [n1/a cpu_high NO_DATA]
-              8.0 UPDATED n1/a cpu_high WARNING r3 [n1/a cpu_high FIRING]
-             13.0 UPDATED n1/a cpu_high WARNING r4 [n1/a cpu_high RECOVERING]
-             14.0 CLEARED n1/a cpu_high WARNING r5 [n1/a cpu_high RESOLVED]
+            5.0 OPENED n1/a cpu_high WARNING r1 [n1/a cpu_high FIRING]
+            7.0 UPDATED n1/a cpu_high WARNING r2 [n1/a cpu_high NO_DATA]
+            8.0 UPDATED n1/a cpu_high WARNING r3 [n1/a cpu_high FIRING]
+            13.0 UPDATED n1/a cpu_high WARNING r4 [n1/a cpu_high RECOVERING]
+            14.0 CLEARED n1/a cpu_high WARNING r5 [n1/a cpu_high RESOLVED]
         "#]],
     );
 }
@@ -213,10 +213,10 @@ fn missing_readings_neither_raise_nor_clear() {
          set n1/a storage=5
          run 3",
         &expect![[r#"
-              5.0 OPENED n1/a storage_latency_high ERROR r1 [n1/a storage_latency_high FIRING]
-              7.0 UPDATED n1/a storage_latency_high ERROR r2 [n1/a storage_latency_high NO_DATA]
-             37.0 UPDATED n1/a storage_latency_high ERROR r3 [n1/a storage_latency_high RECOVERING]
-             38.0 CLEARED n1/a storage_latency_high ERROR r4 [n1/a storage_latency_high RESOLVED]
+            5.0 OPENED n1/a storage_latency_high ERROR r1 [n1/a storage_latency_high FIRING]
+            7.0 UPDATED n1/a storage_latency_high ERROR r2 [n1/a storage_latency_high NO_DATA]
+            37.0 UPDATED n1/a storage_latency_high ERROR r3 [n1/a storage_latency_high RECOVERING]
+            38.0 CLEARED n1/a storage_latency_high ERROR r4 [n1/a storage_latency_high RESOLVED]
         "#]],
     );
 }
@@ -231,9 +231,9 @@ fn without_requests_a_latency_is_over_after_a_while() {
          set n1/a p95=nan err=nan rate=0
          run 8",
         &expect![[r#"
-              6.0 OPENED n1/a latency_high ERROR r1 [n1/a latency_high FIRING]
-              8.0 UPDATED n1/a latency_high ERROR r2 [n1/a latency_high RECOVERING]
-             13.0 CLEARED n1/a latency_high ERROR r3 [n1/a latency_high RESOLVED]
+            6.0 OPENED n1/a latency_high ERROR r1 [n1/a latency_high FIRING]
+            8.0 UPDATED n1/a latency_high ERROR r2 [n1/a latency_high RECOVERING]
+            13.0 CLEARED n1/a latency_high ERROR r3 [n1/a latency_high RESOLVED]
         "#]],
     );
 }
@@ -253,10 +253,10 @@ fn slow_payments_are_one_incident_and_callers_are_children() {
          set n1/edge p95=20 err=0
          run 10",
         &expect![[r#"
-              5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
-              6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n2/orders latency_high FIRING, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high FIRING]
-             13.1 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high RECOVERING, n2/orders latency_high RECOVERING, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high FIRING]
-             14.1 CLEARED n2/payments latency_high ERROR r4 [n2/payments latency_high RESOLVED, n2/orders latency_high RESOLVED, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high RECOVERING]
+            5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+            6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n2/orders latency_high FIRING, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high FIRING]
+            13.1 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high RECOVERING, n2/orders latency_high RECOVERING, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high FIRING]
+            14.1 CLEARED n2/payments latency_high ERROR r4 [n2/payments latency_high RESOLVED, n2/orders latency_high RESOLVED, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high RECOVERING]
         "#]],
     );
 }
@@ -297,11 +297,11 @@ fn a_child_that_still_suffers_after_the_grace_is_judged_on_its_own() {
          set n2/payments p95=20
          run 10",
         &expect![[r#"
-              5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
-              6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n1/orders latency_high FIRING]
-              9.1 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high RECOVERING, n1/orders latency_high FIRING]
-             10.1 CLEARED n2/payments latency_high ERROR r4 [n2/payments latency_high RESOLVED, n1/orders latency_high FIRING]
-             15.1 OPENED n1/orders latency_high ERROR r1 [n1/orders latency_high FIRING]
+            5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+            6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n1/orders latency_high FIRING]
+            9.1 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high RECOVERING, n1/orders latency_high FIRING]
+            10.1 CLEARED n2/payments latency_high ERROR r4 [n2/payments latency_high RESOLVED, n1/orders latency_high FIRING]
+            15.1 OPENED n1/orders latency_high ERROR r1 [n1/orders latency_high FIRING]
         "#]],
     );
 }
@@ -383,13 +383,13 @@ fn a_silent_node_is_one_incident_and_its_services_have_no_data() {
          set n3/inventory cpu=10
          run 3",
         &expect![[r#"
-              4.2 OPENED n3/inventory cpu_high WARNING r1 [n3/inventory cpu_high FIRING]
-              8.7 OPENED n3 node_silent CRITICAL r1 [n3 node_silent FIRING]
-              8.7 UPDATED n3/inventory cpu_high WARNING r2 [n3/inventory cpu_high NO_DATA]
-             14.2 CLEARED n3 node_silent CRITICAL r2 [n3 node_silent RESOLVED]
-             14.2 UPDATED n3/inventory cpu_high WARNING r3 [n3/inventory cpu_high FIRING]
-             16.2 UPDATED n3/inventory cpu_high WARNING r4 [n3/inventory cpu_high RECOVERING]
-             17.2 CLEARED n3/inventory cpu_high WARNING r5 [n3/inventory cpu_high RESOLVED]
+            4.2 OPENED n3/inventory cpu_high WARNING r1 [n3/inventory cpu_high FIRING]
+            8.7 OPENED n3 node_silent CRITICAL r1 [n3 node_silent FIRING]
+            8.7 UPDATED n3/inventory cpu_high WARNING r2 [n3/inventory cpu_high NO_DATA]
+            14.2 CLEARED n3 node_silent CRITICAL r2 [n3 node_silent RESOLVED]
+            14.2 UPDATED n3/inventory cpu_high WARNING r3 [n3/inventory cpu_high FIRING]
+            16.2 UPDATED n3/inventory cpu_high WARNING r4 [n3/inventory cpu_high RECOVERING]
+            17.2 CLEARED n3/inventory cpu_high WARNING r5 [n3/inventory cpu_high RESOLVED]
         "#]],
     );
 }
@@ -403,9 +403,9 @@ fn most_nodes_silent_at_once_is_a_fault_of_the_observer() {
          unmute n1
          run 8",
         &expect![[r#"
-              5.6 storm: 2 of 3 silent
-             14.0 storm over
-             17.5 OPENED n2 node_silent CRITICAL r1 [n2 node_silent FIRING]
+            5.6 storm: 2 of 3 silent
+            14.0 storm over
+            17.5 OPENED n2 node_silent CRITICAL r1 [n2 node_silent FIRING]
         "#]],
     );
 }
@@ -442,11 +442,11 @@ fn a_node_that_says_goodbye_is_not_silent() {
          set n3/inventory gen=2 cpu=10
          run 6",
         &expect![[r#"
-              4.2 OPENED n3/inventory cpu_high WARNING r1 [n3/inventory cpu_high FIRING]
-              6.0 UPDATED n3/inventory cpu_high WARNING r2 [n3/inventory cpu_high NO_DATA]
-             36.2 UPDATED n3/inventory cpu_high WARNING r3 [n3/inventory cpu_high FIRING]
-             37.2 UPDATED n3/inventory cpu_high WARNING r4 [n3/inventory cpu_high RECOVERING]
-             38.2 CLEARED n3/inventory cpu_high WARNING r5 [n3/inventory cpu_high RESOLVED]
+            4.2 OPENED n3/inventory cpu_high WARNING r1 [n3/inventory cpu_high FIRING]
+            6.0 UPDATED n3/inventory cpu_high WARNING r2 [n3/inventory cpu_high NO_DATA]
+            36.2 UPDATED n3/inventory cpu_high WARNING r3 [n3/inventory cpu_high FIRING]
+            37.2 UPDATED n3/inventory cpu_high WARNING r4 [n3/inventory cpu_high RECOVERING]
+            38.2 CLEARED n3/inventory cpu_high WARNING r5 [n3/inventory cpu_high RESOLVED]
         "#]],
     );
 }
@@ -468,12 +468,12 @@ fn a_restarted_detector_goes_on() {
          restart
          run 6",
         &expect![[r#"
-              3.2 OPENED n3/inventory process_exited CRITICAL r1 [n3/inventory process_exited FIRING]
-              5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
-              6.0 UPDATED n3/inventory process_exited CRITICAL r2 [n3/inventory process_exited FIRING, n1/orders latency_high FIRING]
-             15.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high RECOVERING]
-             15.2 CLEARED n3/inventory process_exited CRITICAL r3 [n3/inventory process_exited RESOLVED, n1/orders latency_high FIRING]
-             16.1 CLEARED n2/payments latency_high ERROR r3 [n2/payments latency_high RESOLVED]
+            3.2 OPENED n3/inventory process_exited CRITICAL r1 [n3/inventory process_exited FIRING]
+            5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+            6.0 UPDATED n3/inventory process_exited CRITICAL r2 [n3/inventory process_exited FIRING, n1/orders latency_high FIRING]
+            15.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high RECOVERING]
+            15.2 CLEARED n3/inventory process_exited CRITICAL r3 [n3/inventory process_exited RESOLVED, n1/orders latency_high FIRING]
+            16.1 CLEARED n2/payments latency_high ERROR r3 [n2/payments latency_high RESOLVED]
         "#]],
     );
 }
@@ -508,10 +508,10 @@ fn a_service_that_is_gone_has_no_symptom() {
          node n1: c
          run 3",
         &expect![[r#"
-              4.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
-              5.0 OPENED n1/b cpu_high WARNING r1 [n1/b cpu_high FIRING]
-              7.0 CLEARED n1/a process_exited CRITICAL r2 [n1/a process_exited RESOLVED]
-             10.0 CLEARED n1/b cpu_high WARNING r2 [n1/b cpu_high RESOLVED]
+            4.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
+            5.0 OPENED n1/b cpu_high WARNING r1 [n1/b cpu_high FIRING]
+            7.0 CLEARED n1/a process_exited CRITICAL r2 [n1/a process_exited RESOLVED]
+            10.0 CLEARED n1/b cpu_high WARNING r2 [n1/b cpu_high RESOLVED]
         "#]],
     );
 }

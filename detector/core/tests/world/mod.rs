@@ -267,7 +267,7 @@ impl World {
             let at = self.now.unix_millis() - 1_000_000;
             let _ = write!(
                 self.transcript,
-                "{:>5.1} ",
+                "{:.1} ",
                 Duration::from_millis(at.unsigned_abs()).as_secs_f64()
             );
             match output {
