@@ -113,7 +113,11 @@ impl Remediator {
             }
             Input::Tick => {}
         }
-        if self.restored {
+        // A decision may change why another incident is refused. It ends: a refusal is told only when its reason
+        // changes, and what changes reasons (a command, a verdict) happens to an incident once at one time.
+        let mut told = usize::MAX;
+        while self.restored && told != out.len() {
+            told = out.len();
             self.advance(now, &mut out);
         }
         out
@@ -175,7 +179,7 @@ impl Remediator {
         }
     }
 
-    /// First the verdicts, which free services, then the decisions, which take them: so one pass is enough.
+    /// First the verdicts, which free services, then the decisions, which take them.
     fn advance(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         let ids = self.book.unresolved_ids();
         for (pass, id) in ids
