@@ -67,9 +67,9 @@ impl DataDir {
         self.0.join("arena.json")
     }
 
-    /// The built-in arena as a file, for the nodes to read.
-    pub(crate) fn built_in_config(&self) -> PathBuf {
-        self.0.join("built-in-arena.toml")
+    /// The arena as it was read, for the nodes to read: what is edited while they run counts from the next start.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.0.join("arena.toml")
     }
 
     /// What nats-server runs with.

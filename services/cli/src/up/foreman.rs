@@ -134,6 +134,7 @@ impl Foreman {
         self.start_stage(|stage| stage == Stage::Nats)?;
         let bus = self.connect().await?;
         bus.ensure_streams().await?;
+        self.forget_strangers(&bus).await?;
         self.start_stage(|stage| stage != Stage::Nats)?;
         self.record.started = true;
         self.record.write(self.data())?;
@@ -201,6 +202,20 @@ impl Foreman {
 
     fn log(&self, name: &str) -> PathBuf {
         self.data().component_log(name)
+    }
+
+    /// On a server of our own nobody else has nodes: those that this arena no longer has would look dead for ever. On
+    /// somebody else's server they may live on another machine.
+    async fn forget_strangers(&self, bus: &Bus) -> Result<(), Failure> {
+        if self.settings.nats.is_none() {
+            return Ok(());
+        }
+        for status in bus.statuses().await? {
+            if !self.record.nodes.contains_key(&status.node) {
+                bus.forget_node(&status.node).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the server, whosever it is; ours may end instead, which is told with its own last words.

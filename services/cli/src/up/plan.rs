@@ -84,8 +84,6 @@ pub(crate) struct Settings {
     pub database: String,
     /// The nodes and their services.
     pub arena: Arena,
-    /// The file that `arena` was read from.
-    pub config: PathBuf,
     /// Accept faults.
     pub chaos: bool,
     /// Start the viewer, and send the traces there.
@@ -189,7 +187,7 @@ fn node_arguments(settings: &Settings, node: &NodeSpec) -> Vec<String> {
         "--node".to_owned(),
         node.name.to_string(),
         "--config".to_owned(),
-        text(&settings.config),
+        text(&settings.data.config()),
         "--state-dir".to_owned(),
         text(&settings.data.node_state(node.name.as_str())),
     ];
@@ -263,7 +261,6 @@ mod tests {
             nats_url: "nats://127.0.0.1:4333".to_owned(),
             database: "sqlite://x".to_owned(),
             arena: Arena::parse("built-in", Arena::default_toml()).unwrap(),
-            config: PathBuf::from("/arena.toml"),
             chaos: false,
             viewer: false,
             files: Files::default(),

@@ -27,7 +27,7 @@ const WORKSPACE_TOOLS: &str = ".tools";
 
 /// Checks everything and settles what is to be run.
 pub(crate) fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> {
-    let (arena, config) = read_config(args.config.as_deref(), data)?;
+    let arena = read_config(args.config.as_deref(), data)?;
     if let Some(build) = Build::needed().filter(|_| !args.no_build) {
         build.run()?;
     }
@@ -41,7 +41,6 @@ pub(crate) fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> 
         nats_url,
         database: database(args, data),
         arena,
-        config,
         chaos: args.chaos,
         viewer: settle_viewer(),
         files: args.files.clone(),
@@ -72,26 +71,28 @@ pub(crate) fn nats_folders(data: Option<&DataDir>) -> Vec<PathBuf> {
         .collect()
 }
 
-fn read_config(config: Option<&Path>, data: &DataDir) -> Result<(Arena, PathBuf), Failure> {
+fn read_config(config: Option<&Path>, data: &DataDir) -> Result<Arena, Failure> {
     let local = Path::new("arena.toml");
-    let Some(path) = config.or_else(|| local.is_file().then_some(local)) else {
-        let path = data.built_in_config();
-        fs::write(&path, Arena::default_toml())
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        return Ok((
-            Arena::parse("built-in arena.toml", Arena::default_toml())?,
-            path,
-        ));
+    let (name, text) = match config.or_else(|| local.is_file().then_some(local)) {
+        None => (
+            "the built-in shop".to_owned(),
+            Arena::default_toml().to_owned(),
+        ),
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = fs::read_to_string(path).map_err(|error| {
+                Exit::Usage.because(format!(
+                    "cannot read {name}: {error}\n  mend: name a file with --config"
+                ))
+            })?;
+            (name, text)
+        }
     };
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
-        Exit::Usage.because(format!(
-            "cannot read {name}: {error}\n  mend: name a file with --config"
-        ))
-    })?;
     let arena = Arena::parse(&name, &text).map_err(|diagnostic| Exit::Usage.because(diagnostic))?;
-    say(&format!("arena of {name}"));
-    Ok((arena, std::path::absolute(path)?))
+    say(&format!("the arena is {name}, {} nodes", arena.nodes.len()));
+    let copy = data.config();
+    fs::write(&copy, text).with_context(|| format!("cannot write {}", copy.display()))?;
+    Ok(arena)
 }
 
 fn programs() -> Result<PathBuf, Failure> {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_proto::{Control, Message, NodeStatus, Schema, Timestamp};
+use arena_proto::{Control, Message, NodeName, NodeStatus, Schema, Timestamp};
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::DeliverPolicy;
 
@@ -96,6 +96,17 @@ impl Bus {
     /// Writes what the columns of a node's telemetry mean: before the first telemetry that uses it.
     pub async fn put_schema(&self, schema: &Schema) -> Result<(), BusError> {
         self.put(Family::Schema.of_node(&schema.node), schema).await
+    }
+
+    /// Removes what a node that left the arena wrote about itself. Only for who knows that it will not come back.
+    pub async fn forget_node(&self, node: &NodeName) -> Result<(), BusError> {
+        for family in [Family::Status, Family::Schema] {
+            let mut headers = async_nats::HeaderMap::new();
+            headers.insert("KV-Operation", "DEL");
+            self.store(family.of_node(node), Vec::new(), headers)
+                .await?;
+        }
+        Ok(())
     }
 
     /// The schema of every node that ever wrote one.

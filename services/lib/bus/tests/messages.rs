@@ -1,4 +1,5 @@
 //! Each message there and back, over a real server: acks, ids, order, restarts.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -344,6 +345,9 @@ async fn buckets_tell_what_is_there_and_each_change() {
     let names: Vec<_> = operator.statuses().await.unwrap();
     assert_eq!(names, [status("node-2"), status("node-1")]);
     assert_eq!(operator.schemas().await.unwrap().len(), 2);
+    operator.forget_node(&status("node-2").node).await.unwrap();
+    assert_eq!(operator.statuses().await.unwrap(), [status("node-1")]);
+    assert_eq!(operator.schemas().await.unwrap().len(), 1);
     let remediator = connect(&server, Role::Remediator).await;
     let mut watch = remediator.watch_control().await.unwrap();
     operator.put_control(&control()).await.unwrap();
