@@ -52,7 +52,7 @@ pub use status::{NodeStatus, ServiceStatus};
 pub use telemetry::{Column, Schema, SchemaId, ServiceInfo, ServiceSample, Telemetry};
 pub use time::Timestamp;
 pub use trace::{SpanId, TraceContext, TraceId};
-pub use wire::{DecodeError, Message, Received};
+pub use wire::{DecodeError, Message, Received, transcode};
 pub use words::{
     ActionKind, CommandState, Decision, FaultReason, FaultState, IncidentEventKind, IncidentState,
     LeverPosition, Mode, ProbeVerdict, ProcessState, RejectionReason, Resolution, Severity,

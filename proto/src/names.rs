@@ -227,6 +227,16 @@ impl CommandId {
 }
 
 impl FaultId {
+    /// The fault of one request. `nonce` is not used twice by one asker, and differs from one asker to the next.
+    #[must_use]
+    pub fn derive(fault: &str, target: &Entity, at: crate::Timestamp, nonce: u64) -> Self {
+        let text = format!("{fault} {target} {} {nonce}", at.unix_nanos());
+        Self(format!(
+            "flt-{:012x}",
+            crate::trace::fnv1a_64(text.as_bytes()) >> 16
+        ))
+    }
+
     /// A fault that came without an id, by its place in the stream.
     #[must_use]
     pub fn from_sequence(sequence: u64) -> Self {

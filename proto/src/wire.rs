@@ -214,3 +214,35 @@ pub(crate) fn parse_or_none<T: std::str::FromStr<Err = NameError>>(
         parse(text, field).map(Some)
     }
 }
+
+/// Writes a body in the other of the two encodings, whichever it came in; `None` when it is no message of that name.
+/// For tests and tools: nothing that it says has been checked.
+#[must_use]
+pub fn transcode(message: &str, body: &[u8]) -> Option<Vec<u8>> {
+    use crate::generated as wire;
+    match message {
+        "arena.v1.IncidentEvent" => other::<wire::IncidentEvent>(body),
+        "arena.v1.Plan" => other::<wire::Plan>(body),
+        "arena.v1.Command" => other::<wire::Command>(body),
+        "arena.v1.Outcome" => other::<wire::Outcome>(body),
+        "arena.v1.FaultRequest" => other::<wire::FaultRequest>(body),
+        "arena.v1.FaultStatus" => other::<wire::FaultStatus>(body),
+        "arena.v1.NodeStatus" => other::<wire::NodeStatus>(body),
+        "arena.v1.Schema" => other::<wire::Schema>(body),
+        "arena.v1.Telemetry" => other::<wire::Telemetry>(body),
+        "arena.v1.Control" => other::<wire::Control>(body),
+        _ => None,
+    }
+}
+
+fn other<W>(body: &[u8]) -> Option<Vec<u8>>
+where
+    W: prost::Message + Default + serde::Serialize + serde::de::DeserializeOwned,
+{
+    let message: W = read(body, "").ok()?;
+    Some(if body.first() == Some(&b'{') {
+        message.encode_to_vec()
+    } else {
+        write_json(&message)
+    })
+}

@@ -1,5 +1,6 @@
 //! Each role tries each subject of the table in docs/bus.md, both ways, and reads each stream and bucket behind it in
 //! every way that JetStream has. The table is read from the page, so that page and truth cannot differ.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -11,7 +12,6 @@ use arena_bus::Role;
 use arena_testkit::{NatsServer, wait_for};
 use async_nats::{Client, ConnectOptions, Event};
 use common::arena;
-use futures::StreamExt;
 
 const PAGE: &str = include_str!("../../../../docs/bus.md");
 
@@ -283,12 +283,5 @@ async fn faults_leak_to_neither_detector_nor_remediator() {
             .unwrap();
         let answer = String::from_utf8(answer.payload.to_vec()).unwrap();
         assert!(answer.contains("error"), "{answer}");
-        let mut inbox = tester
-            .client
-            .subscribe(format!("{}.x", tester.inbox))
-            .await
-            .unwrap();
-        let nothing = tokio::time::timeout(Duration::from_millis(100), inbox.next()).await;
-        assert!(nothing.is_err());
     }
 }

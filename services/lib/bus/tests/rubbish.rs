@@ -1,4 +1,5 @@
 //! Rubbish on every subject: counted, told once, dealt with for good, and what comes after it is read.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -7,7 +8,7 @@ use arena_proto::{Command, FaultRequest, FaultStatus, IncidentEvent, Message, Ou
 use arena_testkit::wait_for;
 use common::*;
 
-/// A body and, where it is not the message's own, a subject that it is published on.
+/// What must not harm anybody, some of it close to an honest body.
 fn rubbish(honest: &[u8]) -> Vec<Vec<u8>> {
     let unknown_field = {
         let mut body = honest.to_vec();
