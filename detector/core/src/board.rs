@@ -17,58 +17,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arena_proto::{
-    Entity, IncidentEvent, NodeName, Schema, ServiceName, Severity, SignalReport, SignalState,
-    Timestamp,
+    Entity, IncidentEvent, NodeName, Schema, ServiceName, SignalReport, SignalState, Timestamp,
 };
 
 use crate::book::{Book, Placement, Process, was_raised};
 use crate::graph::Graph;
-use crate::signal::Signal;
+use crate::symptom::{Symptom, View};
 
 /// The longest that a symptom waits for what it calls: twice the time in which a rule with the default `for` of 2 s and
 /// the grace of 5 s after it would have spoken.
 pub(crate) const INHIBIT_MAX: Duration = Duration::from_secs(15);
-
-/// What is fixed about a symptom.
-#[derive(Debug)]
-pub(crate) struct Symptom {
-    pub(crate) name: String,
-    pub(crate) severity: Severity,
-    /// A service shows it when a service that it calls is hurt.
-    pub(crate) felt_by_callers: bool,
-}
-
-impl Symptom {
-    pub(crate) fn new(name: &str, severity: Severity) -> Arc<Self> {
-        Arc::new(Self {
-            name: name.to_owned(),
-            severity,
-            felt_by_callers: false,
-        })
-    }
-}
-
-/// How a signal stands.
-#[derive(Debug, Clone)]
-pub(crate) struct View {
-    pub(crate) state: SignalState,
-    pub(crate) since: Timestamp,
-    pub(crate) raised: bool,
-    pub(crate) first_abnormal_at: Timestamp,
-    pub(crate) evidence: String,
-}
-
-impl View {
-    pub(crate) fn of(signal: &Signal, evidence: String) -> Self {
-        Self {
-            state: signal.state(),
-            since: signal.since(),
-            raised: signal.is_raised(),
-            first_abnormal_at: signal.first_abnormal_at(),
-            evidence,
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Entry {

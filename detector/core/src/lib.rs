@@ -1,7 +1,7 @@
 //! Detection as a pure state machine: telemetry and time in, incident events out.
 //!
-//! In this order: [liveness](liveness) (who is silent), state (who exited, whose probe fails), rules (CEL over samples),
-//! each as one [signal](signal) a symptom; then the [board], which finds the cause, and the [book](book) of incidents.
+//! In this order: `liveness` (who is silent), state (who exited, whose probe fails), rules (CEL over samples),
+//! each as one `signal` a symptom; then the `board`, which finds the cause, and the `book` of incidents.
 //!
 //! Absent on purpose: clocks, input and output, and faults: what the injector does is not known here.
 //!
@@ -18,6 +18,8 @@ mod policy;
 mod rules;
 mod signal;
 mod state;
+mod symptom;
+mod track;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,11 +28,13 @@ use arena_proto::{
     Entity, IncidentEvent, IncidentEventKind, NodeName, Schema, SignalState, Telemetry, Timestamp,
 };
 
-use board::{Board, View};
+use board::Board;
 use book::Process;
 use expression::Evaluator;
 use liveness::{Finding, Liveness};
-use node::{Change, Node, Order, Reader, Restored};
+use node::{Node, Order, Restored};
+use symptom::View;
+use track::{Change, Reader};
 
 pub use policy::Policy;
 

@@ -10,11 +10,12 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::NODE_SILENT;
-use crate::board::{Board, Symptom};
+use crate::board::Board;
 use crate::expression::Expression;
 use crate::rules::Rule;
 use crate::signal::Timing;
 use crate::state::{PROBE_FAILED, PROCESS_EXITED};
+use crate::symptom::Symptom;
 
 /// What the agent measures of a service, and what Arena's own workload answers at its control socket.
 const SERVICE_METRICS: &[&str] = &[

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use arena_proto::{Schema, ServiceName};
 
-use crate::board::Symptom;
 use crate::expression::{Evaluator, Expression};
 use crate::policy::AppliesTo;
 use crate::signal::{Reading, Timing};
+use crate::symptom::Symptom;
 
 /// One `[[rule]]`.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ mod world;
 
 use std::fmt::Write as _;
 
-use arena_detector_core::Policy;
+use arena_detector_core::{Input, Policy};
+use arena_proto::NodeName;
 use expect_test::{Expect, expect};
 use world::World;
 
@@ -582,4 +583,24 @@ fn evidence_speaks() {
         OPENED process EXITED, ended by signal 9
     "#]]
     .assert_eq(&lines);
+}
+
+/// Crashes, then repeats what came before: nothing of it is news.
+#[test]
+fn late_and_repeated_messages_change_nothing() {
+    let mut world = World::new();
+    let node = NodeName::new("n1").unwrap();
+    world.script("node n1: a\n run 2");
+    let (telemetry, schema) = world.message(&node, true);
+    let healthy = Input::Telemetry { telemetry, schema };
+    world.script("set n1/a state=EXITED\n send n1");
+    world.input(healthy.clone());
+    world.script("reboot n1\n send n1\n run 1");
+    world.input(healthy.clone());
+    world.input(healthy);
+    assert_eq!(world.detector.counters().stale, 3);
+    expect![[r#"
+        2.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
+    "#]]
+    .assert_eq(&world.transcript);
 }

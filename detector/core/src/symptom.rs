@@ -1,0 +1,48 @@
+//! A symptom's fixed part, and how a signal of it stands.
+
+use std::sync::Arc;
+
+use arena_proto::{Severity, SignalState, Timestamp};
+
+use crate::signal::Signal;
+
+/// What is fixed about a symptom.
+#[derive(Debug)]
+pub(crate) struct Symptom {
+    pub(crate) name: String,
+    pub(crate) severity: Severity,
+    /// A service shows it when a service that it calls is hurt.
+    pub(crate) felt_by_callers: bool,
+}
+
+impl Symptom {
+    pub(crate) fn new(name: &str, severity: Severity) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            severity,
+            felt_by_callers: false,
+        })
+    }
+}
+
+/// How a signal stands.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) state: SignalState,
+    pub(crate) since: Timestamp,
+    pub(crate) raised: bool,
+    pub(crate) first_abnormal_at: Timestamp,
+    pub(crate) evidence: String,
+}
+
+impl View {
+    pub(crate) fn of(signal: &Signal, evidence: String) -> Self {
+        Self {
+            state: signal.state(),
+            since: signal.since(),
+            raised: signal.is_raised(),
+            first_abnormal_at: signal.first_abnormal_at(),
+            evidence,
+        }
+    }
+}

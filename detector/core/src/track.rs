@@ -1,0 +1,355 @@
+//! One entity of a node (the node itself, or a service) and its signals: what each says about a message.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arena_proto::{Entity, ProcessState, ServiceSample, SignalState, Telemetry, Timestamp};
+
+use crate::book::Process;
+use crate::expression::Evaluator;
+use crate::policy::Policy;
+use crate::rules::{Binding, ColumnIndex};
+use crate::signal::{Moment, Reading, Signal, Timing};
+use crate::state;
+use crate::symptom::{Symptom, View};
+
+/// A node's clock that is further from ours than this is not believed: the time that the message was received is told
+/// instead. A message takes milliseconds; a second is a skew that people would notice in the order of events.
+const SKEW_MAX: Duration = Duration::from_secs(1);
+
+/// A signal whose state changed.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) entity: Entity,
+    pub(crate) symptom: Arc<Symptom>,
+    pub(crate) view: View,
+    pub(crate) process: Process,
+}
+
+/// What reading one message needs besides the message.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) policy: &'a Policy,
+    pub(crate) evaluator: &'a Evaluator,
+}
+
+#[derive(Debug)]
+enum Source {
+    ProcessExited,
+    ProbeFailed,
+    /// Which rule, and its columns. A rule without columns reads nothing.
+    Rule(usize, Binding),
+}
+
+#[derive(Debug)]
+struct Tracked {
+    source: Source,
+    symptom: Arc<Symptom>,
+    signal: Signal,
+}
+
+/// An entity (the node, or one of its services) and its signals.
+#[derive(Debug)]
+pub(crate) struct Track {
+    pub(crate) entity: Entity,
+    process: Process,
+    /// Warming up is counted from here, by the node's clock; `None` before the first sample.
+    settling_from: Option<Timestamp>,
+    signals: Vec<Tracked>,
+}
+
+/// One message, and how to read its times.
+pub(crate) struct Message<'a> {
+    reader: Reader<'a>,
+    values: &'a [f32],
+    sampled: Timestamp,
+    skewed: bool,
+}
+
+impl<'a> Message<'a> {
+    pub(crate) fn new(reader: Reader<'a>, telemetry: &'a Telemetry) -> Self {
+        let (ours, theirs) = (reader.now, telemetry.time);
+        let skew = ours
+            .saturating_since(theirs)
+            .max(theirs.saturating_since(ours));
+        Self {
+            reader,
+            values: &telemetry.values,
+            sampled: theirs,
+            skewed: skew > SKEW_MAX,
+        }
+    }
+
+    /// A time of the node in ours.
+    fn seen(&self, theirs: Timestamp) -> Timestamp {
+        if self.skewed {
+            self.reader.now
+        } else {
+            theirs.min(self.reader.now)
+        }
+    }
+
+    fn moment(&self, theirs: Timestamp) -> Moment {
+        Moment {
+            sampled: self.sampled,
+            seen: self.seen(theirs),
+        }
+    }
+}
+
+impl Track {
+    pub(crate) fn build(
+        reader: Reader<'_>,
+        index: &ColumnIndex<'_>,
+        entity: Entity,
+        before: Option<Self>,
+        raised_before: Vec<(Arc<Symptom>, Timestamp)>,
+    ) -> Self {
+        let policy = reader.policy;
+        let mut before = before.unwrap_or_else(|| Self::restored(entity.clone(), raised_before));
+        let service = entity.service.as_ref();
+        let mut signals = Vec::new();
+        let mut track = |source, symptom: &Arc<Symptom>, always: bool| {
+            let known = before.take(symptom);
+            let raised = known.as_ref().is_some_and(Signal::is_raised);
+            if always || raised {
+                signals.push(Tracked {
+                    source,
+                    symptom: Arc::clone(symptom),
+                    signal: known.unwrap_or_else(|| Signal::new(reader.now)),
+                });
+            }
+        };
+        if service.is_some() {
+            track(Source::ProcessExited, &policy.process_exited, true);
+            track(Source::ProbeFailed, &policy.probe_failed, true);
+        }
+        for (at, rule) in policy.rules.iter().enumerate() {
+            let binding = Binding::of(rule, index, service);
+            let bound = binding.is_some();
+            // A raised one without columns is kept: missing data does not clear.
+            let source = Source::Rule(at, binding.unwrap_or_default());
+            track(source, &rule.symptom, bound);
+        }
+        Self {
+            process: before.process,
+            settling_from: before.settling_from,
+            entity,
+            signals,
+        }
+    }
+
+    /// An entity of which only the raised signals are known.
+    pub(crate) fn restored(entity: Entity, raised: Vec<(Arc<Symptom>, Timestamp)>) -> Self {
+        let signals = raised.into_iter().map(|(symptom, since)| Tracked {
+            source: Source::ProcessExited,
+            symptom,
+            signal: Signal::restored(since),
+        });
+        Self {
+            entity,
+            process: Process::default(),
+            settling_from: None,
+            signals: signals.collect(),
+        }
+    }
+
+    fn take(&mut self, symptom: &Symptom) -> Option<Signal> {
+        let at = self
+            .signals
+            .iter()
+            .position(|tracked| tracked.symptom.name == symptom.name)?;
+        Some(self.signals.swap_remove(at).signal)
+    }
+
+    /// The node is not heard: no signal has a reading.
+    pub(crate) fn silence(&mut self, now: Timestamp) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for tracked in &mut self.signals {
+            if tracked.signal.silence(now) {
+                let evidence = "no telemetry of the node".to_owned();
+                changes.push(tracked.change(&self.entity, self.process, evidence));
+            }
+        }
+        changes
+    }
+
+    /// The signals that are raised, and since when.
+    pub(crate) fn into_raised(self) -> (Entity, Vec<(Arc<Symptom>, Timestamp)>) {
+        let signals = self.signals.into_iter();
+        let raised = signals
+            .filter(|tracked| tracked.signal.is_raised())
+            .map(|tracked| (tracked.symptom, tracked.signal.since()));
+        (self.entity, raised.collect())
+    }
+
+    /// The entity is no more: what it showed is over.
+    pub(crate) fn retire(self, now: Timestamp) -> Vec<Change> {
+        let Self {
+            entity,
+            process,
+            signals,
+            ..
+        } = self;
+        let retire = |tracked: Tracked| Change {
+            entity: entity.clone(),
+            symptom: tracked.symptom,
+            view: View {
+                state: SignalState::Resolved,
+                since: now,
+                raised: false,
+                first_abnormal_at: tracked.signal.first_abnormal_at(),
+                evidence: "the node runs no such service any more".to_owned(),
+            },
+            process,
+        };
+        signals.into_iter().map(retire).collect()
+    }
+
+    /// `sample` is `None` for the node itself.
+    pub(crate) fn read(
+        &mut self,
+        message: &Message<'_>,
+        sample: Option<&ServiceSample>,
+        changes: &mut Vec<Change>,
+    ) {
+        let settling = sample.is_some_and(|sample| self.follow_process(message, sample, changes));
+        for tracked in &mut self.signals {
+            let (reading, timing) = match &tracked.source {
+                Source::ProcessExited => state_reading(message, sample, state::process_exited),
+                Source::ProbeFailed => state_reading(message, sample, state::probe_failed),
+                Source::Rule(at, binding) => {
+                    let raised = tracked.signal.is_raised();
+                    rule_reading(message, sample, *at, binding, raised)
+                }
+            };
+            let Some(reading) = reading else {
+                continue;
+            };
+            let reading = match (&tracked.source, reading) {
+                (Source::Rule(..), Reading::Abnormal) if settling => Reading::Settling,
+                (_, reading) => reading,
+            };
+            let theirs = match (&tracked.source, sample) {
+                (Source::ProcessExited | Source::ProbeFailed, Some(sample)) => sample.since,
+                _ => message.sampled,
+            };
+            if tracked
+                .signal
+                .observe(message.moment(theirs), reading, &timing)
+            {
+                let evidence = tracked.evidence(message, sample);
+                changes.push(tracked.change(&self.entity, self.process, evidence));
+            }
+        }
+    }
+
+    /// Notes which process the sample is about; true while it warms up.
+    fn follow_process(
+        &mut self,
+        message: &Message<'_>,
+        sample: &ServiceSample,
+        changes: &mut Vec<Change>,
+    ) -> bool {
+        let first = self.settling_from.is_none();
+        let replaced = !first && sample.generation != self.process.generation;
+        self.process = Process {
+            pid: sample.pid,
+            generation: sample.generation,
+        };
+        if replaced {
+            for tracked in &mut self.signals {
+                let from_values = matches!(tracked.source, Source::Rule(..));
+                if from_values
+                    && tracked
+                        .signal
+                        .replace_process(message.seen(message.sampled))
+                {
+                    let evidence = "the process was replaced".to_owned();
+                    changes.push(tracked.change(&self.entity, self.process, evidence));
+                }
+            }
+        }
+        let running = sample.state == ProcessState::Running;
+        let from = match self.settling_from {
+            Some(from) if running && !replaced => from,
+            // A detector that starts later than the process need not wait for it.
+            None if running => sample.since,
+            _ => message.sampled,
+        };
+        self.settling_from = Some(from);
+        message.sampled.saturating_since(from) < message.reader.policy.settle
+    }
+}
+
+impl Tracked {
+    fn change(&self, entity: &Entity, process: Process, evidence: String) -> Change {
+        Change {
+            entity: entity.clone(),
+            symptom: Arc::clone(&self.symptom),
+            view: View::of(&self.signal, evidence),
+            process,
+        }
+    }
+
+    fn evidence(&self, message: &Message<'_>, sample: Option<&ServiceSample>) -> String {
+        let Source::Rule(at, binding) = &self.source else {
+            return sample.map(state::evidence).unwrap_or_default();
+        };
+        let rule = &message.reader.policy.rules[*at];
+        let raise = rule.raise.source();
+        let clear = rule.clear.source();
+        let Timing {
+            raise_for,
+            clear_for,
+            ..
+        } = rule.timing;
+        let words = match self.signal.state() {
+            SignalState::Pending => format!("above `{raise}`"),
+            SignalState::Firing => format!("raised above by `{raise}` for {raise_for:?}"),
+            SignalState::Recovering => format!("below `{clear}`"),
+            SignalState::Resolved => format!("cleared by `{clear}` for {clear_for:?}"),
+            SignalState::Inactive => format!("not above `{raise}`"),
+            SignalState::NoData => "no reading".to_owned(),
+        };
+        format!("{}, {words}", rule.readings(binding, message.values))
+    }
+}
+
+fn state_reading(
+    message: &Message<'_>,
+    sample: Option<&ServiceSample>,
+    read: impl Fn(&ServiceSample) -> Reading,
+) -> (Option<Reading>, Timing) {
+    let timing = state::timing(message.reader.policy.silence_limit);
+    (sample.map(read), timing)
+}
+
+/// `None` when the message tells of a state only. A service that does not run has no readings of its own, whatever is
+/// measured around it; one that was stopped on purpose has nothing to measure.
+fn rule_reading(
+    message: &Message<'_>,
+    sample: Option<&ServiceSample>,
+    at: usize,
+    binding: &Binding,
+    raised: bool,
+) -> (Option<Reading>, Timing) {
+    let Reader {
+        policy, evaluator, ..
+    } = message.reader;
+    let rule = &policy.rules[at];
+    let timing = rule.timing;
+    match sample.map(|sample| sample.state) {
+        Some(ProcessState::Stopped) => {
+            let idle_for = state::STOPPED_FOR;
+            (Some(Reading::Idle), Timing { idle_for, ..timing })
+        }
+        None | Some(ProcessState::Running) if message.values.is_empty() => (None, timing),
+        None | Some(ProcessState::Running) => {
+            let reading = rule.read(binding, message.values, raised, evaluator);
+            (Some(reading), timing)
+        }
+        Some(_) => (Some(Reading::NoData), timing),
+    }
+}
