@@ -194,12 +194,12 @@ async fn killed_between_commit_and_ack_it_stores_nothing_twice() {
         let mut recorder = world.recorder();
         wait_for("the recorder", async || world.summary().await).await;
         let look = world.backend.look().await;
-        let lock = lock_out_writers(&look).await;
+        let held = lock_out_writers(&look).await;
         world.publish(&story(&id("inc-1"), 0)[..1]).await;
         recorder.says("storing 1 events").await;
         // The server dies before the commit, so that no ack can reach it.
         world.nats.kill();
-        lock.rollback().await.unwrap();
+        held.rollback().await.unwrap();
         recorder.says("stored 1 new events of 1").await;
         recorder.kill();
         world.nats.restart().await;

@@ -93,6 +93,19 @@ async fn a_path_that_cannot_be_is_refused_with_the_mend() {
 }
 
 #[tokio::test]
+async fn a_file_that_somebody_locks_is_refused_with_the_mend() {
+    let folder = temp_dir();
+    let backend = Backend::Sqlite(folder);
+    backend.open().await.close().await.unwrap();
+    let look = backend.look().await;
+    look.execute_unprepared("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+        .await
+        .unwrap();
+    let error = refusal(&backend.url()).await;
+    assert!(error.contains("holds a lock"), "{error}");
+}
+
+#[tokio::test]
 async fn a_database_of_a_newer_version_is_refused() {
     for backend in backends() {
         backend.open().await.close().await.unwrap();

@@ -12,11 +12,15 @@ use super::error::{code, driver_error, sqlite_code};
 use super::migration::Migrator;
 use super::{Address, Database, DatabaseError, begin_alone};
 
-/// How long a writer waits for another program's write lock on SQLite (a backup, a person's shell).
-const BUSY_MAX: Duration = Duration::from_secs(5);
+/// How long a writer waits for another program's write lock on SQLite (a backup, a person's shell) before it fails and
+/// tries again; less than [`CONNECT_MAX`], so that a lock is told as a lock.
+const BUSY_MAX: Duration = Duration::from_secs(2);
 /// How long opening a connection, or waiting for one from the pool, may take; less than [`super::READ_MAX`], so that
 /// who asks is told that this is what failed.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Before the one other try at a locked SQLite file: where two recorders make it together, the second finds it locked
+/// while the first switches it to WAL, and SQLite does not wait for that.
+const LOCKED_PAUSE: Duration = Duration::from_millis(200);
 /// Migrating may rewrite tables.
 const MIGRATE_MAX: Duration = Duration::from_mins(5);
 /// Writing is one transaction after another anyway.
@@ -141,9 +145,15 @@ async fn connect(
     address: &Address,
     options: ConnectOptions,
 ) -> Result<DatabaseConnection, DatabaseError> {
-    sea_orm::Database::connect(options)
-        .await
-        .map_err(|error| failed(address, &error, mend(&error)))
+    let mut result = sea_orm::Database::connect(options.clone()).await;
+    if result
+        .as_ref()
+        .is_err_and(|error| mend(error) == MEND_LOCKED)
+    {
+        tokio::time::sleep(LOCKED_PAUSE).await;
+        result = sea_orm::Database::connect(options).await;
+    }
+    result.map_err(|error| failed(address, &error, mend(&error)))
 }
 
 fn failed(address: &Address, cause: &impl ToString, mend: &'static str) -> DatabaseError {
