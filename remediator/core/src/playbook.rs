@@ -272,13 +272,13 @@ mod tests {
             })
             .collect();
         expect![[r#"
-            cpu_high: RESTART
+            cpu_high: RESTART, RESTART
             error_rate_high: RECOVER, RESTART
             latency_high: RECOVER, RESTART
             node_silent: 
             probe_failed: RESTART, RESTART
             process_exited: START, START
-            storage_latency_high: RESTART"#]]
+            storage_latency_high: RESTART, RESTART"#]]
         .assert_eq(&ladders.join("\n"));
     }
 
