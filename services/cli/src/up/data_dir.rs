@@ -87,11 +87,6 @@ impl DataDir {
         self.0.join("arena.db")
     }
 
-    /// What was fetched.
-    pub(crate) fn tools(&self) -> PathBuf {
-        self.0.join(".tools")
-    }
-
     /// The logs of the components.
     pub(crate) fn logs(&self) -> PathBuf {
         self.0.join("logs")

@@ -14,7 +14,7 @@ use arena_supervisor::{nats, ports, program};
 
 use super::address::{Address, DEFAULT_PORT};
 use super::cargo::Build;
-use super::data_dir::DataDir;
+use super::data_dir::{DataDir, DataDirArgs};
 use super::plan::{self, OTLP_PORT, PROGRAMS, Settings, VIEWER_PORT};
 use super::{UpArgs, say};
 use crate::exit::{Exit, Failure};
@@ -22,8 +22,8 @@ use crate::exit::{Exit, Failure};
 /// Enough for a server in the same country; `arena up` should not look dead meanwhile.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// `nats-server` of the project, beside its sources.
-const WORKSPACE_TOOLS: &str = ".tools";
+/// The folder, in one of several places, for what was fetched.
+const TOOLS: &str = ".tools";
 
 /// Checks everything and settles what is to be run.
 pub(crate) fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> {
@@ -49,26 +49,29 @@ pub(crate) fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> 
     Ok(settings)
 }
 
-/// Where a project-local nats-server may be, the place for a fetched one first.
+/// Where a nats-server of Arena's own may be, the place for a fetched one first: beside the sources, or where data is kept
+/// by default, so that an arena in a temporary folder does not fetch it again and again.
 pub(crate) fn nats_folders(data: Option<&DataDir>) -> Vec<PathBuf> {
-    let workspace = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map(PathBuf::from)
-        .and_then(|manifest| {
-            let root = manifest
-                .ancestors()
-                .find(|folder| folder.join("Cargo.lock").is_file())?;
-            Some(root.join(WORKSPACE_TOOLS))
-        });
-    workspace
+    let default = DataDirArgs { data_dir: None }.path().ok();
+    workspace()
         .into_iter()
-        .chain(
-            std::env::current_dir()
-                .ok()
-                .map(|folder| folder.join(WORKSPACE_TOOLS)),
-        )
-        .filter(|folder| folder.is_dir())
-        .chain(data.map(DataDir::tools))
+        .chain(default)
+        .chain(data.map(|data| data.root().to_owned()))
+        .map(|folder| folder.join(TOOLS))
         .collect()
+}
+
+/// The folder of the sources that this program was built from, when it still lies in their target folder.
+fn workspace() -> Option<PathBuf> {
+    let executable = std::env::current_exe().ok()?;
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let is_workspace =
+        |folder: &&Path| folder.join("Cargo.lock").is_file() && folder.join("nats.conf").is_file();
+    let above = |path: &Path| path.ancestors().find(is_workspace).map(Path::to_owned);
+    manifest
+        .as_deref()
+        .and_then(above)
+        .or_else(|| above(&executable))
 }
 
 fn read_config(config: Option<&Path>, data: &DataDir) -> Result<Arena, Failure> {
@@ -89,7 +92,8 @@ fn read_config(config: Option<&Path>, data: &DataDir) -> Result<Arena, Failure> 
         }
     };
     let arena = Arena::parse(&name, &text).map_err(|diagnostic| Exit::Usage.because(diagnostic))?;
-    say(&format!("the arena is {name}, {} nodes", arena.nodes.len()));
+    let names: Vec<&str> = arena.nodes.iter().map(|node| node.name.as_str()).collect();
+    say(&format!("the arena is {name}: {}", names.join(", ")));
     let copy = data.config();
     fs::write(&copy, text).with_context(|| format!("cannot write {}", copy.display()))?;
     Ok(arena)
