@@ -103,22 +103,18 @@ impl Effects {
     pub(crate) fn adopt(&self, service: ServiceName, generation: u32, process: ProcessRef) {
         let effects = self.clone();
         tokio::spawn(async move {
-            match effects.processes.get(process) {
-                Some(process) => {
-                    tracing::info!(%service, pid = process.pid, "taken over");
-                    effects.watch(service, generation, process, false).await;
-                }
-                None => {
-                    let code = None;
-                    effects
-                        .tell(Input::Exited {
-                            service,
-                            generation,
-                            code,
-                        })
-                        .await;
-                }
-            }
+            let Some(process) = effects.processes.get(process) else {
+                // It ended since it was found.
+                return effects
+                    .tell(Input::Exited {
+                        service,
+                        generation,
+                        code: None,
+                    })
+                    .await;
+            };
+            tracing::info!(%service, pid = process.pid, "taken over");
+            effects.watch(service, generation, process, false).await;
         });
     }
 

@@ -72,17 +72,15 @@ fn kill(pid: i32) {
 }
 
 fn burners(effect: &Effect) -> Vec<i32> {
+    let leader = effect.process.pid.to_string();
     let Ok(all) = procfs::process::all_processes() else {
         return Vec::new();
     };
     all.flatten()
         .filter(|process| {
-            process.cmdline().is_ok_and(|line| {
-                line.get(1).is_some_and(|word| word == burn::SUBCOMMAND)
-                    && line
-                        .get(2)
-                        .is_some_and(|word| word == effect.fault.as_str())
-            })
+            let line = process.cmdline().unwrap_or_default();
+            let words = line.get(1..4).unwrap_or_default();
+            words == [burn::SUBCOMMAND, effect.fault.as_str(), &leader]
         })
         .map(|process| process.pid())
         .collect()
