@@ -45,7 +45,10 @@ async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     tracing::info!("recording into the {address}");
 
     let bus = Bus::connect(&args.nats, Role::Recorder, "recorder").await?;
-    let events = bus.consume_events("recorder").await?;
+    let events = bus
+        .consume_events("recorder")
+        .await
+        .context("cannot read the events; the streams are made by `arena up`")?;
     let samples = bus.telemetry(Partitions::all()).await?;
     let registration = api::register(&bus, chassis.clock, &database).await?;
 
