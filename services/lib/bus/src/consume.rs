@@ -176,7 +176,8 @@ impl<M> Delivery<M> {
         self.handle.ack(AckKind::Ack).await
     }
 
-    /// Its work is done, and the server has said that it knows: after this it does not come again.
+    /// Its work is done, and the server has said that it knows. It comes again only if the server is killed within
+    /// moments, before it has written the ack down; a repeated id must do nothing twice all the same.
     pub async fn double_ack(&self) -> Result<(), BusError> {
         self.handle.double_ack().await
     }
