@@ -183,6 +183,8 @@ impl Arena {
             // Everything that descends from here is found by it, whatever it is called.
             .env("ARENA_TEST_FOLDER", self.folder.path())
             .env_remove("DATABASE_URL")
+            // With it `arena up` takes itself for started by `cargo run`, and builds what is built.
+            .env_remove("CARGO")
             .env_remove("RUST_LOG")
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
