@@ -1,0 +1,359 @@
+//! The state machine: requests, nodes' words and time in; requests to nodes, replies and log lines out.
+//!
+//! Invariants: a fault of ours is renewed from its start until its end and not after; nothing is asked of a node that is not there or
+//! that refuses faults; after [`Input::Stop`] nothing new begins. A new `Injector` adopts no fault of an earlier one: those end
+//! by their lease, and are until then known as others' are.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arena_proto::{
+    Entity, FaultId, FaultOperation, FaultRequest, FaultState, FaultStatus, InjectReply,
+    InjectRequest, NodeStatus, RevertRequest, Timestamp,
+};
+
+use crate::catalogue::{Fault, check_ttl};
+use crate::live::{FAULTS_MAX, LEASE, Live};
+use crate::schedule::Schedule;
+use crate::targets::Targets;
+
+/// Tells a reply's request from others; the shell's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody asks for a fault.
+    Inject(Ticket, InjectRequest),
+    /// Somebody asks for the end of a fault, or of all.
+    Revert(Ticket, RevertRequest),
+    /// A node said how it stands.
+    Node(NodeStatus),
+    /// A node said what became of a fault.
+    Status(FaultStatus),
+    /// A request about this fault did not reach the bus.
+    Unpublished(FaultId),
+    /// The program ends.
+    Stop,
+    /// Time passed.
+    Tick,
+}
+
+/// What to do, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Publish this to the fault's node.
+    Publish(FaultRequest),
+    /// Answer a request, after what precedes it was published.
+    Reply(Ticket, InjectReply),
+    /// Say this in the log.
+    Note(String),
+    /// Say this in the log as a warning.
+    Warning(String),
+}
+
+/// A fault that passed every check.
+struct Approved {
+    fault: &'static str,
+    target: Entity,
+    ttl: Duration,
+    params: BTreeMap<String, String>,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Injector {
+    /// Used for the next id, and then another.
+    nonce: u64,
+    targets: Targets,
+    live: Live,
+    schedule: Schedule,
+    /// When each entry of the schedule is next due; `None` until every target runs.
+    due: Option<Vec<Option<Timestamp>>>,
+    stopping: bool,
+}
+
+impl Injector {
+    /// `nonce` makes the ids of this run differ from those of any other: a random number will do.
+    #[must_use]
+    pub fn new(schedule: Schedule, nonce: u64) -> Self {
+        Self {
+            nonce,
+            targets: Targets::default(),
+            live: Live::default(),
+            schedule,
+            due: None,
+            stopping: false,
+        }
+    }
+
+    /// Takes one input, and what time has brought with it.
+    pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        match input {
+            Input::Inject(ticket, request) => {
+                let reply = self.on_inject(now, &request, &mut outputs);
+                outputs.push(Output::Reply(ticket, reply));
+            }
+            Input::Revert(ticket, request) => {
+                let reply = self.on_revert(now, &request, &mut outputs);
+                outputs.push(Output::Reply(ticket, reply));
+            }
+            Input::Node(status) => self.targets.put(status),
+            Input::Status(status) => self.on_status(now, &status, &mut outputs),
+            Input::Unpublished(id) => {
+                // Its node has never heard of it, or will end it by its lease.
+                self.live.end(&id);
+            }
+            Input::Stop => self.stop(now, &mut outputs),
+            Input::Tick => {}
+        }
+        self.run_schedule(now, &mut outputs);
+        self.keep_alive(now, &mut outputs);
+        outputs
+    }
+
+    /// The time of the next [`Input::Tick`], at the latest.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Timestamp> {
+        let due = self.due.iter().flatten().flatten().copied();
+        due.chain(self.live.next_wakeup()).min()
+    }
+
+    /// Faults of ours are not over yet.
+    #[must_use]
+    pub fn has_live_faults(&self) -> bool {
+        self.live.has_own()
+    }
+
+    fn on_inject(
+        &mut self,
+        now: Timestamp,
+        request: &InjectRequest,
+        outputs: &mut Vec<Output>,
+    ) -> InjectReply {
+        let approved = approve(request);
+        match approved.and_then(|approved| self.begin(now, approved, outputs)) {
+            Ok(id) => InjectReply {
+                ids: vec![id.to_string()],
+                error: None,
+            },
+            Err(error) => refused(error),
+        }
+    }
+
+    /// Asks the target's node for a fault.
+    fn begin(
+        &mut self,
+        now: Timestamp,
+        approved: Approved,
+        outputs: &mut Vec<Output>,
+    ) -> Result<FaultId, String> {
+        let Approved {
+            fault,
+            target,
+            ttl,
+            params,
+        } = approved;
+        if self.stopping {
+            return Err("the injector is stopping".to_owned());
+        }
+        self.targets.check(&target)?;
+        let service = target
+            .service
+            .clone()
+            .ok_or("a fault is made in a service")?;
+        if self.live.len() >= FAULTS_MAX {
+            return Err(format!(
+                "{FAULTS_MAX} faults are live, and no more are allowed at once: revert one, or wait"
+            ));
+        }
+        let id = FaultId::derive(fault, &target, now, self.nonce);
+        self.nonce = self.nonce.wrapping_add(1);
+        outputs.push(Output::Note(format!(
+            "{id}: {fault} on {target} for {}",
+            humantime::format_duration(ttl)
+        )));
+        outputs.push(Output::Publish(FaultRequest {
+            id: id.clone(),
+            node: target.node.clone(),
+            at: now,
+            operation: FaultOperation::Apply {
+                fault: fault.to_owned(),
+                service,
+                ttl,
+                lease: Some(LEASE),
+                params,
+            },
+        }));
+        self.live.begin(now, id.clone(), fault, target, ttl);
+        Ok(id)
+    }
+
+    fn on_revert(
+        &mut self,
+        now: Timestamp,
+        request: &RevertRequest,
+        outputs: &mut Vec<Output>,
+    ) -> InjectReply {
+        let live = self.live.ids();
+        let asked = match request.id.as_str() {
+            "all" => live,
+            id => match id.parse::<FaultId>() {
+                Err(error) => return refused(error.to_string()),
+                Ok(id) if live.contains(&id) => vec![id],
+                // What is over needs no end: asking for it twice is no mistake.
+                Ok(id) if self.live.is_over(&id) => vec![],
+                Ok(id) => return refused(unknown_fault(&id, &live)),
+            },
+        };
+        for id in &asked {
+            self.revert(now, id, outputs);
+        }
+        InjectReply {
+            ids: asked.iter().map(ToString::to_string).collect(),
+            error: None,
+        }
+    }
+
+    fn revert(&mut self, now: Timestamp, id: &FaultId, outputs: &mut Vec<Output>) {
+        if let Some(node) = self.live.revert(id) {
+            outputs.push(Output::Note(format!("{id}: revert")));
+            outputs.push(Output::Publish(FaultRequest {
+                id: id.clone(),
+                node,
+                at: now,
+                operation: FaultOperation::Revert,
+            }));
+        }
+    }
+
+    fn on_status(&mut self, now: Timestamp, status: &FaultStatus, outputs: &mut Vec<Output>) {
+        let Some(own) = self.live.put(now, status) else {
+            return;
+        };
+        let reason = status.reason.map_or("", arena_proto::FaultReason::as_str);
+        let line = format!(
+            "{}: {} on {} is {} {reason} {}",
+            status.id, own.fault, own.target, status.state, status.message
+        );
+        let line = line.trim_end().to_owned();
+        outputs.push(match status.state {
+            FaultState::Reverted => Output::Note(line),
+            _ => Output::Warning(line),
+        });
+    }
+
+    fn stop(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
+        self.stopping = true;
+        self.due = None;
+        for id in self.live.own_ids() {
+            self.revert(now, &id, outputs);
+        }
+    }
+
+    fn run_schedule(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
+        if self.stopping || self.schedule.entries.is_empty() {
+            return;
+        }
+        let Some(due) = self.due.take() else {
+            let mut targets = self.schedule.targets().into_iter();
+            if targets.all(|target| self.targets.is_running(target)) {
+                outputs.push(Output::Note("the schedule begins".to_owned()));
+                let entries = self.schedule.entries.iter();
+                self.due = Some(entries.map(|entry| Some(now + entry.at)).collect());
+            }
+            return;
+        };
+        let next = due
+            .into_iter()
+            .enumerate()
+            .map(|(index, due)| match due {
+                Some(at) if at <= now => self.run_entry(now, index, at, outputs),
+                later => later,
+            })
+            .collect();
+        self.due = Some(next);
+    }
+
+    /// Begins an entry that was due at `at`. Gives when it is due again.
+    fn run_entry(
+        &mut self,
+        now: Timestamp,
+        index: usize,
+        at: Timestamp,
+        outputs: &mut Vec<Output>,
+    ) -> Option<Timestamp> {
+        let entry = &self.schedule.entries[index];
+        let repeat = entry.repeat;
+        let approved = Approved {
+            fault: entry.fault,
+            target: entry.target.clone(),
+            ttl: entry.ttl,
+            params: entry.params.clone(),
+        };
+        let name = format!("{} on {}", entry.fault, entry.target);
+        if let Err(error) = self.begin(now, approved, outputs) {
+            outputs.push(Output::Warning(format!("schedule: no {name}: {error}")));
+        }
+        // Starts that were slept through are not made up for.
+        let behind = now.saturating_since(at).as_nanos();
+        repeat.map(|repeat| {
+            let missed = u32::try_from(behind / repeat.as_nanos().max(1)).unwrap_or(u32::MAX);
+            at + repeat.saturating_mul(missed.saturating_add(1))
+        })
+    }
+
+    fn keep_alive(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
+        for (id, node) in self.live.renew(now) {
+            outputs.push(Output::Publish(FaultRequest {
+                id,
+                node,
+                at: now,
+                operation: FaultOperation::Renew,
+            }));
+        }
+        for (id, own) in self.live.forget(now) {
+            outputs.push(Output::Warning(format!(
+                "{id}: {} has not said what became of {}",
+                own.target.node, own.fault
+            )));
+        }
+    }
+}
+
+/// Checks a request by itself.
+fn approve(request: &InjectRequest) -> Result<Approved, String> {
+    let fault = Fault::named(&request.fault).map_err(|error| error.to_string())?;
+    let params = fault
+        .fill(&request.params)
+        .map_err(|error| error.to_string())?;
+    let ttl = Duration::from_millis(request.ttl_ms);
+    check_ttl(ttl).map_err(|error| error.to_string())?;
+    let target = request
+        .target
+        .parse()
+        .map_err(|error: arena_proto::NameError| error.to_string())?;
+    Ok(Approved {
+        fault: fault.name,
+        target,
+        ttl,
+        params,
+    })
+}
+
+fn refused(error: String) -> InjectReply {
+    InjectReply {
+        ids: vec![],
+        error: Some(error),
+    }
+}
+
+fn unknown_fault(id: &FaultId, live: &[FaultId]) -> String {
+    if live.is_empty() {
+        return format!("there is no fault {id}: none is live");
+    }
+    let live: Vec<&str> = live.iter().map(FaultId::as_str).collect();
+    format!("there is no fault {id}; live are {}", live.join(", "))
+}

@@ -1,0 +1,343 @@
+//! Schedule files: which fault when. Read whole and checked whole, before anything is done.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arena_config::Diagnostic;
+use arena_proto::Entity;
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use crate::catalogue::{CatalogueError, Fault, check_ttl};
+
+/// More than anybody writes by hand; a generated file that is longer has gone wrong.
+const ENTRIES_MAX: usize = 1000;
+/// The latest start and the longest interval: a day.
+const AT_MAX: Duration = Duration::from_hours(24);
+
+/// The faults of a file, checked against the catalogue, in the file's order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// One for each `[[fault]]`.
+    pub entries: Vec<Entry>,
+}
+
+/// One `[[fault]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// After the start of the schedule.
+    pub at: Duration,
+    /// Its name in the catalogue.
+    pub fault: &'static str,
+    /// `node/service`.
+    pub target: Entity,
+    /// Time to live.
+    pub ttl: Duration,
+    /// All of them, with the defaults filled in.
+    pub params: BTreeMap<String, String>,
+    /// From one start to the next; `None`: once. Not shorter than `ttl`.
+    pub repeat: Option<Duration>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSchedule {
+    #[serde(default)]
+    fault: Vec<RawEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEntry {
+    at: Spanned<String>,
+    fault: Spanned<String>,
+    target: Spanned<String>,
+    r#for: Spanned<String>,
+    #[serde(default)]
+    params: BTreeMap<Spanned<String>, Spanned<Value>>,
+    repeat: Option<Spanned<String>>,
+}
+
+/// A file under check: where mistakes are told from.
+struct File<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Schedule {
+    /// Reads a schedule. `file` is the name that mistakes are told with.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Diagnostic> {
+        let raw: RawSchedule = arena_config::parse(file, text)?;
+        let file = File { name: file, text };
+        if raw.fault.len() > ENTRIES_MAX {
+            let span = raw.fault[ENTRIES_MAX].at.span();
+            let what = format!("more than {ENTRIES_MAX} faults");
+            return Err(Diagnostic::at(
+                file.name,
+                text,
+                span,
+                what,
+                "use `repeat` instead of copies",
+            ));
+        }
+        let entries = raw
+            .fault
+            .iter()
+            .map(|raw| file.entry(raw))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { entries })
+    }
+
+    /// The targets, each once.
+    #[must_use]
+    pub fn targets(&self) -> Vec<&Entity> {
+        let mut targets: Vec<&Entity> = self.entries.iter().map(|entry| &entry.target).collect();
+        targets.sort();
+        targets.dedup();
+        targets
+    }
+}
+
+impl File<'_> {
+    fn entry(&self, raw: &RawEntry) -> Result<Entry, Diagnostic> {
+        let fault = Fault::named(raw.fault.get_ref())
+            .map_err(|error| self.wrong(&raw.fault, &error, "write one of these faults"))?;
+        let at = self.duration(&raw.at)?;
+        if at > AT_MAX {
+            return Err(self.wrong(&raw.at, "later than a day", "write 24h or less"));
+        }
+        let ttl = self.duration(&raw.r#for)?;
+        check_ttl(ttl).map_err(|error| self.wrong(&raw.r#for, &error, "write such a duration"))?;
+        Ok(Entry {
+            at,
+            fault: fault.name,
+            target: self.target(&raw.target)?,
+            ttl,
+            params: self.params(fault, raw)?,
+            repeat: self.repeat(raw, ttl)?,
+        })
+    }
+
+    fn target(&self, raw: &Spanned<String>) -> Result<Entity, Diagnostic> {
+        let mend = "write NODE/SERVICE, as in \"node-1/orders\"";
+        let target: Entity = raw
+            .get_ref()
+            .parse()
+            .map_err(|error| self.wrong(raw, &error, mend))?;
+        if target.service.is_none() {
+            let what = format!("{target} is a node, and a fault is made in a service");
+            return Err(self.wrong(raw, &what, mend));
+        }
+        Ok(target)
+    }
+
+    fn repeat(&self, raw: &RawEntry, ttl: Duration) -> Result<Option<Duration>, Diagnostic> {
+        let Some(raw) = &raw.repeat else {
+            return Ok(None);
+        };
+        let repeat = self.duration(raw)?;
+        if repeat < ttl || repeat > AT_MAX {
+            let ttl = humantime::format_duration(ttl);
+            let what = "it would begin again before it ended, or less than once a day";
+            return Err(self.wrong(raw, what, &format!("write {ttl} (its `for`) to 24h")));
+        }
+        Ok(Some(repeat))
+    }
+
+    fn params(
+        &self,
+        fault: &Fault,
+        raw: &RawEntry,
+    ) -> Result<BTreeMap<String, String>, Diagnostic> {
+        let mut given = BTreeMap::new();
+        for (name, value) in &raw.params {
+            let text = match value.get_ref() {
+                Value::String(text) => text.clone(),
+                Value::Integer(number) => number.to_string(),
+                _ => {
+                    let what = "a parameter is a text or a whole number";
+                    return Err(self.wrong(value, what, "write it as in latency = \"400ms\""));
+                }
+            };
+            given.insert(name.get_ref().clone(), text);
+        }
+        fault.fill(&given).map_err(|error| {
+            let (name, is_name) = match &error {
+                CatalogueError::UnknownParam { name, .. } => (name.as_str(), true),
+                CatalogueError::NotAllowed { name, .. } => (*name, false),
+                CatalogueError::UnknownFault { .. } => ("", false),
+            };
+            let found = raw
+                .params
+                .iter()
+                .find(|(given, _)| given.get_ref().starts_with(name));
+            let span = match found {
+                Some((name, _)) if is_name => name.span(),
+                Some((_, value)) => value.span(),
+                None => raw.fault.span(),
+            };
+            let mend = "see `arena inject --help` or docs/faults.md";
+            Diagnostic::at(self.name, self.text, span, error.to_string(), mend)
+        })
+    }
+
+    fn duration(&self, raw: &Spanned<String>) -> Result<Duration, Diagnostic> {
+        arena_config::duration::parse(raw.get_ref())
+            .map_err(|what| self.wrong(raw, &what, "write the duration as text with its unit"))
+    }
+
+    fn wrong<T>(
+        &self,
+        raw: &Spanned<T>,
+        what: &(impl ToString + ?Sized),
+        mend: &str,
+    ) -> Diagnostic {
+        Diagnostic::at(self.name, self.text, raw.span(), what.to_string(), mend)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    const GOOD: &str = r#"
+[[fault]]
+at = "10s"
+fault = "cpu-spike"
+target = "node-1/orders"
+for = "20s"
+params = { cores = 2 }
+repeat = "1m"
+"#;
+
+    fn check(from: &str, to: &str, expected: &Expect) {
+        let text = GOOD.replace(from, to);
+        assert_ne!(text, GOOD);
+        let diagnostic = Schedule::parse("demo.toml", &text).expect_err("a mistake");
+        expected.assert_eq(&diagnostic.to_string());
+    }
+
+    #[test]
+    fn a_schedule_is_read() {
+        let schedule = Schedule::parse("demo.toml", GOOD).expect("no mistake");
+        let expected = Entry {
+            at: Duration::from_secs(10),
+            fault: "cpu-spike",
+            target: "node-1/orders".parse().expect("a target"),
+            ttl: Duration::from_secs(20),
+            params: BTreeMap::from([("cores".to_owned(), "2".to_owned())]),
+            repeat: Some(Duration::from_mins(1)),
+        };
+        assert_eq!(schedule.entries, [expected]);
+        assert_eq!(Schedule::parse("empty.toml", ""), Ok(Schedule::default()));
+    }
+
+    #[test]
+    fn every_schedule_that_comes_with_the_project_is_valid() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
+        let files: Vec<_> = std::fs::read_dir(folder).expect("scenarios").collect();
+        assert!(!files.is_empty());
+        for file in files {
+            let path = file.expect("a file").path();
+            let text = std::fs::read_to_string(&path).expect("readable");
+            let schedule = Schedule::parse(&path.display().to_string(), &text);
+            assert!(!schedule.expect("valid").entries.is_empty());
+        }
+    }
+
+    #[test]
+    fn mistakes_have_their_place_and_mend() {
+        check(
+            "cpu-spike",
+            "cpu-spice",
+            &expect![[r#"
+            demo.toml:4:9: there is no fault "cpu-spice" (did you mean "cpu-spike"?); there are cpu-spike, network-delay, storage-latency, crash, hang
+              |
+            4 | fault = "cpu-spice"
+              |         ^^^^^^^^^^^
+              mend: write one of these faults"#]],
+        );
+        check(
+            "cores = 2",
+            "cores = 9",
+            &expect![[r#"
+            demo.toml:7:20: cores is 9: allowed 1 to 4
+              |
+            7 | params = { cores = 9 }
+              |                    ^
+              mend: see `arena inject --help` or docs/faults.md"#]],
+        );
+        check(
+            "cores = 2",
+            "corse = 2",
+            &expect![[r#"
+            demo.toml:7:12: cpu-spike has no parameter "corse"; it has cores
+              |
+            7 | params = { corse = 2 }
+              |            ^^^^^
+              mend: see `arena inject --help` or docs/faults.md"#]],
+        );
+        check(
+            "cores = 2",
+            "cores = 2.5",
+            &expect![[r#"
+            demo.toml:7:20: a parameter is a text or a whole number
+              |
+            7 | params = { cores = 2.5 }
+              |                    ^^^
+              mend: write it as in latency = "400ms""#]],
+        );
+        check(
+            "node-1/orders",
+            "node-1",
+            &expect![[r#"
+            demo.toml:5:10: node-1 is a node, and a fault is made in a service
+              |
+            5 | target = "node-1"
+              |          ^^^^^^^^
+              mend: write NODE/SERVICE, as in "node-1/orders""#]],
+        );
+        check(
+            "\"20s\"",
+            "\"20\"",
+            &expect![[r#"
+            demo.toml:6:7: "20" is not a duration: write a number and a unit, as in "200ms", "1s" or "5m"
+              |
+            6 | for = "20"
+              |       ^^^^
+              mend: write the duration as text with its unit"#]],
+        );
+        check(
+            "\"20s\"",
+            "\"1h\"",
+            &expect![[r#"
+            demo.toml:6:7: for is 1h: allowed 1s to 10m
+              |
+            6 | for = "1h"
+              |       ^^^^
+              mend: write such a duration"#]],
+        );
+        check(
+            "\"1m\"",
+            "\"5s\"",
+            &expect![[r#"
+            demo.toml:8:10: it would begin again before it ended, or less than once a day
+              |
+            8 | repeat = "5s"
+              |          ^^^^
+              mend: write 20s (its `for`) to 24h"#]],
+        );
+        check(
+            "at =",
+            "att =",
+            &expect![[r#"
+            demo.toml:3:1: unknown field `att`, expected one of `at`, `fault`, `target`, `for`, `params`, `repeat`
+              |
+            3 | att = "10s"
+              | ^^^
+              mend: did you mean `at`? Otherwise remove it"#]],
+        );
+    }
+}
