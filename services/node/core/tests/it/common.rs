@@ -1,0 +1,303 @@
+//! A node on plain data: time is a number of milliseconds, and the shell is a few lines that answer the outputs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arena_node_core::{
+    Boot, FaultKind, Input, JournalEntry, Node, NodeConfig, Output, ProcessRef, ServiceConfig,
+};
+use arena_proto::{
+    ActionKind, Command, FaultOperation, FaultRequest, Preconditions, ServiceName, ServiceStatus,
+    Timestamp,
+};
+
+pub(crate) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_unix_millis(millis)
+}
+
+pub(crate) fn name(text: &str) -> ServiceName {
+    text.parse().expect("a name")
+}
+
+/// `web` is probed and proxied, `quiet` neither.
+pub(crate) fn config() -> NodeConfig {
+    let service = |text: &str, probed: bool| ServiceConfig {
+        name: name(text),
+        probe_failures: probed.then_some(3),
+        stop_grace: Duration::from_secs(2),
+        port: probed.then_some(8000),
+        proxy_port: probed.then_some(9000),
+        depends_on: Vec::new(),
+    };
+    NodeConfig {
+        node: "node-1".parse().expect("a name"),
+        chaos: true,
+        services: vec![service("web", true), service("quiet", false)],
+    }
+}
+
+pub(crate) fn process(pid: u32) -> ProcessRef {
+    ProcessRef {
+        pid,
+        start_time: u64::from(pid) * 10,
+    }
+}
+
+/// A node, its clock, and everything that it ever put out.
+pub(crate) struct World {
+    pub(crate) node: Node,
+    pub(crate) now: i64,
+    pub(crate) outputs: Vec<Output>,
+}
+
+impl World {
+    pub(crate) fn new(config: NodeConfig) -> Self {
+        Self {
+            node: Node::new(config),
+            now: 0,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Booted with nothing left over, connected, both services up: `web` has pid 101, `quiet` 102.
+    pub(crate) fn up() -> Self {
+        let mut world = Self::new(config());
+        world.give(Input::Boot(Boot::default()));
+        world.give(Input::Connected(true));
+        world.spawned("web", 1, 101);
+        world.spawned("quiet", 1, 102);
+        world.probed("web", 1, true);
+        world.wait(1_000);
+        world.outputs.clear();
+        world
+    }
+
+    pub(crate) fn give(&mut self, input: Input) -> Vec<Output> {
+        let outputs = self.node.step(at(self.now), input);
+        self.outputs.extend(outputs.clone());
+        outputs
+    }
+
+    /// Time passes, with a tick whenever one is due.
+    pub(crate) fn wait(&mut self, millis: i64) -> Vec<Output> {
+        let until = self.now + millis;
+        let mut outputs = Vec::new();
+        while let Some(due) = self.node.next_wakeup().filter(|due| *due <= at(until)) {
+            self.now = self.now.max(due.unix_millis());
+            outputs.extend(self.give(Input::Tick));
+            assert!(
+                self.node
+                    .next_wakeup()
+                    .is_none_or(|next| next > at(self.now)),
+                "a tick at {} leaves something due",
+                self.now
+            );
+        }
+        self.now = until;
+        outputs
+    }
+
+    pub(crate) fn spawned(&mut self, service: &str, generation: u32, pid: u32) -> Vec<Output> {
+        let process = process(pid);
+        self.give(Input::Spawned {
+            service: name(service),
+            generation,
+            process,
+        })
+    }
+
+    pub(crate) fn exited(&mut self, service: &str, generation: u32, code: i32) -> Vec<Output> {
+        self.give(Input::Exited {
+            service: name(service),
+            generation,
+            code: Some(code),
+        })
+    }
+
+    pub(crate) fn probed(&mut self, service: &str, generation: u32, passes: bool) -> Vec<Output> {
+        let result = if passes {
+            Ok(())
+        } else {
+            Err("no answer".to_owned())
+        };
+        self.give(Input::Probed {
+            service: name(service),
+            generation,
+            result,
+        })
+    }
+
+    pub(crate) fn command(&mut self, id: &str, action: ActionKind, service: &str) -> Vec<Output> {
+        let command = self.a_command(id, action, service);
+        self.give(Input::Command(command))
+    }
+
+    pub(crate) fn a_command(&self, id: &str, action: ActionKind, service: &str) -> Command {
+        Command {
+            id: id.parse().expect("an id"),
+            action,
+            node: "node-1".parse().expect("a name"),
+            service: name(service),
+            expires_at: at(self.now + 30_000),
+            deadline: Duration::from_secs(10),
+            preconditions: Preconditions::default(),
+            incident_id: None,
+            issuer: "test".to_owned(),
+            reason: String::new(),
+            at: at(self.now),
+        }
+    }
+
+    pub(crate) fn apply(&mut self, id: &str, fault: &str, ttl_ms: u64) -> Vec<Output> {
+        self.apply_with(id, fault, ttl_ms, None, &[])
+    }
+
+    pub(crate) fn apply_with(
+        &mut self,
+        id: &str,
+        fault: &str,
+        ttl_ms: u64,
+        lease_ms: Option<u64>,
+        params: &[(&str, &str)],
+    ) -> Vec<Output> {
+        let params = params
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let operation = FaultOperation::Apply {
+            fault: fault.to_owned(),
+            service: name("web"),
+            ttl: Duration::from_millis(ttl_ms),
+            lease: lease_ms.map(Duration::from_millis),
+            params: params.collect(),
+        };
+        self.fault(id, operation)
+    }
+
+    pub(crate) fn fault(&mut self, id: &str, operation: FaultOperation) -> Vec<Output> {
+        let request = FaultRequest {
+            id: id.parse().expect("an id"),
+            node: "node-1".parse().expect("a name"),
+            at: at(self.now),
+            operation,
+        };
+        self.give(Input::Fault(request))
+    }
+
+    /// A fault that is in effect.
+    pub(crate) fn active(&mut self, id: &str, fault: &str, ttl_ms: u64) {
+        self.apply(id, fault, ttl_ms);
+        self.journaled(id);
+        self.applied(id);
+    }
+
+    pub(crate) fn journaled(&mut self, id: &str) -> Vec<Output> {
+        self.give(Input::Journaled {
+            fault: id.parse().expect("an id"),
+            result: Ok(()),
+        })
+    }
+
+    pub(crate) fn applied(&mut self, id: &str) -> Vec<Output> {
+        self.give(Input::Applied {
+            fault: id.parse().expect("an id"),
+            result: Ok(()),
+        })
+    }
+
+    pub(crate) fn reverted(&mut self, id: &str, result: Result<(), String>) -> Vec<Output> {
+        self.give(Input::Reverted {
+            fault: id.parse().expect("an id"),
+            result,
+        })
+    }
+
+    pub(crate) fn service(&self, service: &str) -> ServiceStatus {
+        let status = self.node.status(at(self.now), 1, 1);
+        let mut services = status.services.into_iter();
+        services
+            .find(|status| status.name.as_str() == service)
+            .expect("a service")
+    }
+}
+
+pub(crate) fn entry(id: &str, fault: &str, pid: u32) -> JournalEntry {
+    let params = FaultKind::parse(fault, &BTreeMap::new())
+        .expect("a fault")
+        .params();
+    JournalEntry {
+        id: id.parse().expect("an id"),
+        fault: fault.to_owned(),
+        params,
+        service: name("web"),
+        process: process(pid),
+        expires_at_unix_nanos: 5_000_000_000,
+    }
+}
+
+/// One line an output, without what is the same in all of them.
+pub(crate) fn show(outputs: &[Output]) -> String {
+    let lines = outputs.iter().filter_map(|output| {
+        Some(match output {
+            Output::Spawn {
+                service,
+                generation,
+            } => format!("spawn {service} #{generation}"),
+            Output::Adopt {
+                service,
+                generation,
+                process,
+            } => {
+                format!("adopt {service} #{generation} pid {}", process.pid)
+            }
+            Output::Stop {
+                service,
+                process,
+                grace,
+            } => {
+                format!(
+                    "stop {service} pid {} grace {} ms",
+                    process.pid,
+                    grace.as_millis()
+                )
+            }
+            Output::Sweep { process } => format!("sweep pid {}", process.pid),
+            Output::Probe {
+                service,
+                generation,
+                pace,
+            } => {
+                format!("probe {service} #{generation} {pace:?}")
+            }
+            Output::StopProbing { service } => format!("stop probing {service}"),
+            Output::Recover { service, .. } => format!("recover {service}"),
+            Output::ResetLeg { service } => format!("reset leg {service}"),
+            Output::Outcome(outcome) => {
+                let reason = outcome
+                    .reason
+                    .map_or(String::new(), |reason| format!(" {reason}"));
+                let line = format!(
+                    "outcome {} {}{reason} {}",
+                    outcome.command_id, outcome.state, outcome.message
+                );
+                line.trim_end().to_owned()
+            }
+            Output::FaultStatus(status) => {
+                let reason = status
+                    .reason
+                    .map_or(String::new(), |reason| format!(" {reason}"));
+                let line = format!(
+                    "fault {} {}{reason} {}",
+                    status.id, status.state, status.message
+                );
+                line.trim_end().to_owned()
+            }
+            Output::WriteJournal(entry) => format!("journal {}", entry.id),
+            Output::EraseJournal(fault) => format!("erase {fault}"),
+            Output::Apply(effect) => format!("apply {} {}", effect.fault, effect.kind.name()),
+            Output::Revert(effect) => format!("revert {} {}", effect.fault, effect.kind.name()),
+            Output::Finished => "finished".to_owned(),
+            Output::Changed | Output::Save => return None,
+        })
+    });
+    lines.map(|line| line + "\n").collect()
+}

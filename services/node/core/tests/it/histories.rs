@@ -1,0 +1,291 @@
+//! Properties over random histories: a shell that does what it is told, late, and with processes that die when they
+//! like.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arena_node_core::{Boot, Input, Output, ProcessRef};
+use arena_proto::{ActionKind, CommandState, FaultOperation, FaultState};
+use proptest::prelude::*;
+
+use crate::common::{World, config, name, process};
+
+const SERVICES: [&str; 2] = ["web", "quiet"];
+const FAULTS: [&str; 5] = [
+    "cpu-spike",
+    "network-delay",
+    "storage-latency",
+    "crash",
+    "hang",
+];
+const TTL_MS: u64 = 3_000;
+
+/// What may happen next.
+#[derive(Debug, Clone)]
+enum Event {
+    /// The oldest thing that was asked for and not answered is answered, well or badly.
+    Answer(bool),
+    Dies(usize),
+    Probe(bool),
+    Command(ActionKind, usize),
+    Fault(usize),
+    Revert(usize),
+    Bus(bool),
+    Wait(i64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let service = 0..SERVICES.len();
+    prop_oneof![
+        6 => prop::bool::weighted(0.8).prop_map(Event::Answer),
+        1 => service.clone().prop_map(Event::Dies),
+        3 => any::<bool>().prop_map(Event::Probe),
+        2 => (prop::sample::select(ActionKind::ALL), service).prop_map(|(a, s)| Event::Command(a, s)),
+        2 => (0..FAULTS.len()).prop_map(Event::Fault),
+        1 => (0..20_usize).prop_map(Event::Revert),
+        1 => any::<bool>().prop_map(Event::Bus),
+        3 => (1..4_000_i64).prop_map(Event::Wait),
+    ]
+}
+
+/// The processes and effects that a shell would have, and the invariants.
+struct Shell {
+    world: World,
+    alive: BTreeMap<ProcessRef, (String, u32)>,
+    unanswered: Vec<Output>,
+    journal: BTreeSet<String>,
+    finals: BTreeMap<String, u32>,
+    accepted: BTreeSet<String>,
+    fault_ends: BTreeMap<String, u32>,
+    asked: u32,
+    pids: u32,
+}
+
+impl Shell {
+    fn new() -> Self {
+        let mut shell = Self {
+            world: World::new(config()),
+            alive: BTreeMap::new(),
+            unanswered: Vec::new(),
+            journal: BTreeSet::new(),
+            finals: BTreeMap::new(),
+            accepted: BTreeSet::new(),
+            fault_ends: BTreeMap::new(),
+            asked: 0,
+            pids: 100,
+        };
+        shell.give(Input::Boot(Boot::default()));
+        shell
+    }
+
+    fn give(&mut self, input: Input) {
+        let outputs = self.world.give(input);
+        self.see(outputs);
+    }
+
+    fn see(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match &output {
+                Output::Spawn { service, .. } => {
+                    let living = |(name, _): &(String, u32)| name == service.as_str();
+                    assert!(
+                        !self.alive.values().any(living),
+                        "{service} has two processes"
+                    );
+                    let coming = |other: &Output| matches!(other, Output::Spawn { service: other, .. } if other == service);
+                    assert!(
+                        !self.unanswered.iter().any(coming),
+                        "{service} is spawned twice"
+                    );
+                    self.unanswered.push(output);
+                }
+                Output::Apply(effect) => {
+                    assert!(
+                        self.journal.contains(effect.fault.as_str()),
+                        "applied unjournaled"
+                    );
+                    self.unanswered.push(output);
+                }
+                Output::Stop { .. }
+                | Output::Recover { .. }
+                | Output::WriteJournal(_)
+                | Output::Revert(_) => self.unanswered.push(output),
+                Output::EraseJournal(fault) => {
+                    self.journal.remove(fault.as_str());
+                }
+                Output::Outcome(outcome) => {
+                    let id = outcome.command_id.to_string();
+                    if outcome.state == CommandState::Accepted {
+                        assert!(self.accepted.insert(id), "accepted twice");
+                    } else if outcome.state.is_final() {
+                        *self.finals.entry(id).or_default() += 1;
+                    }
+                }
+                Output::FaultStatus(status) if status.state.is_final() => {
+                    *self.fault_ends.entry(status.id.to_string()).or_default() += 1;
+                    if status.state == FaultState::Reverted {
+                        assert!(
+                            !self.journal.contains(status.id.as_str()),
+                            "still journaled"
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn answer(&mut self, well: bool) {
+        if self.unanswered.is_empty() {
+            return;
+        }
+        let bad = || "it went wrong".to_owned();
+        let result = if well { Ok(()) } else { Err(bad()) };
+        let input = match self.unanswered.remove(0) {
+            Output::Spawn {
+                service,
+                generation,
+            } if well => {
+                self.pids += 1;
+                let process = process(self.pids);
+                self.alive
+                    .insert(process, (service.to_string(), generation));
+                Input::Spawned {
+                    service,
+                    generation,
+                    process,
+                }
+            }
+            Output::Spawn {
+                service,
+                generation,
+            } => Input::SpawnFailed {
+                service,
+                generation,
+                message: bad(),
+            },
+            Output::Stop { process, .. } => return self.dies(process, 143),
+            Output::Recover { command, .. } => Input::Recovered {
+                command,
+                result: result.map(|()| String::new()),
+            },
+            Output::WriteJournal(entry) => {
+                if well {
+                    self.journal.insert(entry.id.to_string());
+                }
+                Input::Journaled {
+                    fault: entry.id,
+                    result,
+                }
+            }
+            Output::Apply(effect) => {
+                let result = result.map_err(|words| (arena_proto::FaultReason::Unsupported, words));
+                Input::Applied {
+                    fault: effect.fault,
+                    result,
+                }
+            }
+            Output::Revert(effect) => Input::Reverted {
+                fault: effect.fault,
+                result,
+            },
+            other => unreachable!("{other:?} needs no answer"),
+        };
+        self.give(input);
+    }
+
+    fn dies(&mut self, process: ProcessRef, code: i32) {
+        if let Some((service, generation)) = self.alive.remove(&process) {
+            self.give(Input::Exited {
+                service: name(&service),
+                generation,
+                code: Some(code),
+            });
+        }
+    }
+
+    fn happen(&mut self, event: &Event) {
+        match event {
+            Event::Answer(well) => self.answer(*well),
+            Event::Dies(service) => {
+                let mut alive = self.alive.iter();
+                let found = alive.find(|(_, (name, _))| name == SERVICES[*service]);
+                if let Some(process) = found.map(|(process, _)| *process) {
+                    self.dies(process, 1);
+                }
+            }
+            Event::Probe(passes) => {
+                let generation = self.world.service("web").generation;
+                let result = if *passes {
+                    Ok(())
+                } else {
+                    Err("no answer".to_owned())
+                };
+                self.give(Input::Probed {
+                    service: name("web"),
+                    generation,
+                    result,
+                });
+            }
+            Event::Command(action, service) => {
+                self.asked += 1;
+                let id = format!("c-{}", self.asked);
+                let outputs = self.world.command(&id, *action, SERVICES[*service]);
+                self.see(outputs);
+            }
+            Event::Fault(fault) => {
+                self.asked += 1;
+                let id = format!("f-{}", self.asked);
+                let outputs = self.world.apply(&id, FAULTS[*fault], TTL_MS);
+                self.see(outputs);
+            }
+            Event::Revert(number) => {
+                let outputs = self
+                    .world
+                    .fault(&format!("f-{number}"), FaultOperation::Revert);
+                self.see(outputs);
+            }
+            Event::Bus(connected) => self.give(Input::Connected(*connected)),
+            Event::Wait(millis) => {
+                let outputs = self.world.wait(*millis);
+                self.see(outputs);
+            }
+        }
+    }
+
+    /// Nothing happens any more but what was begun, for long enough.
+    fn come_to_rest(&mut self) {
+        for _ in 0..40 {
+            while !self.unanswered.is_empty() {
+                self.answer(true);
+            }
+            self.happen(&Event::Wait(1_000));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn invariants_hold_in_every_history(events in prop::collection::vec(event(), 1..120)) {
+        let mut shell = Shell::new();
+        for event in &events {
+            shell.happen(event);
+        }
+        shell.come_to_rest();
+        for id in &shell.accepted {
+            prop_assert_eq!(shell.finals.get(id), Some(&1), "{} ends once", id);
+        }
+        prop_assert!(shell.journal.is_empty(), "{:?} outlived their time", shell.journal);
+        for (id, ends) in &shell.fault_ends {
+            // A revert request for a fault that is over is answered with its end once more.
+            prop_assert!(*ends >= 1, "{}", id);
+        }
+
+        // And a node that is told to stop always comes to its end.
+        shell.give(Input::Shutdown);
+        shell.come_to_rest();
+        prop_assert!(shell.alive.is_empty());
+        prop_assert!(shell.world.outputs.contains(&Output::Finished));
+    }
+}
