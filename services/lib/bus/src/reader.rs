@@ -103,13 +103,12 @@ impl Reader {
     pub(crate) async fn next(&mut self) -> Option<Message> {
         loop {
             let Some(messages) = self.messages.as_mut() else {
+                self.connected.wait_for(|connected| *connected).await.ok()?;
                 if let Err(error) = self.reopen().await {
                     if !std::mem::replace(&mut self.told, true) {
                         tracing::warn!("cannot read {} now: {error}", self.source.stream);
                     }
                     tokio::time::sleep(REOPEN_EVERY).await;
-                    // Gone for good when every bus is.
-                    self.connected.has_changed().ok()?;
                 }
                 continue;
             };
@@ -135,7 +134,11 @@ impl Reader {
                 },
                 changed = self.connected.changed() => {
                     changed.ok()?;
-                    if *self.connected.borrow_and_update() {
+                    let lost = !*self.connected.borrow_and_update();
+                    // Who reads on in time drops it before the client asks for messages again by itself. Later, what
+                    // was then delivered would have to wait for its redelivery: a durable stream is left alone, it
+                    // recovers, or ends with an error when the server has forgotten it.
+                    if lost || self.source.resume != Resume::Durable {
                         self.messages = None;
                     }
                 }
