@@ -7,6 +7,7 @@ use std::time::Duration;
 use arena_proto::{
     ActionKind, CommandState, FaultReason, FaultState, ProbeVerdict, ProcessState, RejectionReason,
 };
+use arena_testkit::wait_for;
 use common::{Arena, process_state, signal};
 
 #[tokio::test]
@@ -237,8 +238,12 @@ async fn services_run_without_a_bus_and_are_restarted_by_their_agent() {
     let pid = arena.healthy("web").await.pid.expect("a process");
     arena.stop_bus().await;
     signal(pid, "KILL");
+    wait_for("the end of web", async || {
+        process_state(pid).is_none().then_some(())
+    })
+    .await;
     // The port answers again though nobody could command it.
-    arena.answers("web").await;
+    arena.web_answers().await;
     arena.start_bus().await;
     let web = arena
         .service("web", |web| web.is_healthy() && web.pid != Some(pid))

@@ -163,8 +163,8 @@ impl Arena {
         self.service(name, ServiceStatus::is_healthy).await
     }
 
-    /// Waits until the service answers on its own port.
-    pub(crate) async fn answers(&self, _name: &str) {
+    /// Waits until `web` answers on its own port.
+    pub(crate) async fn web_answers(&self) {
         wait_for("web to answer", async || {
             TcpStream::connect(("127.0.0.1", self.web_port)).await.ok()
         })
