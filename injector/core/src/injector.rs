@@ -32,8 +32,6 @@ pub enum Input {
     Node(NodeStatus),
     /// A node said what became of a fault.
     Status(FaultStatus),
-    /// A request about this fault did not reach the bus.
-    Unpublished(FaultId),
     /// The program ends.
     Stop,
     /// Time passed.
@@ -102,10 +100,6 @@ impl Injector {
             }
             Input::Node(status) => self.targets.put(status),
             Input::Status(status) => self.on_status(now, &status, &mut outputs),
-            Input::Unpublished(id) => {
-                // Its node has never heard of it, or will end it by its lease.
-                self.live.end(&id);
-            }
             Input::Stop => self.stop(now, &mut outputs),
             Input::Tick => {}
         }
@@ -119,6 +113,11 @@ impl Injector {
     pub fn next_wakeup(&self) -> Option<Timestamp> {
         let due = self.due.iter().flatten().flatten().copied();
         due.chain(self.live.next_wakeup()).min()
+    }
+
+    /// A request about this fault did not reach the bus: its node has never heard of it, or will end it by its lease.
+    pub fn forget(&mut self, id: &FaultId) {
+        self.live.end(id);
     }
 
     /// Faults of ours are not over yet.

@@ -289,6 +289,10 @@ repeat = "1m"
               |                    ^^^
               mend: write it as in latency = "400ms""#]],
         );
+    }
+
+    #[test]
+    fn mistakes_in_targets_and_times_too() {
         check(
             "node-1/orders",
             "node-1",

@@ -345,7 +345,7 @@ fn stop_reverts_ours_and_begins_nothing_new() {
 fn what_did_not_reach_the_bus_is_not_renewed() {
     let mut injector = shop("");
     let id = begun(&mut injector, START, 30_000);
-    injector.step(START, Input::Unpublished(id));
+    injector.forget(&id);
     assert_eq!(injector.next_wakeup(), None);
 }
 

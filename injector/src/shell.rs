@@ -1,0 +1,153 @@
+//! Moves bytes between the bus and the machine.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use arena_bus::{Bus, Consume, Deliveries, From, Values};
+use arena_chassis::{CancellationToken, Chassis, Clock};
+use arena_injector_core::{Injector, Input, Output, Ticket};
+use arena_proto::{FaultStatus, InjectReply, NodeStatus};
+use tokio::sync::oneshot;
+
+use crate::desk::{Desk, Question, Visitor};
+
+/// After a signal, nodes have this long to say that our faults are gone; below the grace period of the program. A node that
+/// does not answer ends them by their lease.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// The machine and its senses.
+pub(crate) struct Shell {
+    bus: Bus,
+    clock: Clock,
+    injector: Injector,
+    nodes: Values<NodeStatus>,
+    faults: Deliveries<FaultStatus>,
+    /// Who waits for an answer.
+    waiting: BTreeMap<Ticket, oneshot::Sender<InjectReply>>,
+    tickets: u64,
+}
+
+impl Shell {
+    /// Opens the readers. What nodes said about faults is read from the beginning: what is live is not forgotten by a restart.
+    pub(crate) async fn open(
+        bus: &Bus,
+        chassis: &Chassis,
+        injector: Injector,
+    ) -> anyhow::Result<Self> {
+        let faults = Consume::ephemeral().from(From::All);
+        Ok(Self {
+            bus: bus.clone(),
+            clock: chassis.clock,
+            injector,
+            nodes: bus.watch_statuses().await.context("reading KV status")?,
+            faults: bus
+                .consume(faults)
+                .await
+                .context("reading fault statuses")?,
+            waiting: BTreeMap::new(),
+            tickets: 0,
+        })
+    }
+
+    /// Takes in which nodes there are and which faults are live.
+    pub(crate) async fn catch_up(&mut self) -> anyhow::Result<()> {
+        for status in self.bus.statuses().await.context("reading KV status")? {
+            self.step(Input::Node(status)).await;
+        }
+        while let Some(delivery) = self.faults.next_stored().await {
+            self.step(Input::Status(delivery.message)).await;
+        }
+        Ok(())
+    }
+
+    /// Runs until told to stop, then reverts what is ours.
+    pub(crate) async fn run(
+        mut self,
+        mut desk: Desk,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        loop {
+            let input = tokio::select! {
+                () = shutdown.cancelled() => break,
+                visitor = desk.next() => self.receive(visitor.context("the desk closed")?),
+                input = self.sense() => input?,
+            };
+            self.step(input).await;
+        }
+        self.step(Input::Stop).await;
+        let farewell = async {
+            while self.injector.has_live_faults() {
+                let input = self.sense().await?;
+                self.step(input).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(FAREWELL, farewell)
+            .await
+            .unwrap_or_else(|_| {
+                tracing::warn!("not every node said that its fault is gone; their leases end them");
+                Ok(())
+            })
+    }
+
+    /// The next thing that a node or the clock says. Cancel safe.
+    async fn sense(&mut self) -> anyhow::Result<Input> {
+        let wakeup = self.injector.next_wakeup();
+        Ok(tokio::select! {
+            status = self.nodes.next() => Input::Node(status.context("the bus is gone")?),
+            status = self.faults.next() => Input::Status(status.context("the bus is gone")?.message),
+            () = sleep_until(&self.clock, wakeup) => Input::Tick,
+        })
+    }
+
+    fn receive(&mut self, visitor: Visitor) -> Input {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.waiting.insert(ticket, visitor.answer);
+        match visitor.question {
+            Question::Inject(request) => Input::Inject(ticket, request),
+            Question::Revert(request) => Input::Revert(ticket, request),
+        }
+    }
+
+    /// One step of the machine, and everything that follows from it.
+    async fn step(&mut self, input: Input) {
+        let mut unpublished = None;
+        for output in self.injector.step(self.clock.now(), input) {
+            match output {
+                Output::Publish(request) => {
+                    if let Err(error) = self.bus.publish(&request, None).await {
+                        tracing::error!("{}: not published: {error}", request.id);
+                        unpublished = Some(error.to_string());
+                        self.injector.forget(&request.id);
+                    }
+                }
+                Output::Reply(ticket, reply) => self.reply(ticket, reply, unpublished.as_deref()),
+                Output::Note(line) => tracing::info!("{line}"),
+                Output::Warning(line) => tracing::warn!("{line}"),
+            }
+        }
+    }
+
+    fn reply(&mut self, ticket: Ticket, reply: InjectReply, unpublished: Option<&str>) {
+        let reply = match unpublished {
+            None => reply,
+            Some(error) => InjectReply {
+                ids: vec![],
+                error: Some(format!("it did not reach the bus: {error}")),
+            },
+        };
+        if let Some(answer) = self.waiting.remove(&ticket) {
+            // Who asked may be gone.
+            let _ = answer.send(reply);
+        }
+    }
+}
+
+async fn sleep_until(clock: &Clock, wakeup: Option<arena_proto::Timestamp>) {
+    match wakeup {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,302 @@
+//! The injector's process on a real nats-server, with a node that says what a node would say.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use arena_bus::{Bus, Consume, Deliveries, From, NatsArgs, Role};
+use arena_proto::{
+    FaultId, FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus, InjectReply,
+    InjectRequest, NodeStatus, ProbeVerdict, ProcessState, RevertRequest, ServiceStatus, Timestamp,
+};
+use arena_testkit::{NatsServer, temp_dir, wait_for};
+
+const INJECTOR: &str = env!("CARGO_BIN_EXE_arena-injector");
+
+/// An injector's process; killed when it is dropped.
+struct Process(Child);
+
+impl Process {
+    /// Starts one and waits until it answers.
+    async fn start(arena: &Arena, arguments: &[&str]) -> Self {
+        let child = Command::new(INJECTOR)
+            .args(["--nats-url", &arena.nats.url()])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let process = Self(child);
+        wait_for("the injector to answer", async || {
+            arena.revert("all").await.ok()
+        })
+        .await;
+        process
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    async fn exit_code(mut self) -> Option<i32> {
+        let status = wait_for("the exit", async || self.0.try_wait().unwrap()).await;
+        status.code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A server with the streams, a person, and one node.
+struct Arena {
+    nats: NatsServer,
+    operator: Bus,
+    node: Bus,
+    requests: Deliveries<FaultRequest>,
+}
+
+impl Arena {
+    async fn start(chaos: bool) -> Self {
+        let nats = NatsServer::start().await;
+        let args = NatsArgs {
+            nats_url: nats.url(),
+        };
+        let operator = Bus::connect(&args, Role::Operator, "test").await.unwrap();
+        operator.ensure_streams().await.unwrap();
+        let node = Bus::connect(&args, Role::Node, "node-1").await.unwrap();
+        node.put_status(&status(chaos)).await.unwrap();
+        let all = Consume::ephemeral().from(From::All);
+        let requests = node.consume(all).await.unwrap();
+        Self {
+            nats,
+            operator,
+            node,
+            requests,
+        }
+    }
+
+    async fn inject(&self, fault: &str, target: &str) -> InjectReply {
+        let request = InjectRequest {
+            fault: fault.to_owned(),
+            target: target.to_owned(),
+            ttl_ms: 60_000,
+            params: BTreeMap::new(),
+        };
+        self.operator
+            .request("injector", "inject", &request)
+            .await
+            .unwrap()
+    }
+
+    async fn revert(&self, id: &str) -> Result<InjectReply, arena_bus::BusError> {
+        let request = RevertRequest { id: id.to_owned() };
+        self.operator.request("injector", "revert", &request).await
+    }
+
+    /// What the node is asked next.
+    async fn request(&mut self) -> FaultRequest {
+        self.requests.next().await.unwrap().message
+    }
+
+    /// The node says where a fault stands.
+    async fn say(&self, id: &FaultId, state: FaultState) {
+        let now = arena_chassis::Clock::new().now();
+        let status = FaultStatus {
+            id: id.clone(),
+            fault: "cpu-spike".to_owned(),
+            node: "node-1".parse().unwrap(),
+            service: Some("orders".parse().unwrap()),
+            state,
+            reason: state.is_final().then_some(FaultReason::RevertRequested),
+            message: String::new(),
+            at: now,
+            active_at: Some(now),
+            expires_at: Some(now + std::time::Duration::from_mins(1)),
+            reverted_at: None,
+            params: BTreeMap::new(),
+        };
+        self.node.publish(&status, None).await.unwrap();
+    }
+}
+
+fn status(chaos: bool) -> NodeStatus {
+    let orders = ServiceStatus {
+        name: "orders".parse().unwrap(),
+        state: ProcessState::Running,
+        probe: ProbeVerdict::Passing,
+        pid: Some(7),
+        generation: 1,
+        restarts: 0,
+        port: None,
+        proxy_port: None,
+        depends_on: vec![],
+        since: Timestamp::EPOCH,
+        exit_code: None,
+        message: String::new(),
+    };
+    NodeStatus {
+        node: "node-1".parse().unwrap(),
+        boot_id: 1,
+        pid: 6,
+        state: ProcessState::Running,
+        chaos,
+        services: vec![orders],
+        at: Timestamp::EPOCH,
+    }
+}
+
+#[tokio::test]
+async fn a_fault_is_applied_renewed_and_reverted() {
+    let mut arena = Arena::start(true).await;
+    let _injector = Process::start(&arena, &[]).await;
+    let reply = arena.inject("cpu-spike", "node-1/orders").await;
+    assert_eq!(reply.error, None);
+
+    let applied = arena.request().await;
+    assert_eq!(reply.ids, [applied.id.to_string()]);
+    assert!(
+        matches!(&applied.operation, FaultOperation::Apply { fault, lease: Some(_), .. } if fault == "cpu-spike"),
+        "{applied:?}"
+    );
+    arena.say(&applied.id, FaultState::Active).await;
+    for _ in 0..2 {
+        let renewed = arena.request().await;
+        assert_eq!(
+            (renewed.id, renewed.operation),
+            (applied.id.clone(), FaultOperation::Renew)
+        );
+    }
+    let reply = arena.revert(applied.id.as_str()).await.unwrap();
+    assert_eq!(reply.ids, [applied.id.to_string()]);
+    assert_eq!(arena.request().await.operation, FaultOperation::Revert);
+}
+
+#[tokio::test]
+async fn a_refusal_says_why_and_publishes_nothing() {
+    let mut arena = Arena::start(true).await;
+    let _injector = Process::start(&arena, &[]).await;
+    let cases = [
+        ("cpu-spik", "node-1/orders", "did you mean \"cpu-spike\"?"),
+        (
+            "hang",
+            "node-1/edge",
+            "there is no node-1/edge; there are node-1/orders",
+        ),
+    ];
+    for (fault, target, error) in cases {
+        let reply = arena.inject(fault, target).await;
+        assert!(reply.error.as_ref().unwrap().contains(error), "{reply:?}");
+    }
+    let reply = arena.inject("hang", "node-1/orders").await;
+    assert_eq!(
+        reply.ids,
+        [arena.request().await.id.to_string()],
+        "the first that was published"
+    );
+}
+
+#[tokio::test]
+async fn without_chaos_it_says_how_to_turn_it_on() {
+    let arena = Arena::start(false).await;
+    let _injector = Process::start(&arena, &[]).await;
+    let reply = arena.inject("hang", "node-1/orders").await;
+    assert_eq!(
+        reply.error.as_deref(),
+        Some("faults are off: start the arena with --chaos")
+    );
+    arena.node.put_status(&status(true)).await.unwrap();
+    wait_for("chaos", async || {
+        (arena.inject("hang", "node-1/orders").await.error.is_none()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sigterm_reverts_what_is_live_and_exits_zero() {
+    let mut arena = Arena::start(true).await;
+    let injector = Process::start(&arena, &[]).await;
+    arena.inject("cpu-spike", "node-1/orders").await;
+    let id = arena.request().await.id;
+    arena.say(&id, FaultState::Active).await;
+    injector.signal(rustix::process::Signal::TERM);
+    let reverted = wait_for("the revert", async || {
+        let request = arena.request().await;
+        (request.operation == FaultOperation::Revert).then_some(request)
+    })
+    .await;
+    assert_eq!(reverted.id, id);
+    arena.say(&id, FaultState::Reverted).await;
+    assert_eq!(injector.exit_code().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_restarted_injector_knows_what_is_live_and_adopts_nothing() {
+    let mut arena = Arena::start(true).await;
+    let first = Process::start(&arena, &[]).await;
+    arena.inject("cpu-spike", "node-1/orders").await;
+    let id = arena.request().await.id;
+    arena.say(&id, FaultState::Active).await;
+    first.signal(rustix::process::Signal::KILL);
+    assert_eq!(first.exit_code().await, None);
+
+    // Starting asks for the end of all, and this one is known from the stream alone.
+    let _second = Process::start(&arena, &[]).await;
+    let last = wait_for("the revert", async || {
+        let request = arena.request().await;
+        (request.operation == FaultOperation::Revert).then_some(request)
+    })
+    .await;
+    assert_eq!(last.id, id);
+}
+
+#[tokio::test]
+async fn a_schedule_is_run() {
+    let mut arena = Arena::start(true).await;
+    let folder = temp_dir();
+    let file = folder.path().join("schedule.toml");
+    let text = "[[fault]]\nat = '0s'\nfault = 'hang'\ntarget = 'node-1/orders'\nfor = '5s'\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.display().to_string();
+    let _injector = Process::start(&arena, &["--schedule", &file]).await;
+    let request = arena.request().await;
+    assert!(
+        matches!(&request.operation, FaultOperation::Apply { fault, .. } if fault == "hang"),
+        "{request:?}"
+    );
+}
+
+fn check(file: &Path) -> Output {
+    Command::new(INJECTOR)
+        .arg("--check")
+        .arg("--schedule")
+        .arg(file)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn check_says_what_is_wrong_and_where() {
+    let folder = temp_dir();
+    let file = folder.path().join("schedule.toml");
+    std::fs::write(
+        &file,
+        "[[fault]]\nat = '0s'\nfault = 'hang'\ntarget = 'node-1'\nfor = '5s'\n",
+    )
+    .unwrap();
+    let output = check(&file);
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("schedule.toml:4:10: node-1 is a node"),
+        "{told}"
+    );
+
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/first-day.toml");
+    assert_eq!(check(&ours).status.code(), Some(0));
+}
