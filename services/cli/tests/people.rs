@@ -1,6 +1,6 @@
-//! What people do with the tools they have in their fingers: the real `nats` CLI, and another client library.
+//! What people do with the tool they have in their fingers: the real `nats` CLI.
 //!
-//! Where these are not installed the test says so loudly and passes; with `ARENA_REQUIRE_TOOLS` set, as in CI, it fails.
+//! Where it is not installed the test says so loudly and passes; with `ARENA_REQUIRE_TOOLS` set, as in CI, it fails.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -162,30 +162,4 @@ async fn the_nats_cli_reads_and_writes_the_bus() {
     })
     .await;
     assert!(nats(&arena, &["kv", "get", "status", "node-1", "--raw"]).contains("\"RUNNING\""));
-}
-
-#[tokio::test]
-async fn an_independent_client_reads_and_writes_the_bus() {
-    let python = std::env::var("ARENA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    if !have(
-        &python,
-        &["-c", "import nats"],
-        "Install it: pip install nats-py.",
-    ) {
-        return;
-    }
-    let arena = start();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lib/bus/tests/interop.py");
-    let output = Command::new(python)
-        .arg(script)
-        .env("NATS_URL", &arena.nats_url)
-        .output()
-        .unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains(" passed, 0 failed"), "{said}");
 }

@@ -3,10 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arena_proto::{
-    Command, DecodeError, Entity, FaultRequest, FaultStatus, IncidentEvent, Message, NodeName,
-    Outcome, Plan, Received, Timestamp, TraceContext,
-};
+use arena_proto::{DecodeError, Entity, Message, NodeName, Received, Timestamp, TraceContext};
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::{self, AckKind, message::Acker};
@@ -223,11 +220,11 @@ fn not_acked(error: &async_nats::Error) -> BusError {
 }
 
 /// A message before it was read.
-struct Incoming {
-    subject: String,
+pub(crate) struct Incoming {
+    pub(crate) subject: String,
     headers: HeaderMap,
     body: Bytes,
-    stream: String,
+    pub(crate) stream: String,
     sequence: u64,
     published_at: Timestamp,
     /// The server had no other for this reader when it sent this one.
@@ -236,7 +233,7 @@ struct Incoming {
 }
 
 impl Incoming {
-    fn new(message: jetstream::Message) -> Self {
+    pub(crate) fn new(message: jetstream::Message) -> Self {
         let (stream, sequence, nanos, is_last) = message.info().map_or_else(
             // Only the server writes the subject that this is read from.
             |_| (String::new(), 0, 0, true),
@@ -273,7 +270,7 @@ impl Incoming {
     }
 
     /// `None` when it is rubbish, which it then was for the last time.
-    async fn deliver<M: Durable>(self, rejected: &Rejected) -> Option<Delivery<M>> {
+    pub(crate) async fn deliver<M: Durable>(self, rejected: &Rejected) -> Option<Delivery<M>> {
         match self.decode() {
             Ok(message) => Some(Delivery {
                 message,
@@ -323,100 +320,6 @@ pub(crate) fn decode<M: Message>(
     M::decode(body, &received)
 }
 
-/// One message of any stream, for who stores them all.
-#[derive(Debug)]
-pub enum Event {
-    /// What the detector says.
-    Incident(Delivery<IncidentEvent>),
-    /// What the remediator decided.
-    Plan(Delivery<Plan>),
-    /// What a node is asked for.
-    Command(Delivery<Command>),
-    /// What became of it.
-    Outcome(Delivery<Outcome>),
-    /// A fault that was asked for.
-    Fault(Delivery<FaultRequest>),
-    /// What became of it.
-    FaultStatus(Delivery<FaultStatus>),
-}
-
-impl Event {
-    const fn handle(&self) -> &Handle {
-        match self {
-            Self::Incident(delivery) => &delivery.handle,
-            Self::Plan(delivery) => &delivery.handle,
-            Self::Command(delivery) => &delivery.handle,
-            Self::Outcome(delivery) => &delivery.handle,
-            Self::Fault(delivery) => &delivery.handle,
-            Self::FaultStatus(delivery) => &delivery.handle,
-        }
-    }
-
-    /// Its work is done.
-    pub async fn ack(&self) -> Result<(), BusError> {
-        self.handle().ack(AckKind::Ack).await
-    }
-
-    /// Its work goes on.
-    pub async fn progress(&self) -> Result<(), BusError> {
-        self.handle().ack(AckKind::Progress).await
-    }
-}
-
-/// Everything durable but scores, as it comes; in order within each stream, in no order between them.
-#[derive(Debug)]
-pub struct Events {
-    readers: Vec<Reader>,
-    rejected: Arc<Rejected>,
-}
-
-impl Events {
-    /// The next message; `None` once every [`Bus`] of this connection is gone. Cancel safe.
-    pub async fn next(&mut self) -> Option<Event> {
-        loop {
-            let nexts = self
-                .readers
-                .iter_mut()
-                .map(|reader| Box::pin(reader.next()));
-            let (message, ..) = futures::future::select_all(nexts).await;
-            if let Some(event) = self.event(Incoming::new(message?)).await {
-                return Some(event);
-            }
-        }
-    }
-
-    /// How many messages the server had for this reader when it was opened.
-    #[must_use]
-    pub fn pending(&self) -> u64 {
-        self.readers.iter().map(Reader::pending).sum()
-    }
-
-    async fn event(&self, incoming: Incoming) -> Option<Event> {
-        let rejected = &self.rejected;
-        let family = subject::parse(&incoming.subject).map(|address| address.family);
-        match family {
-            Some(Family::Incident) => incoming.deliver(rejected).await.map(Event::Incident),
-            Some(Family::Plan) => incoming.deliver(rejected).await.map(Event::Plan),
-            Some(Family::Command) => incoming.deliver(rejected).await.map(Event::Command),
-            Some(Family::Outcome) => incoming.deliver(rejected).await.map(Event::Outcome),
-            Some(Family::Fault) => incoming.deliver(rejected).await.map(Event::Fault),
-            Some(Family::FaultStatus) => incoming.deliver(rejected).await.map(Event::FaultStatus),
-            // A subject with a name that is none: any family's decoder refuses it with words.
-            _ if incoming.stream == "INCIDENTS" => {
-                incoming.deliver(rejected).await.map(Event::Incident)
-            }
-            _ if incoming.stream == "PLANS" => incoming.deliver(rejected).await.map(Event::Plan),
-            _ if incoming.stream == "COMMANDS" => {
-                incoming.deliver(rejected).await.map(Event::Command)
-            }
-            _ if incoming.stream == "OUTCOMES" => {
-                incoming.deliver(rejected).await.map(Event::Outcome)
-            }
-            _ => incoming.deliver(rejected).await.map(Event::Fault),
-        }
-    }
-}
-
 impl Bus {
     /// Reads messages of one kind. Fails when the stream is not there or this role may not read it.
     pub async fn consume<M: Durable>(&self, consume: Consume) -> Result<Deliveries<M>, BusError> {
@@ -426,32 +329,6 @@ impl Bus {
             reader,
             rejected: Arc::clone(&self.inner.rejected),
             kind: PhantomData,
-        })
-    }
-
-    /// Reads everything durable but scores, from the start, under one name that the server remembers.
-    pub async fn consume_events(&self, durable: &str) -> Result<Events, BusError> {
-        let mut readers = Vec::new();
-        for family in [
-            Family::Incident,
-            Family::Plan,
-            Family::Command,
-            Family::Outcome,
-            // Its stream keeps what became of faults too.
-            Family::Fault,
-        ] {
-            let source = Source {
-                stream: family.stream().unwrap_or_default(),
-                filter: String::new(),
-                durable: Some(durable.to_owned()),
-                policy: DeliverPolicy::All,
-                resume: Resume::Durable,
-            };
-            readers.push(self.reader(source).await?);
-        }
-        Ok(Events {
-            readers,
-            rejected: Arc::clone(&self.inner.rejected),
         })
     }
 
