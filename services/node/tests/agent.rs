@@ -60,7 +60,7 @@ async fn a_hang_is_found_by_the_probe_and_cured_by_a_restart() {
     let mut arena = Arena::start().await;
     let pid = arena.healthy("web").await.pid.expect("a process");
     arena
-        .apply("f-1", "hang", "web", Duration::from_secs(60), &[])
+        .apply("f-1", "hang", "web", Duration::from_mins(1), &[])
         .await;
     arena.fault_status("f-1", FaultState::Active).await;
     assert_eq!(process_state(pid), Some('T'));
@@ -95,7 +95,7 @@ async fn a_spike_burns_in_the_services_group_and_is_gone_after_its_revert() {
     let mut arena = Arena::start().await;
     arena.healthy("web").await;
     arena
-        .apply("f-1", "cpu-spike", "web", Duration::from_secs(60), &[])
+        .apply("f-1", "cpu-spike", "web", Duration::from_mins(1), &[])
         .await;
     arena.fault_status("f-1", FaultState::Active).await;
     arena
@@ -119,7 +119,7 @@ async fn a_network_delay_is_in_the_leg_and_recover_cures_it() {
             "f-1",
             "network-delay",
             "web",
-            Duration::from_secs(60),
+            Duration::from_mins(1),
             &[("latency", "300ms")],
         )
         .await;
@@ -174,7 +174,7 @@ async fn an_agent_that_was_killed_takes_its_services_over_and_reverts_its_faults
     let quiet = arena.healthy("quiet").await;
     let pid = before.pid.expect("a process");
     arena
-        .apply("f-1", "cpu-spike", "web", Duration::from_secs(60), &[])
+        .apply("f-1", "cpu-spike", "web", Duration::from_mins(1), &[])
         .await;
     arena.fault_status("f-1", FaultState::Active).await;
 
@@ -209,7 +209,7 @@ async fn a_stopped_agent_leaves_no_process() {
         arena.healthy("quiet").await.pid,
     ];
     arena
-        .apply("f-1", "cpu-spike", "web", Duration::from_secs(60), &[])
+        .apply("f-1", "cpu-spike", "web", Duration::from_mins(1), &[])
         .await;
     arena.fault_status("f-1", FaultState::Active).await;
     assert!(arena.stop().await.success());

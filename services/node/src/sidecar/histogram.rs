@@ -93,7 +93,7 @@ mod tests {
         assert!(histogram.quantile_ms(0.5).is_nan());
         histogram.add(Duration::ZERO);
         assert!(histogram.quantile_ms(1.0) < 0.06);
-        histogram.add(Duration::from_secs(3600));
+        histogram.add(Duration::from_hours(1));
         assert!(histogram.quantile_ms(1.0) > 12_000.0);
     }
 }

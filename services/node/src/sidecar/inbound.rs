@@ -182,7 +182,7 @@ mod tests {
                 .iter()
                 .all(|wait| (latency - jitter..=latency + jitter).contains(wait))
         );
-        assert!(waits.iter().any(|wait| wait < &latency));
-        assert!(waits.iter().any(|wait| wait > &latency));
+        assert!(waits.iter().any(|wait| *wait < latency));
+        assert!(waits.iter().any(|wait| *wait > latency));
     }
 }
