@@ -4,139 +4,27 @@
 //! [`Output::EraseJournal`] only when there is nothing left to undo.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use arena_proto::{
     FaultId, FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus, NodeName,
-    ProcessState, ServiceName, Timestamp,
+    ServiceName, Timestamp,
 };
 
 use crate::catalogue::{Carrier, FaultKind};
 use crate::commands::{read_saved, write_saved};
-use crate::io::{Effect, Output, ProcessRef};
-use crate::limits::{
-    FAULT_LEASE_MIN, FAULT_TTL_MAX, FAULTS_MAX, REMEMBERED_MAX, REVERT_ATTEMPTS, REVERT_RETRY,
-};
+use crate::fault::{Ending, Fault, Phase};
+use crate::io::Output;
+use crate::limits::{REMEMBERED_MAX, REVERT_ATTEMPTS, REVERT_RETRY};
 use crate::saved::JournalEntry;
 use crate::service::Service;
-
-/// How a fault will end once it is undone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Ending {
-    Reverted(FaultReason),
-    /// It could not be made; undone in case that half of it was.
-    Rejected(FaultReason, String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Phase {
-    Journaling,
-    Applying,
-    Active,
-    Reverting {
-        ending: Ending,
-        attempts: u32,
-        /// `None` while an attempt is under way.
-        retry_at: Option<Timestamp>,
-    },
-}
-
-#[derive(Debug)]
-struct Fault {
-    id: FaultId,
-    kind: FaultKind,
-    service: ServiceName,
-    process: ProcessRef,
-    phase: Phase,
-    /// It is to end, but the effect that is under way has to be answered first.
-    ends: Option<FaultReason>,
-    active_at: Option<Timestamp>,
-    expires_at: Timestamp,
-    /// The lease, and when it ends unless it is renewed.
-    lease: Option<(Duration, Timestamp)>,
-}
-
-impl Fault {
-    fn effect(&self, now: Timestamp) -> Effect {
-        Effect {
-            fault: self.id.clone(),
-            kind: self.kind.clone(),
-            service: self.service.clone(),
-            process: self.process,
-            ttl: self.expires_at.saturating_since(now),
-        }
-    }
-
-    fn journal_entry(&self) -> JournalEntry {
-        JournalEntry {
-            id: self.id.clone(),
-            fault: self.kind.name().to_owned(),
-            params: self.kind.params(),
-            service: self.service.clone(),
-            process: self.process,
-            expires_at_unix_nanos: self.expires_at.unix_nanos(),
-        }
-    }
-
-    fn status(&self, node: &NodeName, now: Timestamp, state: FaultState) -> FaultStatus {
-        FaultStatus {
-            id: self.id.clone(),
-            fault: self.kind.name().to_owned(),
-            node: node.clone(),
-            service: Some(self.service.clone()),
-            state,
-            reason: None,
-            message: String::new(),
-            at: now,
-            active_at: self.active_at,
-            expires_at: Some(self.expires_at),
-            reverted_at: None,
-            params: self.kind.params(),
-        }
-    }
-
-    /// Why it should be over by now, if it should.
-    fn end_reason(&self, now: Timestamp, service: Option<&Service>) -> Option<FaultReason> {
-        let process = service.and_then(|service| service.process);
-        let replaced = match self.kind.carrier() {
-            Carrier::Process | Carrier::Leg => process != Some(self.process),
-            // It killed the process itself; it is over when there is a new one.
-            Carrier::Nothing => {
-                process.is_some_and(|process| process != self.process)
-                    && service.is_some_and(|service| service.state == ProcessState::Running)
-            }
-        };
-        if replaced {
-            Some(FaultReason::TargetReplaced)
-        } else if now >= self.expires_at {
-            Some(FaultReason::TtlExpired)
-        } else if self.lease.is_some_and(|(_, until)| now >= until) {
-            Some(FaultReason::LeaseExpired)
-        } else {
-            None
-        }
-    }
-
-    /// When time alone changes something.
-    fn due(&self) -> Option<Timestamp> {
-        match &self.phase {
-            Phase::Reverting { retry_at, .. } => *retry_at,
-            _ if self.ends.is_some() => None,
-            _ => {
-                let lease = self.lease.map_or(self.expires_at, |(_, until)| until);
-                Some(self.expires_at.min(lease))
-            }
-        }
-    }
-}
 
 /// Every fault that matters still.
 #[derive(Debug)]
 pub(crate) struct FaultBook {
-    node: NodeName,
-    chaos: bool,
+    pub(crate) node: NodeName,
+    pub(crate) chaos: bool,
     /// At most [`FAULTS_MAX`], and those of the journal.
-    faults: BTreeMap<FaultId, Fault>,
+    pub(crate) faults: BTreeMap<FaultId, Fault>,
     /// Final statuses, oldest first; at most [`REMEMBERED_MAX`].
     finished: VecDeque<FaultStatus>,
 }
@@ -236,69 +124,6 @@ impl FaultBook {
                 }
             }
         }
-    }
-
-    /// Checks everything that can be checked before anything is done.
-    fn admit(
-        &self,
-        now: Timestamp,
-        request: &FaultRequest,
-        services: &BTreeMap<ServiceName, Service>,
-        stopping: bool,
-    ) -> Result<Fault, (FaultReason, String)> {
-        let FaultOperation::Apply {
-            fault,
-            service,
-            ttl,
-            lease,
-            params,
-        } = &request.operation
-        else {
-            return Err((FaultReason::Unsupported, "not a fault".to_owned()));
-        };
-        let refuse = |reason: FaultReason, message: String| Err((reason, message));
-        if !self.chaos {
-            let message = "faults are off: start the arena with --chaos".to_owned();
-            return refuse(FaultReason::ChaosOff, message);
-        }
-        let kind =
-            FaultKind::parse(fault, params).map_err(|error| (error.reason(), error.to_string()))?;
-        check_times(now, request.at, *ttl, *lease)?;
-        let Some(target) = services.get(service) else {
-            let message = format!("{} has no service {service}", self.node);
-            return refuse(FaultReason::UnknownTarget, message);
-        };
-        let process = match (target.state, target.process) {
-            (ProcessState::Running, Some(process)) if !stopping => process,
-            (state, _) => {
-                let message = format!("faults are for running services; {service} is {state}");
-                return refuse(FaultReason::NotAllowed, message);
-            }
-        };
-        if kind.carrier() == Carrier::Leg && target.config.proxy_port.is_none() {
-            let message = format!("{service} has no http health check, so it is not proxied");
-            return refuse(FaultReason::Unsupported, message);
-        }
-        if self.faults.len() >= FAULTS_MAX {
-            let message = format!("{} has {FAULTS_MAX} faults at once already", self.node);
-            return refuse(FaultReason::Limit, message);
-        }
-        let twin = |other: &Fault| other.service == *service && other.kind.name() == kind.name();
-        if let Some(other) = self.faults.values().find(|other| twin(other)) {
-            let message = format!("{service} has a {} already: {}", kind.name(), other.id);
-            return refuse(FaultReason::Limit, message);
-        }
-        Ok(Fault {
-            id: request.id.clone(),
-            kind,
-            service: service.clone(),
-            process,
-            phase: Phase::Journaling,
-            ends: None,
-            active_at: None,
-            expires_at: now + *ttl,
-            lease: lease.map(|lease| (lease, now + lease)),
-        })
     }
 
     pub(crate) fn journaled(
@@ -548,26 +373,4 @@ impl FaultBook {
     pub(crate) fn saved(&self) -> Vec<String> {
         self.finished.iter().map(write_saved).collect()
     }
-}
-
-fn check_times(
-    now: Timestamp,
-    asked_at: Timestamp,
-    ttl: Duration,
-    lease: Option<Duration>,
-) -> Result<(), (FaultReason, String)> {
-    if ttl > FAULT_TTL_MAX {
-        let message = format!("ttl must be at most {} s", FAULT_TTL_MAX.as_secs());
-        return Err((FaultReason::BadParameter, message));
-    }
-    if lease.is_some_and(|lease| lease < FAULT_LEASE_MIN) {
-        let message = format!("lease must be at least {} s", FAULT_LEASE_MIN.as_secs());
-        return Err((FaultReason::BadParameter, message));
-    }
-    // One that waited in the stream while the node was away is not what anybody wants now.
-    if now >= asked_at + ttl {
-        let message = "its time to live had passed when it arrived".to_owned();
-        return Err((FaultReason::TtlExpired, message));
-    }
-    Ok(())
 }

@@ -10,9 +10,11 @@
 //! - a fault is in the undo journal before it is applied, and leaves it after its revert was read back;
 //! - a fault ends at its time to live at the latest, whoever asked for it and whoever died meanwhile.
 
+mod admission;
 mod catalogue;
 mod commands;
 mod config;
+mod fault;
 mod faults;
 mod io;
 mod node;
