@@ -241,6 +241,11 @@ async fn a_restarted_injector_knows_what_is_live_and_adopts_nothing() {
     let first = Process::start(&arena, &[]).await;
     arena.inject("cpu-spike", "node-1/orders").await;
     let id = arena.request().await.id;
+    // So much history before it that who answers without having read it all is caught.
+    for number in 0..500 {
+        let old = format!("flt-old-{number}").parse().unwrap();
+        arena.say(&old, FaultState::Reverted).await;
+    }
     arena.say(&id, FaultState::Active).await;
     first.signal(rustix::process::Signal::KILL);
     assert_eq!(first.exit_code().await, None);
