@@ -25,6 +25,9 @@ pub(crate) enum UpstreamError {
         /// What the operating system says.
         cause: std::io::Error,
     },
+    /// The lease was used after its end.
+    #[error("the connection was given back")]
+    GivenBack,
     /// The request may have been seen.
     #[error("{0}")]
     Broken(#[from] hyper::Error),
@@ -143,10 +146,10 @@ impl Lease {
         &mut self,
         request: Request<Incoming>,
     ) -> Result<Response<Incoming>, UpstreamError> {
-        let first = match self.connection.as_mut() {
-            Some(connection) => connection.sender.try_send_request(request).await,
-            None => unreachable!("a lease holds its connection until it is given back"),
+        let Some(connection) = self.connection.as_mut() else {
+            return Err(UpstreamError::GivenBack);
         };
+        let first = connection.sender.try_send_request(request).await;
         let mut error = match first {
             Ok(response) => return Ok(response),
             Err(error) => error,
