@@ -178,7 +178,7 @@ async fn an_agent_that_was_killed_takes_its_services_over_and_reverts_its_faults
         .await;
     arena.fault_status("f-1", FaultState::Active).await;
 
-    arena.kill_agent().await;
+    arena.kill_agent();
     assert_eq!(Arena::burners(pid), 1);
     arena.start_agent();
     let status = arena.fault_status("f-1", FaultState::Reverted).await;

@@ -180,7 +180,7 @@ mod tests {
         assert!(
             waits
                 .iter()
-                .all(|wait| (latency - jitter..=latency + jitter).contains(wait))
+                .all(|wait| (latency.saturating_sub(jitter)..=latency + jitter).contains(wait))
         );
         assert!(waits.iter().any(|wait| *wait < latency));
         assert!(waits.iter().any(|wait| *wait > latency));

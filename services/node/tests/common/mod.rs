@@ -126,7 +126,7 @@ impl Arena {
         .await
     }
 
-    pub(crate) async fn kill_agent(&mut self) {
+    pub(crate) fn kill_agent(&mut self) {
         let mut agent = self.agent.take().expect("an agent");
         agent.kill().expect("kill");
         agent.wait().expect("wait");
