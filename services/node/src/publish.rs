@@ -221,10 +221,10 @@ fn record_span(
         start,
         end: outcome.at,
         attributes: vec![
-            ("arena.incident.id", incident.to_string()),
-            ("arena.command.id", outcome.command_id.to_string()),
-            ("arena.command.action", outcome.action.to_string()),
-            ("arena.command.state", outcome.state.to_string()),
+            ("arena.incident", incident.to_string()),
+            ("arena.command", outcome.command_id.to_string()),
+            ("arena.action", outcome.action.to_string()),
+            ("arena.outcome", outcome.state.to_string()),
             (
                 "arena.entity",
                 format!("{}/{}", outcome.node, outcome.service),
