@@ -126,8 +126,17 @@ fn usage_of(pid: u32) -> Option<Usage> {
             .parse()
             .ok()
     })?;
-    let command = read("cmdline")?.replace('\0', " ");
-    let command = command.split('/').next_back()?.chars().take(60).collect();
+    let command = read("cmdline")?;
+    // Paths are long and say little: only what is after the last slash.
+    let words = command
+        .split('\0')
+        .map(|word| word.rsplit('/').next().unwrap_or_default());
+    let command = words
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(70)
+        .collect();
     Some(Usage {
         command,
         // utime and stime: fields 14 and 15 of proc_pid_stat(5), of which two stand before the closing parenthesis.

@@ -56,6 +56,8 @@ fn nats(arena: &Arena, arguments: &[&str]) -> String {
         .args(["--server", &arena.nats_url])
         .args(arguments)
         .env("PATH", path)
+        // `arena decode` asks the bus for the names of the columns.
+        .env("NATS_URL", &arena.nats_url)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
