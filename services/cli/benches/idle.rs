@@ -21,8 +21,8 @@ const SMALL_SERVICES: usize = 50;
 #[derive(Clone)]
 struct Usage {
     command: String,
-    cpu_ticks: u64,
-    memory_kib: u64,
+    cpu_ticks: u32,
+    memory_kib: u32,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -40,14 +40,15 @@ fn main() -> anyhow::Result<()> {
 
     println!("\nthe default arena, with its traffic of 20 requests/s, over {seconds} s:");
     let arena = builder(Config::default_toml()).arg("--chaos").start();
-    report(&arena, seconds, |_| true)?;
+    report(&arena, seconds, |_| true);
     drop(arena);
 
     println!(
         "\none agent with {SMALL_SERVICES} small services, each probed over HTTP every second, over {seconds} s:"
     );
     let arena = builder(&small_services()).start();
-    report(&arena, seconds, |command| command.contains("arena-node"))
+    report(&arena, seconds, |command| command.contains("arena-node"));
+    Ok(())
 }
 
 fn builder(config: &str) -> ArenaBuilder {
@@ -55,18 +56,18 @@ fn builder(config: &str) -> ArenaBuilder {
 }
 
 fn small_services() -> String {
-    let mut text = "[[node]]\nname = \"node-1\"\n".to_owned();
-    for number in 1..=SMALL_SERVICES {
-        text += &format!(
+    let service = |number: usize| {
+        format!(
             "[[node.service]]\nname = \"small-{number}\"\n\
              command = [\"arena-workload\", \"edge\", \"--port\", \"{{port}}\"]\nport = 1\n\
              health = {{ http = \"/healthz\", interval = \"1s\" }}\n"
-        );
-    }
-    text
+        )
+    };
+    let services: String = (1..=SMALL_SERVICES).map(service).collect();
+    format!("[[node]]\nname = \"node-1\"\n{services}")
 }
 
-fn report(arena: &Arena, seconds: u64, wanted: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+fn report(arena: &Arena, seconds: u64, wanted: impl Fn(&str) -> bool) {
     std::thread::sleep(SETTLE);
     let before = usage(arena);
     #[expect(
@@ -78,7 +79,7 @@ fn report(arena: &Arena, seconds: u64, wanted: impl Fn(&str) -> bool) -> anyhow:
     let after = usage(arena);
     let elapsed = start.elapsed().as_secs_f64();
     // Linux counts process time in units of 10 ms wherever it runs today (USER_HZ).
-    let percent = |ticks: u64| ticks as f64 / elapsed;
+    let percent = |ticks: u32| f64::from(ticks) / elapsed;
     let (mut cpu, mut memory) = (0, 0);
     println!("{:>7} {:>8} {:>9}  command", "pid", "CPU %", "RSS MiB");
     for (pid, now) in after.iter().filter(|(_, now)| wanted(&now.command)) {
@@ -98,11 +99,10 @@ fn report(arena: &Arena, seconds: u64, wanted: impl Fn(&str) -> bool) -> anyhow:
         percent(cpu),
         mebibytes(memory)
     );
-    Ok(())
 }
 
-fn mebibytes(kib: u64) -> f64 {
-    kib as f64 / 1024.0
+fn mebibytes(kib: u32) -> f64 {
+    f64::from(kib) / 1024.0
 }
 
 /// All processes of the arena, by pid.
@@ -140,7 +140,7 @@ fn usage_of(pid: u32) -> Option<Usage> {
     Some(Usage {
         command,
         // utime and stime: fields 14 and 15 of proc_pid_stat(5), of which two stand before the closing parenthesis.
-        cpu_ticks: fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?,
+        cpu_ticks: fields.get(11)?.parse::<u32>().ok()? + fields.get(12)?.parse::<u32>().ok()?,
         memory_kib: resident,
     })
 }

@@ -20,9 +20,16 @@ use arena_testkit::{Arena, ArenaBuilder};
 
 const REPEATS_DEFAULT: usize = 20;
 /// A ladder that is climbed to its end takes half of this.
-const HEAL_LIMIT: Duration = Duration::from_secs(60);
+const HEAL_LIMIT: Duration = Duration::from_mins(1);
 
-const FAULTS: [(&str, &str, &[(&str, &str)]); 5] = [
+/// Name, target, parameters.
+type Fault = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+const FAULTS: [Fault; 5] = [
     ("crash", "node-2/edge", &[]),
     ("hang", "node-3/inventory", &[]),
     ("cpu-spike", "node-1/orders", &[]),

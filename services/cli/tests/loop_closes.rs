@@ -219,7 +219,7 @@ async fn check_trace(otlp: &OtlpReceiver, incident: &Value) {
     let acts: Vec<_> = spans
         .iter()
         .filter(|span| span.name == "act")
-        .map(|s| s.span_id.clone())
+        .map(|span| span.span_id)
         .collect();
     assert!(
         processed
