@@ -12,7 +12,7 @@ use arena_proto::{
     Command, CommandId, FaultId, FaultOperation, FaultRequest, NodeName, Outcome, Schema,
     Timestamp, TraceContext,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::publish::{self, Letter, TelemetryWriter};
@@ -150,12 +150,19 @@ impl Link {
         };
         let mut writing = JoinSet::new();
         writing.spawn(telemetry.run());
-        writing.spawn(publish::write_status(bus.clone(), self.views.clone()));
+        let (written, status_written) = watch::channel(Timestamp::EPOCH);
+        writing.spawn(publish::write_status(
+            bus.clone(),
+            self.views.clone(),
+            written,
+        ));
         writing.spawn(publish::write_letters(
             bus.clone(),
             self.letters,
             pending,
             self.chassis.clone(),
+            self.views.clone(),
+            status_written,
         ));
         // The views end with the engine.
         let mut views = self.views;

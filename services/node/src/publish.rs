@@ -21,8 +21,9 @@ use crate::view::Views;
 /// Letters that wait while the bus is away.
 pub(crate) const LETTERS_MAX: usize = 1024;
 
-/// Changes of the status within this time are written once: a start changes it several times.
-const STATUS_COALESCE: Duration = Duration::from_millis(10);
+/// A final outcome waits this long for the status that goes with it: many times what a write takes. A bus that is away
+/// for longer holds up the outcome anyhow.
+const STATUS_WAIT: Duration = Duration::from_secs(1);
 
 /// Between two attempts to write to a bus that is away.
 const RETRY: Duration = Duration::from_millis(500);
@@ -121,8 +122,9 @@ impl TelemetryWriter {
     }
 }
 
-/// Writes KV `status` on every change, until the node has ended; the last change is written too.
-pub(crate) async fn write_status(bus: Bus, mut views: Views) {
+/// Writes KV `status` on every change, until the node has ended; the last change is written too. Changes during a write
+/// are written as one. Tells `written` how far it is.
+pub(crate) async fn write_status(bus: Bus, mut views: Views, written: watch::Sender<Timestamp>) {
     let mut connected = bus.connected();
     let mut ended = false;
     while !ended {
@@ -133,18 +135,27 @@ pub(crate) async fn write_status(bus: Bus, mut views: Views) {
             ended = views.has_changed().is_err();
             continue;
         }
+        written.send_replace(status.at);
         tokio::select! {
             changed = views.changed() => ended = changed.is_err(),
             Ok(()) = connected.changed() => {}
         }
-        if !ended {
-            tokio::time::sleep(STATUS_COALESCE).await;
-        }
     }
     let status = views.borrow().status.clone();
-    if let Err(error) = bus.put_status(&status).await {
-        tracing::debug!(%error, "the last status was not written");
+    match bus.put_status(&status).await {
+        Ok(()) => {
+            written.send_replace(status.at);
+        }
+        Err(error) => tracing::debug!(%error, "the last status was not written"),
     }
+}
+
+/// Who hears of a command's end and then asks for the status must find what the command did.
+async fn await_status(views: &Views, written: &mut watch::Receiver<Timestamp>) {
+    let wanted = views.borrow().status.at;
+    let reached = written.wait_for(|at| *at >= wanted);
+    // The outcome is told all the same: the status follows when it can.
+    let _ = tokio::time::timeout(STATUS_WAIT, reached).await;
 }
 
 /// Publishes letters in their order, and acks the deliveries that they answer.
@@ -153,10 +164,15 @@ pub(crate) async fn write_letters(
     mut letters: mpsc::Receiver<Letter>,
     pending: Pending,
     chassis: Chassis,
+    views: Views,
+    mut written: watch::Receiver<Timestamp>,
 ) {
     while let Some(letter) = letters.recv().await {
         match letter {
             Letter::Outcome(outcome) => {
+                if outcome.state.is_final() {
+                    await_status(&views, &mut written).await;
+                }
                 let trace = pending.trace(&outcome).or_else(|| act_span(&outcome));
                 until_published(|| bus.publish(&outcome, trace)).await;
                 if outcome.state == CommandState::Accepted {
