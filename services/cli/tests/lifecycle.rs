@@ -263,6 +263,37 @@ async fn any_command_line_is_healed() {
     }
 }
 
+#[tokio::test]
+async fn what_do_did_is_what_status_shows() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let arena = small().start();
+    let state = || arena.json(&["status", "--json"])["nodes"][0]["services"][0]["state"].clone();
+    for (action, after) in [
+        ("stop", "STOPPED"),
+        ("start", "RUNNING"),
+        ("restart", "RUNNING"),
+    ] {
+        let done = arena.run(&["do", action, "laptop/web", "--yes"]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        assert_eq!(state(), after, "right after {action}, without waiting");
+    }
+    let dry = arena.run(&["do", "stop", "laptop/web", "--dry-run"]);
+    assert!(dry.status.success() && text(&dry.stdout).starts_with("would stop laptop/web"));
+    assert_eq!(state(), "RUNNING");
+    let refused = arena.run(&["do", "start", "laptop/web"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("start is for stopped services; web is running"));
+    assert_eq!(
+        arena
+            .run(&["do", "stop", "laptop/nothing", "--yes"])
+            .status
+            .code(),
+        Some(3)
+    );
+    // What a person asked for is no symptom.
+    assert_eq!(arena.json(&["incidents", "--json"]), serde_json::json!([]));
+}
+
 #[test]
 fn nothing_runs_is_3_and_bad_usage_is_2() {
     let nowhere = format!("nats://127.0.0.1:{}", free_port());
