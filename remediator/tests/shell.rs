@@ -332,8 +332,8 @@ async fn a_plan_whose_command_was_never_published_is_carried_out() {
     let command = world.command().await;
     assert_eq!(command.message.id, CommandId::derive(&id(), 1));
     world.answer(&command.message, CommandState::Failed).await;
-    let end = world.plan(Decision::Escalate).await;
-    assert_eq!(end.message.revision, 2);
+    let next = world.plan(Decision::Act).await;
+    assert_eq!((next.message.revision, next.message.rung), (2, 2));
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Which incidents are kept, and for how long.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use arena_proto::{
@@ -9,7 +8,7 @@ use arena_proto::{
 };
 
 use crate::case::{Case, Stage};
-use crate::playbook::Playbook;
+use crate::playbook::Playbooks;
 
 /// How many incidents are kept: each is about 2 KB, and nobody follows four thousand at once. When there are more, the
 /// ones that ended first are forgotten; when all are open, a new one is escalated at once.
@@ -38,12 +37,7 @@ struct Recalled {
 
 impl Book {
     /// Takes an event in. One that is not newer than what is known changes nothing.
-    pub(crate) fn note(
-        &mut self,
-        since: Timestamp,
-        event: IncidentEvent,
-        playbook: Option<&Arc<Playbook>>,
-    ) {
+    pub(crate) fn note(&mut self, since: Timestamp, event: IncidentEvent, playbooks: &Playbooks) {
         let cleared = event.kind == IncidentEventKind::Cleared;
         if let Some(case) = self.cases.get_mut(&event.id) {
             if event.revision <= case.event.revision {
@@ -51,24 +45,28 @@ impl Book {
             }
             case.cleared_since = cleared.then(|| case.cleared_since.unwrap_or(since));
             case.event = event;
+            case.note_shift(since);
             return;
         }
         let full = self.make_room(since);
-        let mut case = Case::new(since, event, playbook.cloned());
+        let playbook = playbooks.get(&event.symptom).cloned();
+        let mut case = Case::new(since, event, playbook);
         case.cleared_since = cleared.then_some(since);
         case.over_limit = full;
         let recalled = self.recalled.remove(&case.event.id).unwrap_or_default();
         for plan in recalled.verify.iter().chain(&recalled.last) {
-            case.restore(plan);
+            case.restore(plan, playbooks);
         }
+        case.note_shift(since);
         self.unresolved.push(case.event.id.clone());
         self.put(case);
     }
 
     /// Takes up a plan from before a restart; its incident may be told before or after.
-    pub(crate) fn recall(&mut self, plan: Plan) {
+    pub(crate) fn recall(&mut self, plan: Plan, playbooks: &Playbooks) {
         if let Some(case) = self.cases.get_mut(&plan.incident_id) {
-            case.restore(&plan);
+            case.restore(&plan, playbooks);
+            case.note_shift(plan.at);
             if matches!(case.stage, Stage::Resolved) {
                 self.unresolved.retain(|other| *other != plan.incident_id);
             }
@@ -156,7 +154,7 @@ impl Book {
     /// The incident of the same symptom whose action on this target is being verified.
     pub(crate) fn verified_on(&self, target: &Entity, symptom: &str) -> Option<&Case> {
         self.unresolved().find(|case| {
-            case.event.symptom == symptom
+            case.symptom == symptom
                 && case.cleared_since.is_none()
                 && matches!(&case.stage, Stage::Verifying { flight, .. } if flight.target == *target)
         })

@@ -9,8 +9,9 @@ use arena_proto::{
 };
 
 use crate::Output;
-use crate::playbook::{Playbook, Step};
+use crate::playbook::{Playbook, Playbooks, Step};
 use crate::rails::Rail;
+use crate::shift::Shifts;
 use crate::span::VERIFY;
 
 /// How long a command is good for. A node that hears it later than this is better asked anew: the world has moved on.
@@ -28,7 +29,11 @@ pub(crate) struct Case {
     pub(crate) heard_at: Timestamp,
     /// Since when the symptom is cleared, if it is.
     pub(crate) cleared_since: Option<Timestamp>,
+    /// What it is treated for: the symptom that opened it, or one that came in its place.
+    pub(crate) symptom: String,
+    /// The playbook for that.
     pub(crate) playbook: Option<Arc<Playbook>>,
+    pub(crate) shifts: Shifts,
     /// The last plan's revision; 0 before the first.
     pub(crate) revision: u32,
     /// The rung that it stands on, from 1; 0 until the first is chosen. One more than there are: the ladder is used up.
@@ -139,10 +144,12 @@ impl Case {
         playbook: Option<Arc<Playbook>>,
     ) -> Self {
         Self {
+            symptom: event.symptom.clone(),
             event,
             heard_at: since,
             cleared_since: None,
             playbook,
+            shifts: Shifts::default(),
             revision: 0,
             rung: 0,
             waits: 0,
@@ -191,17 +198,23 @@ impl Case {
         if let Some(since) = self.cleared_since {
             return Some(since + self.stable_for());
         }
-        match &self.stage {
+        let by_stage = match &self.stage {
             Stage::Verifying { until, .. } | Stage::Waiting { until, .. } => Some(*until),
             Stage::Deciding(Some(refused)) => refused.retry_at,
-            Stage::Deciding(None) | Stage::Acting(_) | Stage::Escalated | Stage::Resolved => None,
-        }
+            Stage::Resolved => return None,
+            Stage::Deciding(None) | Stage::Acting(_) | Stage::Escalated => None,
+        };
+        by_stage.into_iter().chain(self.shifts.due()).min()
     }
 
     /// Takes up where a plan from before a restart left off.
-    pub(crate) fn restore(&mut self, plan: &Plan) {
+    pub(crate) fn restore(&mut self, plan: &Plan, playbooks: &Playbooks) {
         if plan.revision <= self.revision {
             return;
+        }
+        if plan.symptom != self.symptom {
+            let playbook = playbooks.get(&plan.symptom).cloned();
+            self.treat(plan.symptom.clone(), playbook);
         }
         self.revision = plan.revision;
         self.rung = plan.rung;
@@ -265,7 +278,7 @@ impl Case {
             incident_id: id.clone(),
             revision: self.revision,
             entity: self.event.entity.clone(),
-            symptom: self.event.symptom.clone(),
+            symptom: self.symptom.clone(),
             decision,
             incident_state,
             resolution: None,

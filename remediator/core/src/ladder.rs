@@ -26,12 +26,13 @@ impl Remediator {
             }
         };
         let allowed = rails::permission(&self.control)
-            .and_then(|()| rails::held(&self.book, &target, &case.event.symptom));
+            .and_then(|()| rails::held(&self.book, &target, &case.symptom));
         if let Err(refusal) = allowed {
             refuse(now, case, refusal, out);
             return;
         }
         let chosen = case.rung > 0;
+        let because = case.because.clone();
         if !chosen {
             self.choose_rung(now, case, &target);
         }
@@ -44,7 +45,7 @@ impl Remediator {
             if !chosen && matches!(case.stage, Stage::Deciding(_)) {
                 // Whether this is a recurrence is judged when it may act.
                 case.rung = 0;
-                case.because.clear();
+                case.because = because;
             }
             return;
         }
@@ -62,14 +63,14 @@ impl Remediator {
         let last = self
             .rails
             .last_on(target)
-            .filter(|last| last.symptom == case.event.symptom && last.incident != case.event.id);
+            .filter(|last| last.symptom == case.symptom);
         if let (Some(last), Some(cooldown)) = (last, cooldown)
             && now.saturating_since(last.ended_at) < cooldown
         {
             case.rung = last.rung + 1;
             case.because = format!(
                 "{} of {target} is back {} after {} (rung {}) for {}, within the cooldown of {}",
-                case.event.symptom,
+                case.symptom,
                 say(now.saturating_since(last.ended_at)),
                 verb(last.action),
                 last.rung,
@@ -101,7 +102,7 @@ impl Remediator {
     ) {
         let action = verb(step.action);
         let because = if case.because.is_empty() {
-            format!("{}: {}", case.event.symptom, case.event.reason)
+            case.event.reason.clone()
         } else {
             case.because.clone()
         };
@@ -162,7 +163,7 @@ impl Remediator {
 
 /// The service to act on, or why no rung can ever be tried.
 fn hopeless(case: &Case) -> Result<(Entity, ServiceName), String> {
-    let symptom = &case.event.symptom;
+    let symptom = &case.symptom;
     if case.over_limit {
         return Err(format!(
             "{CASES_MAX} incidents are open, which is the limit"
@@ -254,7 +255,7 @@ pub(crate) fn wait(
     let reason = format!(
         "{sentence}; waiting up to {} for that to change or for {} to clear (wait {} of {WAITS_MAX})",
         say(step.verify_within),
-        case.event.symptom,
+        case.symptom,
         case.waits
     );
     let reason = after(&case.because, &reason);

@@ -5,7 +5,7 @@
 //! rung a person is called. Every decision, also one not to act, is a [`Plan`] with its reason.
 //!
 //! What happens is in one file each: what is known of an incident (`case`), which are kept (`book`), what is done next
-//! (`ladder`), what forbids it (`rails`), what came of it (`verify`).
+//! (`ladder`), what forbids it (`rails`), what came of it (`verify`), and when it takes another ladder (`shift`).
 //!
 //! Absent on purpose: clocks, chance, input and output, the bus. The shell publishes the outputs in their order and
 //! only then acknowledges the input.
@@ -22,6 +22,7 @@ mod case;
 mod ladder;
 mod playbook;
 mod rails;
+mod shift;
 mod span;
 mod verify;
 mod words;
@@ -139,14 +140,13 @@ impl Remediator {
     }
 
     fn note(&mut self, now: Timestamp, event: IncidentEvent) {
-        let playbook = self.playbooks.get(&event.symptom);
         // What was seen before the start has lasted since then; what is heard live is stable from now.
         let since = if self.restored {
             now
         } else {
             event.at.min(now)
         };
-        self.book.note(since, event, playbook);
+        self.book.note(since, event, &self.playbooks);
     }
 
     fn recall(&mut self, plan: Plan) {
@@ -154,7 +154,7 @@ impl Remediator {
             let playbook = self.playbooks.get(&plan.symptom);
             self.rails
                 .restore(&plan, playbook.map(|playbook| &**playbook));
-            self.book.recall(plan);
+            self.book.recall(plan, &self.playbooks);
         }
     }
 

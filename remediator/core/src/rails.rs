@@ -223,7 +223,7 @@ impl Rails {
     ) {
         let last = LastAction {
             incident: case.event.id.clone(),
-            symptom: case.event.symptom.clone(),
+            symptom: case.symptom.clone(),
             action: step.action,
             rung: case.rung,
             ended_at,

@@ -57,7 +57,7 @@ impl Remediator {
                 flight.target,
                 say(now.saturating_since(flight.issued_at)),
                 processes(outcome),
-                case.event.symptom,
+                case.symptom,
                 say(step.verify_within),
                 say(case.stable_for())
             );
@@ -89,6 +89,7 @@ impl Remediator {
 
     /// What time and the detector say about an incident.
     pub(crate) fn judge(&mut self, now: Timestamp, case: &mut Case, out: &mut Vec<Output>) {
+        self.shift(now, case, out);
         let cleared_since = case.cleared_since;
         match &case.stage {
             Stage::Acting(flight) if now >= flight.gives_up_at() => {
@@ -181,7 +182,7 @@ impl Remediator {
         } else if now >= until {
             case.next_rung(format!(
                 "{} did not clear within {}, and {} did not become possible",
-                case.event.symptom,
+                case.symptom,
                 say(step.verify_within),
                 verb(step.action)
             ));
@@ -199,7 +200,7 @@ fn is_still(service: &ServiceStatus, meant: Preconditions) -> bool {
 fn needless(now: Timestamp, case: &mut Case, failure: &str, out: &mut Vec<Output>) {
     let reason = format!(
         "{failure}; {} is cleared all the same, and must stay clear for {}",
-        case.event.symptom,
+        case.symptom,
         say(case.stable_for())
     );
     let plan = case.plan(now, Decision::Wait, IncidentState::Verifying, reason);
@@ -295,7 +296,7 @@ fn not_cured(
         "{} of {} did not clear {} within {}",
         verb(flight.action),
         flight.target,
-        case.event.symptom,
+        case.symptom,
         say(now.saturating_since(since))
     );
     let last = case.rung >= case.rungs();
@@ -310,7 +311,7 @@ fn not_cured(
 
 /// How an incident that stayed clear ended, and why.
 fn verdict(case: &Case) -> (Resolution, String) {
-    let symptom = &case.event.symptom;
+    let symptom = &case.symptom;
     let stable = format!("stayed clear for {}", say(case.stable_for()));
     let late = if matches!(case.stage, Stage::Escalated) {
         "late, after it was escalated"

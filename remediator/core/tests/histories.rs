@@ -13,7 +13,7 @@ use arena_proto::{
     IncidentId, LeverPosition, Mode, Plan, ProbeVerdict, ProcessState, RejectionReason, Timestamp,
 };
 use arena_remediator_core::{Input, Output, Playbooks, Remediator};
-use common::{at, event, outcome, persons, status};
+use common::{at, event, outcome, persons, signal, status};
 use proptest::prelude::*;
 
 const TARGETS: [&str; 3] = ["node-1/orders", "node-1/edge", "node-2/orders"];
@@ -32,6 +32,8 @@ enum Act {
     Update {
         incident: usize,
         lost: bool,
+        /// Another symptom that is there instead, if any.
+        instead: usize,
     },
     Clear {
         incident: usize,
@@ -75,7 +77,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         4 => (index(), index()).prop_map(|(target, symptom)| Act::Open {
             target: target.index(TARGETS.len()), symptom: symptom.index(SYMPTOMS.len()) }),
-        1 => (index(), any::<bool>()).prop_map(|(incident, lost)| Act::Update { incident: incident.index(64), lost }),
+        2 => (index(), any::<bool>(), index()).prop_map(|(incident, lost, instead)| Act::Update {
+            incident: incident.index(64), lost, instead: instead.index(SYMPTOMS.len() + 1) }),
         3 => index().prop_map(|incident| Act::Clear { incident: incident.index(64) }),
         5 => (index(), prop_oneof![3 => Just(CommandState::Succeeded), 1 => word(CommandState::ALL)],
               word(RejectionReason::ALL))
@@ -260,12 +263,16 @@ impl World {
                 self.incidents.push(opened.clone());
                 Some(Input::Incident(opened))
             }
-            Act::Update { incident, lost } => self
-                .next_event(incident, IncidentEventKind::Updated)
+            Act::Update {
+                incident,
+                lost,
+                instead,
+            } => self
+                .next_event(incident, IncidentEventKind::Updated, instead)
                 .filter(|_| !lost)
                 .map(Input::Incident),
             Act::Clear { incident } => self
-                .next_event(incident, IncidentEventKind::Cleared)
+                .next_event(incident, IncidentEventKind::Cleared, SYMPTOMS.len())
                 .map(Input::Incident),
             Act::Answer {
                 command,
@@ -307,7 +314,12 @@ impl World {
         }
     }
 
-    fn next_event(&mut self, index: usize, kind: IncidentEventKind) -> Option<IncidentEvent> {
+    fn next_event(
+        &mut self,
+        index: usize,
+        kind: IncidentEventKind,
+        instead: usize,
+    ) -> Option<IncidentEvent> {
         let count = self.incidents.len().max(1);
         let incident = self.incidents.get_mut(index % count)?;
         if incident.kind == IncidentEventKind::Cleared {
@@ -315,6 +327,11 @@ impl World {
         }
         incident.revision += 1;
         (incident.kind, incident.at) = (kind, self.now);
+        let own = |symptom: &str, state| signal(&incident.entity, symptom, state, self.now);
+        incident.signals = match SYMPTOMS.get(instead) {
+            Some(symptom) => vec![own(&incident.symptom, "NO_DATA"), own(symptom, "FIRING")],
+            None => Vec::new(),
+        };
         Some(incident.clone())
     }
 

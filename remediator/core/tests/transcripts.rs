@@ -4,6 +4,7 @@
 //! ```text
 //! 0 status node-1/orders RUNNING PASSING 10 1     state, probe, pid (0: none), generation
 //! 0 opened a node-1/orders cpu_high               also updated, cleared; revisions count by themselves
+//! 0 updated a cpu_high=NO_DATA process_exited=FIRING   its own signals
 //! 0 outcome cmd-a.1 SUCCEEDED                     also REJECTED with a reason
 //! 0 person node-1/orders RESTART                  succeeded by hand
 //! 0 control AUTO STOPPED
@@ -20,7 +21,7 @@ use std::fmt::Write as _;
 
 use arena_proto::{Command, Control, IncidentEvent, IncidentEventKind, Plan, Severity, Timestamp};
 use arena_remediator_core::{Input, Output, Playbooks, Remediator};
-use common::{at, entity, event, outcome, persons, status};
+use common::{at, entity, event, outcome, persons, signal, status};
 use expect_test::{Expect, expect};
 
 struct Scene {
@@ -120,6 +121,11 @@ impl Scene {
             }
             (None, _) => panic!("{id} {rest:?}"),
         };
+        if kind != IncidentEventKind::Opened {
+            let signals = rest.iter().filter_map(|word| word.split_once('='));
+            let signals = signals.map(|(symptom, state)| signal(&next.entity, symptom, state, now));
+            next.signals = signals.collect();
+        }
         (next.kind, next.at, next.severity) = (kind, now, Severity::Error);
         self.opened.insert(id.to_owned(), next.clone());
         next
@@ -218,7 +224,7 @@ fn a_spike_is_cured_by_the_first_rung() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders cpu_high
-            1000     a.1 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1000     ..   plan [plan] 1000..1000 ok
             1004   outcome cmd-a.1 ACCEPTED
@@ -247,7 +253,7 @@ fn a_useless_rung_is_left_and_the_last_one_calls_a_person() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: recover node-1/orders
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1000     ..   plan [plan] 1000..1000 ok
             1100   outcome cmd-a.1 SUCCEEDED
@@ -278,7 +284,7 @@ fn an_action_that_cures_after_the_escalation_is_thanked() {
          30000 tick",
         &expect![[r#"
             1000   opened a node-1/orders cpu_high
-            1000     a.1 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             1000     -> cmd-a.1 RESTART node-1/orders
             1100   outcome cmd-a.1 SUCCEEDED
             1100     a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
@@ -351,7 +357,7 @@ fn the_lever_stops_and_releases() {
             3000   control OBSERVE RELEASED
             3000     a.2 REFUSE PLANNING 0/2: not acting: the mode is OBSERVE (set by ada): it plans and never acts
             4000   control AUTO RELEASED
-            4000     a.3 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/orders
+            4000     a.3 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             4000     -> cmd-a.3 RESTART node-1/orders
         "#]],
     );
@@ -366,7 +372,7 @@ fn what_is_cleared_while_the_command_is_in_flight_waits_for_its_outcome() {
          9000 tick",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: start node-1/orders
             1000     -> cmd-a.1 START node-1/orders
             1200   cleared a
             5000   outcome cmd-a.1 SUCCEEDED
@@ -384,7 +390,7 @@ fn silence_of_the_node_is_unknown_and_goes_on() {
          70000 tick",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: start node-1/orders
             1000     -> cmd-a.1 START node-1/orders
             22000    a.2 ACT ACTING 2/2: no outcome of cmd-a.1 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; rung 2 of 2: start node-1/orders
             22000    -> cmd-a.2 START node-1/orders
@@ -425,13 +431,13 @@ fn another_process_than_meant_is_looked_at_again() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders probe_failed
-            1000     a.1 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1010   outcome cmd-a.1 REJECTED TARGET_CHANGED
             1010     a.2 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 1 of 2)
             1020   status node-1/orders RUNNING PASSING 20 2
             2000   status node-1/orders RUNNING FAILING 20 2
-            2000     a.3 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
+            2000     a.3 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             2000     -> cmd-a.3 RESTART node-1/orders pid 20 generation 2
             2500   outcome cmd-a.3 SUCCEEDED
             2500     a.4 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 500 ms (pid 20 to 99); probe_failed must clear within 6 s and stay clear for 1 s
@@ -455,13 +461,13 @@ fn a_status_that_is_behind_the_times_is_not_acted_on() {
         &expect![[r#"
             0      status node-1/orders RUNNING FAILING 10 1
             1000   opened a node-1/orders probe_failed
-            1000     a.1 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1010   outcome cmd-a.1 REJECTED TARGET_CHANGED
             1010     a.2 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 1 of 2)
             1020   status node-1/orders RUNNING FAILING 10 1
             1030   status node-1/orders RUNNING FAILING 20 2
-            1030     a.3 ACT ACTING 1/2: probe_failed: as the detector says; rung 1 of 2: restart node-1/orders
+            1030     a.3 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             1030     -> cmd-a.3 RESTART node-1/orders pid 20 generation 2
             1040   outcome cmd-a.3 REJECTED TARGET_CHANGED
             1040     a.4 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 2 of 2)
@@ -483,7 +489,7 @@ fn what_runs_again_is_not_started() {
          9000 tick",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: start node-1/orders
             1000     -> cmd-a.1 START node-1/orders
             1100   outcome cmd-a.1 FAILED
             1100     a.2 ACT ACTING 2/2: start of node-1/orders was FAILED; rung 2 of 2: start node-1/orders
@@ -511,7 +517,7 @@ fn what_does_not_fit_waits_and_goes_on() {
          60000 tick",
         &expect![[r#"
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: recover node-1/orders
             1000     -> cmd-a.1 RECOVER node-1/orders
             1010   outcome cmd-a.1 FAILED
             1010     a.2 ACT ACTING 2/2: recover of node-1/orders was FAILED; rung 2 of 2: restart node-1/orders
@@ -520,7 +526,7 @@ fn what_does_not_fit_waits_and_goes_on() {
             1030   outcome cmd-a.2 FAILED
             1030     a.3 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
             2000   opened b node-2/orders cpu_high
-            2000     b.1 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-2/orders
+            2000     b.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-2/orders
             2000     -> cmd-b.1 RESTART node-2/orders
             2000   status node-2/orders STOPPED UNKNOWN 0 2
             2010   outcome cmd-b.1 REJECTED NOT_ALLOWED
@@ -551,7 +557,7 @@ fn a_state_that_is_newer_than_the_incident_is_waited_for() {
             3000     a.2 WAIT PLANNING 1/2: start is for stopped services; node-1/orders is starting; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
             4000   status node-1/orders RUNNING PASSING 20 2
             4500   status node-1/orders EXITED UNKNOWN 0 2
-            4500     a.3 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+            4500     a.3 ACT ACTING 1/2: as the detector says; rung 1 of 2: start node-1/orders
             4500     -> cmd-a.3 START node-1/orders generation 2
             5000   outcome cmd-a.3 SUCCEEDED
             5000     a.4 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 500 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
@@ -568,14 +574,14 @@ fn one_at_a_time_per_service() {
          3000 tick",
         &expect![[r#"
             1000   opened a node-1/orders cpu_high
-            1000     a.1 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             1000     -> cmd-a.1 RESTART node-1/orders
             1000   opened b node-1/orders latency_high
             1000     b.1 REFUSE PLANNING 0/2: not acting: a command for a is in flight on node-1/orders, and one at a time is the limit
             1500   outcome cmd-a.1 SUCCEEDED
             1500     a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             1500     b.2 REFUSE PLANNING 1/2: not acting: node-1/orders settles for 1 s after restart for a, which may have caused this; 1 s are left
-            2500     b.3 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            2500     b.3 ACT ACTING 1/2: as the detector says; rung 1 of 2: recover node-1/orders
             2500     -> cmd-b.3 RECOVER node-1/orders
             3000   tick
         "#]],
@@ -595,7 +601,7 @@ fn what_comes_back_goes_on_at_the_next_rung() {
          20000 opened d node-1/orders latency_high",
         &expect![[r#"
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: recover node-1/orders
             1000     -> cmd-a.1 RECOVER node-1/orders
             1100   outcome cmd-a.1 SUCCEEDED
             1100     a.2 VERIFY VERIFYING 1/2: recover of node-1/orders succeeded after 100 ms (pid 99); latency_high must clear within 6 s and stay clear for 1 s
@@ -612,7 +618,7 @@ fn what_comes_back_goes_on_at_the_next_rung() {
             6000     c.1 ESCALATE ESCALATED 2/2: latency_high of node-1/orders is back 3.1 s after restart (rung 2) for b, within the cooldown of 5 s; its 2 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load
             20000  opened d node-1/orders latency_high
             20000    c.2 RESOLVE RESOLVED MERGED 2/2: latency_high of node-1/orders was opened again as d, which goes on from here
-            20000    d.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            20000    d.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: recover node-1/orders
             20000    -> cmd-d.1 RECOVER node-1/orders
         "#]],
     );
@@ -629,22 +635,22 @@ fn at_most_four_commands_are_in_flight() {
          1500 outcome cmd-a.1 SUCCEEDED",
         &expect![[r#"
             1000   opened a node-1/a cpu_high
-            1000     a.1 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/a
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/a
             1000     -> cmd-a.1 RESTART node-1/a
             1000   opened b node-1/b cpu_high
-            1000     b.1 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/b
+            1000     b.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/b
             1000     -> cmd-b.1 RESTART node-1/b
             1000   opened c node-1/c cpu_high
-            1000     c.1 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/c
+            1000     c.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/c
             1000     -> cmd-c.1 RESTART node-1/c
             1000   opened d node-1/d cpu_high
-            1000     d.1 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/d
+            1000     d.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/d
             1000     -> cmd-d.1 RESTART node-1/d
             1000   opened e node-1/e cpu_high
             1000     e.1 REFUSE PLANNING 1/2: not acting: 4 commands are in flight, and 4 is the limit
             1500   outcome cmd-a.1 SUCCEEDED
             1500     a.2 VERIFY VERIFYING 1/2: restart of node-1/a succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
-            1500     e.2 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/e
+            1500     e.2 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/e
             1500     -> cmd-e.2 RESTART node-1/e
         "#]],
     );
@@ -658,7 +664,7 @@ fn the_cause_is_acted_on_and_the_symptom_verified() {
         &expect![[r#"
             0      status node-2/ledger RUNNING PASSING 7 3
             1000   opened a node-1/orders latency_high node-2/ledger
-            1000     a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-2/ledger
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: recover node-2/ledger
             1000     -> cmd-a.1 RECOVER node-2/ledger pid 7 generation 3
         "#]],
     );
@@ -679,7 +685,7 @@ fn a_restart_issues_the_same_command_again_while_it_is_good() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders cpu_high
-            1000     a.1 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             2000   restart
             2000     -> cmd-a.1 RESTART node-1/orders
@@ -703,7 +709,7 @@ fn a_restart_after_the_command_has_expired_waits_for_what_may_still_come() {
          30000 tick",
         &expect![[r#"
             1000   opened a node-1/orders cpu_high
-            1000     a.1 ACT ACTING 1/2: cpu_high: as the detector says; rung 1 of 2: restart node-1/orders
+            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             1000     -> cmd-a.1 RESTART node-1/orders
             15000  restart
             22000    a.2 ACT ACTING 2/2: no outcome of cmd-a.1 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; rung 2 of 2: restart node-1/orders
@@ -759,12 +765,12 @@ fn a_refusal_is_told_anew_at_once_when_another_incident_takes_the_service() {
          7000 tick",
         &expect![[r#"
             0      opened a node-1/orders latency_high
-            0        a.1 ACT ACTING 1/2: latency_high: as the detector says; rung 1 of 2: recover node-1/orders
+            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: recover node-1/orders
             0        -> cmd-a.1 RECOVER node-1/orders
             1      outcome cmd-a.1 REJECTED NOT_ALLOWED
             1        a.2 WAIT PLANNING 1/2: recover of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 6 s for that to change or for latency_high to clear (wait 1 of 2)
             2      opened b node-1/orders process_exited
-            2        b.1 ACT ACTING 1/2: process_exited: as the detector says; rung 1 of 2: start node-1/orders
+            2        b.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: start node-1/orders
             2        -> cmd-b.1 START node-1/orders
             6001     a.3 REFUSE PLANNING 2/2: latency_high did not clear within 6 s, and recover did not become possible; not acting: a command for b is in flight on node-1/orders, and one at a time is the limit
             7000   outcome cmd-b.1 FAILED
@@ -773,6 +779,150 @@ fn a_refusal_is_told_anew_at_once_when_another_incident_takes_the_service() {
             7000     -> cmd-b.2 START node-1/orders
             7000     a.5 REFUSE PLANNING 2/2: latency_high did not clear within 6 s, and recover did not become possible; not acting: a command for b is in flight on node-1/orders, and one at a time is the limit
             7000   tick
+        "#]],
+    );
+}
+
+#[test]
+fn a_service_that_dies_while_it_is_treated_for_something_else_is_started() {
+    check(
+        "
+        0 opened a node-1/orders cpu_high
+        10 outcome cmd-a.1 SUCCEEDED
+        1000 updated a cpu_high=NO_DATA process_exited=FIRING
+        5100 outcome cmd-a.3 SUCCEEDED
+        5200 updated a cpu_high=NO_DATA process_exited=RESOLVED
+        6200 cleared a cpu_high=RESOLVED process_exited=RESOLVED
+        7300 tick
+        ",
+        &expect![[r#"
+            0      opened a node-1/orders cpu_high
+            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
+            0        -> cmd-a.1 RESTART node-1/orders
+            10     outcome cmd-a.1 SUCCEEDED
+            10       a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 10 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            1000   updated a cpu_high=NO_DATA process_exited=FIRING
+            5000     a.3 ACT ACTING 1/2: process_exited of node-1/orders took the place of cpu_high; rung 1 of 2: start node-1/orders
+            5000     -> cmd-a.3 START node-1/orders
+            5100   outcome cmd-a.3 SUCCEEDED
+            5100     a.4 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            5200   updated a cpu_high=NO_DATA process_exited=RESOLVED
+            6200   cleared a cpu_high=RESOLVED process_exited=RESOLVED
+            7200     a.5 RESOLVE RESOLVED REMEDIATED 1/2: process_exited cleared 1.1 s after our start and stayed clear for 1 s
+            7300   tick
+        "#]],
+    );
+}
+
+#[test]
+fn what_lingers_is_not_acted_on() {
+    check(
+        "
+        0 opened a node-1/orders cpu_high
+        10 outcome cmd-a.1 SUCCEEDED
+        2000 updated a cpu_high=RESOLVED latency_high=FIRING
+        5000 cleared a cpu_high=RESOLVED latency_high=RESOLVED
+        6100 tick
+        ",
+        &expect![[r#"
+            0      opened a node-1/orders cpu_high
+            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
+            0        -> cmd-a.1 RESTART node-1/orders
+            10     outcome cmd-a.1 SUCCEEDED
+            10       a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 10 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            2000   updated a cpu_high=RESOLVED latency_high=FIRING
+            5000   cleared a cpu_high=RESOLVED latency_high=RESOLVED
+            6000     a.3 RESOLVE RESOLVED REMEDIATED 1/2: cpu_high cleared 4.9 s after our restart and stayed clear for 1 s
+            6100   tick
+        "#]],
+    );
+}
+
+#[test]
+fn an_incident_that_was_escalated_is_taken_up_again_when_its_service_dies() {
+    check(
+        "
+        0 opened a node-1/orders cpu_high
+        0 outcome cmd-a.1 FAILED
+        0 outcome cmd-a.2 FAILED
+        60000 updated a cpu_high=NO_DATA process_exited=FIRING
+        64100 restart
+        64100 outcome cmd-a.4 SUCCEEDED
+        65000 updated a cpu_high=FIRING process_exited=RESOLVED
+        69100 tick
+        ",
+        &expect![[r#"
+            0      opened a node-1/orders cpu_high
+            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
+            0        -> cmd-a.1 RESTART node-1/orders
+            0      outcome cmd-a.1 FAILED
+            0        a.2 ACT ACTING 2/2: restart of node-1/orders was FAILED; rung 2 of 2: restart node-1/orders
+            0        -> cmd-a.2 RESTART node-1/orders
+            0      outcome cmd-a.2 FAILED
+            0        a.3 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+            60000  updated a cpu_high=NO_DATA process_exited=FIRING
+            64000    a.4 ACT ACTING 1/2: process_exited of node-1/orders took the place of cpu_high; rung 1 of 2: start node-1/orders
+            64000    -> cmd-a.4 START node-1/orders
+            64100  restart
+            64100    -> cmd-a.4 START node-1/orders
+            64100  outcome cmd-a.4 SUCCEEDED
+            64100    a.5 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            65000  updated a cpu_high=FIRING process_exited=RESOLVED
+            69000    a.6 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; rung 1 of 2: restart node-1/orders
+            69000    -> cmd-a.6 RESTART node-1/orders
+            69100  tick
+        "#]],
+    );
+}
+
+#[test]
+fn a_service_that_shows_one_symptom_after_the_other_is_left_to_a_person() {
+    check(
+        "
+        0 opened a node-1/orders cpu_high
+        0 outcome cmd-a.1 SUCCEEDED
+        1000 updated a cpu_high=RESOLVED process_exited=FIRING
+        5100 outcome cmd-a.3 SUCCEEDED
+        5100 updated a cpu_high=FIRING process_exited=RESOLVED
+        9200 outcome cmd-a.5 SUCCEEDED
+        9200 updated a cpu_high=RESOLVED process_exited=FIRING
+        13300 outcome cmd-a.7 SUCCEEDED
+        13300 updated a cpu_high=FIRING process_exited=RESOLVED
+        17400 outcome cmd-a.9 SUCCEEDED
+        17400 updated a cpu_high=RESOLVED process_exited=FIRING
+        60000 tick
+        ",
+        &expect![[r#"
+            0      opened a node-1/orders cpu_high
+            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
+            0        -> cmd-a.1 RESTART node-1/orders
+            0      outcome cmd-a.1 SUCCEEDED
+            0        a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 0 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            1000   updated a cpu_high=RESOLVED process_exited=FIRING
+            5000     a.3 ACT ACTING 1/2: process_exited of node-1/orders took the place of cpu_high; rung 1 of 2: start node-1/orders
+            5000     -> cmd-a.3 START node-1/orders
+            5100   outcome cmd-a.3 SUCCEEDED
+            5100     a.4 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            5100   updated a cpu_high=FIRING process_exited=RESOLVED
+            9100     a.5 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; rung 1 of 2: restart node-1/orders
+            9100     -> cmd-a.5 RESTART node-1/orders
+            9200   outcome cmd-a.5 SUCCEEDED
+            9200     a.6 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            9200   updated a cpu_high=RESOLVED process_exited=FIRING
+            13200    a.7 ACT ACTING 1/2: process_exited of node-1/orders took the place of cpu_high; rung 1 of 2: start node-1/orders
+            13200    -> cmd-a.7 START node-1/orders
+            13300  outcome cmd-a.7 SUCCEEDED
+            13300    a.8 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            13300  updated a cpu_high=FIRING process_exited=RESOLVED
+            17300    a.9 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; rung 1 of 2: restart node-1/orders
+            17300    -> cmd-a.9 RESTART node-1/orders
+            17400  outcome cmd-a.9 SUCCEEDED
+            17400    a.10 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            17400  updated a cpu_high=RESOLVED process_exited=FIRING
+            23400    a.11 ACT ACTING 2/2: restart of node-1/orders did not clear cpu_high within 6 s; rung 2 of 2: restart node-1/orders
+            23400    -> cmd-a.11 RESTART node-1/orders
+            44400    a.12 ESCALATE ESCALATED 2/2: no outcome of cmd-a.11 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+            60000  tick
         "#]],
     );
 }

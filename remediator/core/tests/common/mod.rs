@@ -5,7 +5,7 @@ use std::time::Duration;
 use arena_proto::{
     ActionKind, Command, CommandId, CommandState, Entity, IncidentEvent, IncidentEventKind,
     IncidentId, NodeStatus, Outcome, ProbeVerdict, ProcessState, RejectionReason, ServiceStatus,
-    Severity, Timestamp,
+    Severity, SignalReport, Timestamp,
 };
 
 /// Milliseconds after the test's beginning.
@@ -40,6 +40,16 @@ pub(crate) fn event(
         at: now,
         pid: None,
         generation: 0,
+    }
+}
+
+pub(crate) fn signal(entity: &Entity, symptom: &str, state: &str, now: Timestamp) -> SignalReport {
+    SignalReport {
+        entity: entity.clone(),
+        symptom: symptom.to_owned(),
+        state: state.parse().unwrap(),
+        since: now,
+        evidence: String::new(),
     }
 }
 
