@@ -6,6 +6,7 @@ mod common;
 use std::time::Duration;
 
 use arena_bus::{
+    Change,
     Bus, BusError, Consume, Deliveries, Event, From, NatsArgs, Partitions, Role,
     ServiceDescription, TelemetryStream, describe,
 };
@@ -321,9 +322,12 @@ async fn a_schema_that_is_late_is_looked_up() {
         .publish_telemetry(&telemetry("node-1", 1))
         .await
         .unwrap();
-    let missed = tokio::time::timeout(Duration::from_millis(500), stream.next()).await;
-    assert!(missed.is_err(), "it has no schema yet");
-    assert_eq!(detector.rejected().get("telemetry"), Some(&1));
+    wait_for("telemetry without its schema to be refused", async || {
+        let given = tokio::time::timeout(Duration::from_millis(50), stream.next()).await;
+        assert!(given.is_err(), "it has no schema yet");
+        (detector.rejected().get("telemetry") == Some(&1)).then_some(())
+    })
+    .await;
     agent.put_schema(&schema("node-1")).await.unwrap();
     let mut seq = 2;
     wait_for("telemetry with its schema", async || {
@@ -358,11 +362,37 @@ async fn buckets_tell_what_is_there_and_each_change() {
     operator.forget_node(&status("node-2").node).await.unwrap();
     assert_eq!(operator.statuses().await.unwrap(), [status("node-1")]);
     assert_eq!(operator.schemas().await.unwrap().len(), 1);
+    let mut changes = operator.watch_statuses().await.unwrap();
+    let told = [
+        changes.next_change().await.unwrap(),
+        changes.next_change().await.unwrap(),
+    ];
+    let removed = Change::Removed(status("node-2").node);
+    assert_eq!(told, [Change::Put(status("node-1")), removed]);
     let remediator = connect(&server, Role::Remediator).await;
     let mut watch = remediator.watch_control().await.unwrap();
     operator.put_control(&control()).await.unwrap();
     assert_eq!(watch.next().await.unwrap(), control());
     assert_eq!(operator.control().await.unwrap(), control());
+}
+
+/// As in a loop that has much else to hear.
+#[tokio::test]
+async fn a_reader_that_is_asked_in_passing_goes_on_after_the_server_was_away() {
+    let (mut server, operator) = arena().await;
+    operator.put_control(&control()).await.unwrap();
+    let mut watch = operator.watch_control().await.unwrap();
+    assert_eq!(watch.next().await, Some(control()));
+    let mut connected = operator.connected();
+    server.kill();
+    connected.wait_for(|connected| !*connected).await.unwrap();
+    // Seen by the reader, too.
+    assert!(watch.next().now_or_never().is_none());
+    server.restart().await;
+    arena_testkit::wait_for("the value once more", async || {
+        watch.next().now_or_never().flatten()
+    })
+    .await;
 }
 
 #[tokio::test]
