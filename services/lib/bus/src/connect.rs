@@ -1,7 +1,7 @@
 //! Finding the server, and what is checked before anything is said to it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerAddr};
@@ -16,6 +16,8 @@ pub struct NatsArgs {
     #[arg(
         long,
         env = "NATS_URL",
+        // It may hold a password.
+        hide_env_values = true,
         value_name = "URL",
         default_value = "nats://127.0.0.1:4222"
     )]
@@ -72,13 +74,20 @@ pub(crate) async fn connect(
     patience: Patience,
 ) -> Result<Connection, BusError> {
     let address: ServerAddr = args.nats_url.parse().map_err(|error| BusError::NoServer {
-        url: args.nats_url.clone(),
+        url: without_credentials(&args.nats_url),
         cause: format!("this is no address ({error})"),
     })?;
     let url = format!("nats://{}:{}", address.host(), address.port());
     let (state, mut connected) = watch::channel(false);
     let slow = Arc::new(AtomicU64::new(0));
-    let options = || options(&address, role, name, state.clone(), Arc::clone(&slow));
+    let options = || {
+        let link = Link {
+            state: state.clone(),
+            slow: Arc::clone(&slow),
+            was_lost: AtomicBool::new(false),
+        };
+        options(&address, role, name, link)
+    };
 
     let mut last = String::from("it does not answer");
     let attempts = async {
@@ -121,13 +130,14 @@ const fn is_refusal(kind: ConnectErrorKind) -> bool {
     )
 }
 
-fn options(
-    address: &ServerAddr,
-    role: Role,
-    name: &str,
+/// What the client's events change.
+struct Link {
     state: watch::Sender<bool>,
     slow: Arc<AtomicU64>,
-) -> ConnectOptions {
+    was_lost: AtomicBool,
+}
+
+fn options(address: &ServerAddr, role: Role, name: &str, link: Link) -> ConnectOptions {
     let options = ConnectOptions::new()
         .name(name)
         .custom_inbox_prefix(role.inbox_prefix())
@@ -138,7 +148,7 @@ fn options(
         .max_reconnects(None)
         .reconnect_delay_callback(reconnect_pause)
         .event_callback(move |event| {
-            tell(&event, &state, &slow);
+            link.tell(&event);
             async {}
         });
     match role.credentials() {
@@ -147,6 +157,15 @@ fn options(
             options.user_and_password(user.to_owned(), password.to_owned())
         }
         _ => options,
+    }
+}
+
+/// A text that is no address, as it may be shown.
+fn without_credentials(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, server))) => format!("{scheme}://{server}"),
+        (None, Some((_, server))) => server.to_owned(),
+        (_, None) => text.to_owned(),
     }
 }
 
@@ -161,26 +180,31 @@ fn reconnect_pause(attempt: usize) -> Duration {
     }
 }
 
-fn tell(event: &Event, state: &watch::Sender<bool>, slow: &AtomicU64) {
-    match event {
-        Event::Connected => {
-            state.send_replace(true);
-            tracing::debug!("connected to NATS");
-        }
-        Event::Disconnected | Event::Closed => {
-            if state.send_replace(false) {
-                tracing::warn!("lost the connection to NATS; reconnecting");
+impl Link {
+    fn tell(&self, event: &Event) {
+        match event {
+            Event::Connected => {
+                self.state.send_replace(true);
+                if self.was_lost.swap(false, Ordering::Relaxed) {
+                    tracing::info!("connected to NATS again");
+                }
             }
-        }
-        Event::SlowConsumer(_) => {
-            if slow.fetch_add(1, Ordering::Relaxed) == 0 {
-                tracing::warn!(
-                    "messages arrive faster than they are read: some are dropped, and counted"
-                );
+            Event::Disconnected | Event::Closed => {
+                if self.state.send_replace(false) {
+                    self.was_lost.store(true, Ordering::Relaxed);
+                    tracing::warn!("lost the connection to NATS; reconnecting");
+                }
             }
+            Event::SlowConsumer(_) => {
+                if self.slow.fetch_add(1, Ordering::Relaxed) == 0 {
+                    tracing::warn!(
+                        "messages arrive faster than they are read: some are dropped, and counted"
+                    );
+                }
+            }
+            Event::ServerError(error) => tracing::error!("NATS: {error}"),
+            event => tracing::debug!("NATS: {event}"),
         }
-        Event::ServerError(error) => tracing::error!("NATS: {error}"),
-        event => tracing::debug!("NATS: {event}"),
     }
 }
 
@@ -216,6 +240,18 @@ mod tests {
         for version in ["2.9.25", "2.1.9", "1.4.0", "", "x", "2"] {
             let words = check_version(version).unwrap_err().to_string();
             assert!(words.contains("needs 2.10 or newer"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (text, shown) in [
+            ("nats://ada:s3cret@host:port", "nats://host:port"),
+            ("ada:s3c@ret@host", "host"),
+            ("nats://host:port", "nats://host:port"),
+            ("", ""),
+        ] {
+            assert_eq!(without_credentials(text), shown);
         }
     }
 
