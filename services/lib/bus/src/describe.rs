@@ -93,13 +93,28 @@ fn telemetry(telemetry: &Telemetry, schema: Option<&Schema>) -> String {
         if !value.is_nan() {
             let _ = write!(
                 line,
-                "  {}:{}={value}",
+                "  {}:{}={}",
                 schema.entity(column),
-                column.metric
+                column.metric,
+                number(*value)
             );
         }
     }
     line
+}
+
+/// With as many decimals as a person wants, and none that say nothing: 0.099999994 is 0.1.
+fn number(value: f32) -> String {
+    if value != 0.0 && value.abs() < 0.001 {
+        return format!("{value:.2e}");
+    }
+    let text = format!("{value:.3}");
+    let short = text.trim_end_matches('0').trim_end_matches('.');
+    if short == "-0" {
+        "0".to_owned()
+    } else {
+        short.to_owned()
+    }
 }
 
 fn incident(event: &IncidentEvent) -> String {
@@ -186,4 +201,28 @@ fn status(status: &NodeStatus) -> String {
         );
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_are_short() {
+        let numbers = [
+            0.0,
+            -0.0,
+            0.099_999_994,
+            8.0,
+            7.769_423_5,
+            389_859.47,
+            12_345_678.0,
+            0.000_12,
+            -1.5,
+        ];
+        let words: Vec<String> = numbers.into_iter().map(number).collect();
+        let expected = "0 0 0.1 8 7.769 389859.469 12345678 1.20e-4 -1.5";
+        assert_eq!(words.join(" "), expected);
+        assert_eq!(number(f32::INFINITY), "inf");
+    }
 }

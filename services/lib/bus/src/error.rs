@@ -39,7 +39,10 @@ pub enum BusError {
     )]
     NoJetStream,
     /// A stream or bucket is not what was asked for.
-    #[error("stream {stream}: {field} is {found}, and was asked to be {asked}")]
+    #[error(
+        "stream {stream}: the server made {field} {found} where {asked} was asked for; it does not know this setting, or \
+         somebody else changed the stream at the same time"
+    )]
     StreamDiffers {
         /// Which one.
         stream: String,

@@ -136,7 +136,9 @@ pub(crate) async fn ensure(context: &Context, asked: Config) -> Result<(), BusEr
         .await
         .map_err(|error| BusError::JetStream {
             what: format!("making stream {name}"),
-            cause: error.to_string(),
+            cause: format!(
+                "{error}. If it holds a stream of this name that cannot become ours, remove that: nats stream rm {name}"
+            ),
         })?;
     compare(&asked, &info.config)
 }
@@ -199,7 +201,8 @@ mod tests {
         let error = compare(&asked, &found).unwrap_err().to_string();
         assert_eq!(
             error,
-            "stream INCIDENTS: duplicate_window is 0ns, and was asked to be 120s"
+            "stream INCIDENTS: the server made duplicate_window 0ns where 120s was asked for; it does not know this setting, or \
+             somebody else changed the stream at the same time"
         );
     }
 }

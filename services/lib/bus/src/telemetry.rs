@@ -159,11 +159,12 @@ impl Sequences {
         match self.last.get_mut(&telemetry.node) {
             // A new boot begins at 1, and what it sent before this was lost too.
             Some(last) if last.0 != boot => {
-                self.lost += seq - 1;
+                self.lost = self.lost.saturating_add(seq - 1);
                 *last = (boot, seq);
             }
             Some(last) => {
-                self.lost += seq.saturating_sub(last.1 + 1);
+                let missing = seq.saturating_sub(last.1.saturating_add(1));
+                self.lost = self.lost.saturating_add(missing);
                 last.1 = last.1.max(seq);
             }
             // Who joins late has lost nothing.
@@ -234,6 +235,8 @@ mod tests {
             (2, 1, 2),
             (2, 2, 2),
             (3, 4, 5),
+            (3, u64::MAX, u64::MAX),
+            (3, u64::MAX, u64::MAX),
         ] {
             sequences.count(&message(boot, seq));
             assert_eq!(sequences.lost, lost, "boot {boot} seq {seq}");
