@@ -11,14 +11,23 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use crate::consume::decode;
 use crate::reader::{Reader, Resume, Source};
 use crate::rejected::Rejected;
-use crate::subject::{CONTROL_KEY, Family};
+use crate::subject::{self, CONTROL_KEY, Family};
 use crate::{Bus, BusError};
 
 /// How long reading a whole bucket may take: a thousand keys take tens of milliseconds.
 const READ_MAX: Duration = Duration::from_secs(5);
 
+/// What happened to a key of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change<T> {
+    /// It has this value now.
+    Put(T),
+    /// It was removed; a key is named after a node.
+    Removed(NodeName),
+}
+
 /// The values of a bucket: first what is there, then each change. After the server was away, what is there comes once
-/// more, so that no change is missed. A key that was deleted is not told.
+/// more, so that no change is missed.
 #[derive(Debug)]
 pub struct Values<T> {
     reader: Reader,
@@ -28,32 +37,42 @@ pub struct Values<T> {
 }
 
 impl<T: Message> Values<T> {
-    /// The next value; `None` once every [`Bus`] of this connection is gone. Cancel safe.
+    /// The next value; `None` once every [`Bus`] of this connection is gone. A removal is not told. Cancel safe.
     pub async fn next(&mut self) -> Option<T> {
         loop {
-            let message = self.reader.next().await?;
-            if let Some(value) = self.value(&message) {
+            if let Change::Put(value) = self.next_change().await? {
                 return Some(value);
             }
         }
     }
 
-    fn value(&self, message: &jetstream::Message) -> Option<T> {
+    /// The same with removals; each that was ever made is told at the start too.
+    pub async fn next_change(&mut self) -> Option<Change<T>> {
+        loop {
+            let message = self.reader.next().await?;
+            if let Some(change) = self.change(&message) {
+                return Some(change);
+            }
+        }
+    }
+
+    fn change(&self, message: &jetstream::Message) -> Option<Change<T>> {
+        let subject = message.subject.as_str();
         let is_removal = message
             .headers
             .as_ref()
             .and_then(|headers| headers.get("KV-Operation"))
             .is_some_and(|operation| matches!(operation.as_str(), "DEL" | "PURGE"));
         if is_removal {
-            return None;
+            return subject::parse(subject).map(|address| Change::Removed(address.node));
         }
         let published_at = message.info().map_or(Timestamp::EPOCH, |info| {
             let nanos = info.published.unix_timestamp_nanos();
             Timestamp::from_unix_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
         });
-        let subject = message.subject.as_str();
         decode(subject, &message.payload, None, published_at)
             .inspect_err(|error| self.rejected.count(self.family, subject, error))
+            .map(Change::Put)
             .ok()
     }
 
@@ -62,8 +81,10 @@ impl<T: Message> Values<T> {
         let mut values = Vec::new();
         let all = async {
             for _ in 0..self.reader.pending() {
-                if let Some(message) = self.reader.next().await {
-                    values.extend(self.value(&message));
+                if let Some(message) = self.reader.next().await
+                    && let Some(Change::Put(value)) = self.change(&message)
+                {
+                    values.push(value);
                 }
             }
         };

@@ -57,7 +57,7 @@ impl Event {
 /// Everything durable but scores, as it comes; in order within each stream, in no order between them.
 #[derive(Debug)]
 pub struct Events {
-    readers: Vec<Reader>,
+    readers: [Reader; 5],
     rejected: Arc<Rejected>,
 }
 
@@ -65,11 +65,15 @@ impl Events {
     /// The next message; `None` once every [`Bus`] of this connection is gone. Cancel safe.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            let nexts = self
-                .readers
-                .iter_mut()
-                .map(|reader| Box::pin(reader.next()));
-            let (message, ..) = futures::future::select_all(nexts).await;
+            let [incidents, plans, commands, outcomes, faults] = &mut self.readers;
+            // In no order: a stream that never ends must not keep the others waiting.
+            let message = tokio::select! {
+                message = incidents.next() => message,
+                message = plans.next() => message,
+                message = commands.next() => message,
+                message = outcomes.next() => message,
+                message = faults.next() => message,
+            };
             if let Some(event) = self.event(Incoming::new(message?)).await {
                 return Some(event);
             }
@@ -111,26 +115,24 @@ impl Events {
 impl Bus {
     /// Reads everything durable but scores, from the start, under one name that the server remembers.
     pub async fn consume_events(&self, durable: &str) -> Result<Events, BusError> {
-        let mut readers = Vec::new();
-        for family in [
-            Family::Incident,
-            Family::Plan,
-            Family::Command,
-            Family::Outcome,
-            // Its stream keeps what became of faults too.
-            Family::Fault,
-        ] {
-            let source = Source {
+        let read = |family: Family| {
+            self.reader(Source {
                 stream: family.stream().unwrap_or_default(),
                 filter: String::new(),
                 durable: Some(durable.to_owned()),
                 policy: DeliverPolicy::All,
                 resume: Resume::Durable,
-            };
-            readers.push(self.reader(source).await?);
-        }
+            })
+        };
         Ok(Events {
-            readers,
+            readers: [
+                read(Family::Incident).await?,
+                read(Family::Plan).await?,
+                read(Family::Command).await?,
+                read(Family::Outcome).await?,
+                // Its stream keeps what became of faults too.
+                read(Family::Fault).await?,
+            ],
             rejected: Arc::clone(&self.inner.rejected),
         })
     }

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_nats::jetstream;
 use tokio::sync::watch;
 
-pub use bucket::Values;
+pub use bucket::{Change, Values};
 pub use connect::NatsArgs;
 pub use consume::{Consume, Deliveries, Delivery, From};
 pub use describe::describe;

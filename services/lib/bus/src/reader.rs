@@ -2,12 +2,15 @@
 //! goes on where it was.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::{Context, Message};
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
+use tokio::time::Sleep;
 
 use crate::BusError;
 
@@ -54,20 +57,42 @@ pub(crate) struct Reader {
     context: Context,
     connected: watch::Receiver<bool>,
     source: Source,
-    messages: Option<pull::Stream>,
+    state: State,
     pending: u64,
+    progress: Progress,
+    told: bool,
+}
+
+/// What is under way is kept here and not in the future of [`Reader::next`]: a caller that has much else to hear drops that
+/// future over and over, and the consumer has to be opened all the same.
+enum State {
+    Closed,
+    Opening(BoxFuture<'static, Result<Opened, BusError>>),
+    Open(Box<pull::Stream>),
+    /// Before another attempt.
+    Pausing(Pin<Box<Sleep>>),
+}
+
+struct Opened {
+    messages: pull::Stream,
+    pending: u64,
+    progress: Progress,
+}
+
+/// How far a stream was read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
     /// With [`Resume::AfterLast`]: the last sequence that came out, once it is known.
     last: Option<u64>,
     /// Tells a stream from its successor of the same name, whose sequences begin again.
     created_nanos: i128,
-    told: bool,
 }
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")
             .field("source", &self.source)
-            .field("last", &self.last)
+            .field("progress", &self.progress)
             .finish_non_exhaustive()
     }
 }
@@ -76,22 +101,21 @@ impl Reader {
     /// Opens it, and fails if that cannot be done now: a mistake should be seen at the start.
     pub(crate) async fn open(
         context: Context,
-        connected: watch::Receiver<bool>,
+        mut connected: watch::Receiver<bool>,
         source: Source,
     ) -> Result<Self, BusError> {
-        let mut reader = Self {
+        connected.mark_unchanged();
+        let opening = open(context.clone(), source.clone(), Progress::default());
+        let opened = opening.boxed().await?;
+        Ok(Self {
             context,
             connected,
             source,
-            messages: None,
-            pending: 0,
-            last: None,
-            created_nanos: 0,
+            state: State::Open(Box::new(opened.messages)),
+            pending: opened.pending,
+            progress: opened.progress,
             told: false,
-        };
-        reader.connected.mark_unchanged();
-        reader.reopen().await?;
-        Ok(reader)
+        })
     }
 
     /// How many messages the server still had when the consumer was first opened.
@@ -102,15 +126,24 @@ impl Reader {
     /// The next message; `None` once the bus is gone. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Message> {
         loop {
-            let Some(messages) = self.messages.as_mut() else {
-                self.connected.wait_for(|connected| *connected).await.ok()?;
-                if let Err(error) = self.reopen().await {
-                    if !std::mem::replace(&mut self.told, true) {
-                        tracing::warn!("cannot read {} now: {error}", self.source.stream);
-                    }
-                    tokio::time::sleep(REOPEN_EVERY).await;
+            let messages = match &mut self.state {
+                State::Open(messages) => messages,
+                State::Closed => {
+                    self.connected.wait_for(|connected| *connected).await.ok()?;
+                    let opening = open(self.context.clone(), self.source.clone(), self.progress);
+                    self.state = State::Opening(opening.boxed());
+                    continue;
                 }
-                continue;
+                State::Opening(opening) => {
+                    let opened = opening.await;
+                    self.take_up(opened);
+                    continue;
+                }
+                State::Pausing(pause) => {
+                    pause.await;
+                    self.state = State::Closed;
+                    continue;
+                }
             };
             tokio::select! {
                 // What has arrived is read before anything is opened anew, else it would have to come again.
@@ -120,17 +153,16 @@ impl Reader {
                         if self.source.resume == Resume::AfterLast
                             && let Ok(info) = message.info()
                         {
-                            self.last = Some(info.stream_sequence);
+                            self.progress.last = Some(info.stream_sequence);
                         }
                         self.told = false;
                         return Some(message);
                     }
                     Some(Err(error)) => {
                         tracing::debug!("reading {}: {error}", self.source.stream);
-                        self.messages = None;
-                        tokio::time::sleep(REOPEN_EVERY).await;
+                        self.pause();
                     }
-                    None => self.messages = None,
+                    None => self.state = State::Closed,
                 },
                 changed = self.connected.changed() => {
                     changed.ok()?;
@@ -139,94 +171,119 @@ impl Reader {
                     // was then delivered would have to wait for its redelivery: a durable stream is left alone, it
                     // recovers, or ends with an error when the server has forgotten it.
                     if lost || self.source.resume != Resume::Durable {
-                        self.messages = None;
+                        self.state = State::Closed;
                     }
                 }
             }
         }
     }
 
-    async fn reopen(&mut self) -> Result<(), BusError> {
-        let stream = self.source.stream;
-        let failed = |what: &str, cause: String| BusError::JetStream {
-            what: format!("{what} {stream}"),
-            cause,
-        };
-        let info = self
-            .context
-            .get_stream(stream)
-            .await
-            .map_err(|error| failed("finding stream", error.to_string()))?;
-        let created_nanos = info.cached_info().created.unix_timestamp_nanos();
-        if self.created_nanos != created_nanos {
-            self.created_nanos = created_nanos;
-            self.last = None;
-        }
-        let asked = self.config();
-        let consumer = info
-            .create_consumer(asked.clone())
-            .await
-            .map_err(|error| failed("reading", error.to_string()))?;
-        let found = consumer.cached_info();
-        if found.config.filter_subject != asked.filter_subject {
-            return Err(BusError::StreamDiffers {
-                stream: stream.to_owned(),
-                field: "filter_subject of a consumer",
-                asked: asked.filter_subject,
-                found: found.config.filter_subject.clone(),
-            });
-        }
-        if self.source.resume == Resume::AfterLast
-            && self.last.is_none()
-            && self.source.policy == DeliverPolicy::New
-        {
-            self.last = Some(found.delivered.stream_sequence);
-        }
-        self.pending = self.pending.max(found.num_pending);
-        let messages = consumer
-            .stream()
-            .max_messages_per_batch(BATCH)
-            .expires(REQUEST_STANDS)
-            .heartbeat(HEARTBEAT)
-            .messages()
-            .await
-            .map_err(|error| failed("reading", error.to_string()))?;
-        self.messages = Some(messages);
-        Ok(())
-    }
-
-    fn config(&self) -> pull::Config {
-        let config = pull::Config {
-            filter_subject: self.source.filter.clone(),
-            deliver_policy: self.source.policy,
-            ..pull::Config::default()
-        };
-        match &self.source.durable {
-            Some(name) => pull::Config {
-                durable_name: Some(name.clone()),
-                ack_policy: AckPolicy::Explicit,
-                ack_wait: ACK_WAIT,
-                max_ack_pending: ACK_PENDING_MAX,
-                ..config
-            },
-            None => pull::Config {
-                name: Some(self.unique_name()),
-                ack_policy: AckPolicy::None,
-                inactive_threshold: EPHEMERAL_IDLE,
-                memory_storage: true,
-                deliver_policy: self.last.map_or(self.source.policy, |last| {
-                    DeliverPolicy::ByStartSequence {
-                        start_sequence: last + 1,
-                    }
-                }),
-                ..config
-            },
+    fn take_up(&mut self, opened: Result<Opened, BusError>) {
+        match opened {
+            Ok(opened) => {
+                self.progress = opened.progress;
+                self.state = State::Open(Box::new(opened.messages));
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.told, true) {
+                    tracing::warn!("cannot read {} now: {error}", self.source.stream);
+                }
+                self.pause();
+            }
         }
     }
 
-    /// The permissions name consumers by `<stream>.<name>`, so an ephemeral one has a name too.
-    fn unique_name(&self) -> String {
-        let inbox = self.context.client().new_inbox();
-        inbox.rsplit('.').next().unwrap_or(&inbox).to_owned()
+    fn pause(&mut self) {
+        self.state = State::Pausing(Box::pin(tokio::time::sleep(REOPEN_EVERY)));
     }
+}
+
+async fn open(
+    context: Context,
+    source: Source,
+    mut progress: Progress,
+) -> Result<Opened, BusError> {
+    let stream = source.stream;
+    let failed = |what: &str, cause: String| BusError::JetStream {
+        what: format!("{what} {stream}"),
+        cause,
+    };
+    let info = context
+        .get_stream(stream)
+        .await
+        .map_err(|error| failed("finding stream", error.to_string()))?;
+    let created_nanos = info.cached_info().created.unix_timestamp_nanos();
+    if progress.created_nanos != created_nanos {
+        progress = Progress {
+            created_nanos,
+            last: None,
+        };
+    }
+    let asked = config(&context, &source, progress.last);
+    let consumer = info
+        .create_consumer(asked.clone())
+        .await
+        .map_err(|error| failed("reading", error.to_string()))?;
+    let found = consumer.cached_info();
+    if found.config.filter_subject != asked.filter_subject {
+        return Err(BusError::StreamDiffers {
+            stream: stream.to_owned(),
+            field: "filter_subject of a consumer",
+            asked: asked.filter_subject,
+            found: found.config.filter_subject.clone(),
+        });
+    }
+    if source.resume == Resume::AfterLast
+        && progress.last.is_none()
+        && source.policy == DeliverPolicy::New
+    {
+        progress.last = Some(found.delivered.stream_sequence);
+    }
+    let pending = found.num_pending;
+    let messages = consumer
+        .stream()
+        .max_messages_per_batch(BATCH)
+        .expires(REQUEST_STANDS)
+        .heartbeat(HEARTBEAT)
+        .messages()
+        .await
+        .map_err(|error| failed("reading", error.to_string()))?;
+    Ok(Opened {
+        messages,
+        pending,
+        progress,
+    })
+}
+
+fn config(context: &Context, source: &Source, last: Option<u64>) -> pull::Config {
+    let config = pull::Config {
+        filter_subject: source.filter.clone(),
+        deliver_policy: source.policy,
+        ..pull::Config::default()
+    };
+    match &source.durable {
+        Some(name) => pull::Config {
+            durable_name: Some(name.clone()),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: ACK_WAIT,
+            max_ack_pending: ACK_PENDING_MAX,
+            ..config
+        },
+        None => pull::Config {
+            name: Some(unique_name(context)),
+            ack_policy: AckPolicy::None,
+            inactive_threshold: EPHEMERAL_IDLE,
+            memory_storage: true,
+            deliver_policy: last.map_or(source.policy, |last| DeliverPolicy::ByStartSequence {
+                start_sequence: last + 1,
+            }),
+            ..config
+        },
+    }
+}
+
+/// The permissions name consumers by `<stream>.<name>`, so an ephemeral one has a name too.
+fn unique_name(context: &Context) -> String {
+    let inbox = context.client().new_inbox();
+    inbox.rsplit('.').next().unwrap_or(&inbox).to_owned()
 }

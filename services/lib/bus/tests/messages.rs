@@ -6,8 +6,7 @@ mod common;
 use std::time::Duration;
 
 use arena_bus::{
-    Change,
-    Bus, BusError, Consume, Deliveries, Event, From, NatsArgs, Partitions, Role,
+    Bus, BusError, Change, Consume, Deliveries, Event, From, NatsArgs, Partitions, Role,
     ServiceDescription, TelemetryStream, describe,
 };
 use arena_proto::{
@@ -16,6 +15,7 @@ use arena_proto::{
 };
 use arena_testkit::wait_for;
 use common::*;
+use futures::FutureExt;
 
 /// Publishes as one role, reads as another, and gives what arrived.
 macro_rules! round_trip {
@@ -389,7 +389,7 @@ async fn a_reader_that_is_asked_in_passing_goes_on_after_the_server_was_away() {
     // Seen by the reader, too.
     assert!(watch.next().now_or_never().is_none());
     server.restart().await;
-    arena_testkit::wait_for("the value once more", async || {
+    wait_for("the value once more", async || {
         watch.next().now_or_never().flatten()
     })
     .await;
