@@ -1,9 +1,9 @@
-//! What the detector hears, in one loop: telemetry, goodbyes, the state of the connection, and time.
+//! What the detector hears, in one loop: telemetry, which nodes there are, the state of the connection, and time.
 
-use arena_bus::{Bus, Consume, From, Partitions, TelemetryStream, Values};
+use arena_bus::{Bus, Change, Consume, From, Partitions, TelemetryStream, Values};
 use arena_chassis::{CancellationToken, Chassis, Clock};
 use arena_detector_core::{Detector, Input, Output};
-use arena_proto::{IncidentEvent, NodeStatus, ProcessState, Timestamp};
+use arena_proto::{IncidentEvent, NodeName, NodeStatus, ProcessState, Timestamp};
 use tokio::sync::watch;
 
 use crate::publisher::Publisher;
@@ -17,6 +17,7 @@ pub(crate) struct Intake {
     clock: Clock,
     telemetry: TelemetryStream,
     statuses: Values<NodeStatus>,
+    partitions: Partitions,
     connected: watch::Receiver<bool>,
     lost: Loss,
 }
@@ -33,29 +34,25 @@ impl Intake {
         bus: &Bus,
         chassis: &Chassis,
         detector: Detector,
-        partitions: &Partitions,
+        partitions: Partitions,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             detector,
             clock: chassis.clock,
             telemetry: bus.telemetry(partitions.clone()).await?,
             statuses: bus.watch_statuses().await?,
+            partitions,
             connected: bus.connected(),
             lost: Loss::default(),
         })
     }
 
     /// Takes up what was open: the last event of each entity says.
-    pub(crate) async fn restore(
-        &mut self,
-        bus: &Bus,
-        partitions: &Partitions,
-        publisher: &Publisher,
-    ) -> anyhow::Result<()> {
+    pub(crate) async fn restore(&mut self, bus: &Bus, publisher: &Publisher) -> anyhow::Result<()> {
         let last = Consume::ephemeral().from(From::LastPerSubject);
         let mut incidents = bus.consume::<IncidentEvent>(last).await?;
         while let Some(delivery) = incidents.next_stored().await {
-            if partitions.holds(&delivery.message.entity.node) {
+            if self.partitions.holds(&delivery.message.entity.node) {
                 let event = Box::new(delivery.message);
                 self.step(Input::Restore(event), publisher).await;
             }
@@ -78,10 +75,8 @@ impl Intake {
                     Some((telemetry, schema)) => Input::Telemetry { telemetry, schema },
                     None => return,
                 },
-                status = self.statuses.next() => match status {
-                    Some(NodeStatus { node, boot_id, state: ProcessState::Stopping, .. }) => {
-                        Input::NodeLeaving { node, boot_id }
-                    }
+                change = self.statuses.next_change() => match change.map(about_node) {
+                    Some((node, input)) if self.partitions.holds(&node) => input,
                     Some(_) => continue,
                     None => return,
                 },
@@ -124,6 +119,26 @@ impl Intake {
                 told: lost,
                 told_at: Some(now),
             };
+        }
+    }
+}
+
+fn about_node(change: Change<NodeStatus>) -> (NodeName, Input) {
+    match change {
+        Change::Removed(node) => (node.clone(), Input::NodeForgotten(node)),
+        Change::Put(NodeStatus {
+            node,
+            boot_id,
+            state,
+            ..
+        }) => {
+            let input = if state == ProcessState::Stopping {
+                let node = node.clone();
+                Input::NodeLeaving { node, boot_id }
+            } else {
+                Input::NodeKnown(node.clone())
+            };
+            (node, input)
         }
     }
 }

@@ -24,13 +24,19 @@ async fn detect(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     if args.check {
         return Ok(());
     }
-    let partitions = args.partitions();
-    let bus = Bus::connect(&args.nats, Role::Detector, "detector").await?;
-    let _registration = bus.register(args::description()).await?;
-    let publisher = Publisher::start(&bus, &chassis);
-    let detector = Detector::new(policy);
-    let mut intake = Intake::open(&bus, &chassis, detector, &partitions).await?;
-    intake.restore(&bus, &partitions, &publisher).await?;
+    let open = async {
+        let bus = Bus::connect(&args.nats, Role::Detector, "detector").await?;
+        let registration = bus.register(args::description()).await?;
+        let publisher = Publisher::start(&bus, &chassis);
+        let detector = Detector::new(policy);
+        let mut intake = Intake::open(&bus, &chassis, detector, args.partitions()).await?;
+        intake.restore(&bus, &publisher).await?;
+        anyhow::Ok((intake, publisher, registration))
+    };
+    let (mut intake, publisher, _registration) = tokio::select! {
+        () = chassis.shutdown.cancelled() => return Ok(()),
+        opened = Box::pin(open) => opened?,
+    };
     tracing::info!(
         "watching with {rules} rules; {} incidents are open",
         intake.open_incidents()

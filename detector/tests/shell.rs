@@ -202,6 +202,18 @@ async fn an_incident_outlives_the_detector_and_the_server() {
     assert!(detector.stop().await.success());
 }
 
+fn status(node: &NodeName, state: ProcessState) -> NodeStatus {
+    NodeStatus {
+        node: node.clone(),
+        boot_id: 1,
+        pid: 7,
+        state,
+        chaos: false,
+        services: Vec::new(),
+        at: Clock::new().now(),
+    }
+}
+
 #[tokio::test]
 async fn a_node_is_silent_unless_it_said_goodbye() {
     let nats = NatsServer::start().await;
@@ -224,17 +236,9 @@ async fn a_node_is_silent_unless_it_said_goodbye() {
     assert_eq!(silent.symptom, "node_silent");
     assert_eq!(silent.entity, Entity::node(name.clone()));
 
-    let status = NodeStatus {
-        node: name,
-        boot_id: 1,
-        pid: 7,
-        state: ProcessState::Stopping,
-        chaos: false,
-        services: Vec::new(),
-        at: Clock::new().now(),
-    };
     let bus = connect(&nats, Role::Node).await;
-    bus.put_status(&status).await.expect("KV status");
+    let stopping = status(&name, ProcessState::Stopping);
+    bus.put_status(&stopping).await.expect("KV status");
     let cleared = loop {
         let event = next(&mut events).await.message;
         if event.kind == IncidentEventKind::Cleared {
@@ -243,6 +247,26 @@ async fn a_node_is_silent_unless_it_said_goodbye() {
     };
     assert_eq!(cleared.id, silent.id);
     assert!(detector.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_node_that_died_before_the_start_is_silent_until_it_is_taken_out() {
+    let nats = NatsServer::start().await;
+    let operator = connect(&nats, Role::Operator).await;
+    operator.ensure_streams().await.expect("streams");
+    let mut events = incidents(&operator).await;
+    let name = NodeName::new("n1").expect("a node");
+    let bus = connect(&nats, Role::Node).await;
+    let running = status(&name, ProcessState::Running);
+    bus.put_status(&running).await.expect("KV status");
+    let _detector = Process::start(&nats, &[]);
+
+    let silent = next(&mut events).await.message;
+    assert_eq!(silent.symptom, "node_silent");
+    operator.forget_node(&name).await.expect("KV status");
+    let cleared = next(&mut events).await.message;
+    assert_eq!(cleared.kind, IncidentEventKind::Cleared);
+    assert_eq!(cleared.id, silent.id);
 }
 
 #[tokio::test]

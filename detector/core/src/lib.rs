@@ -59,6 +59,10 @@ pub enum Input {
         /// What its columns mean.
         schema: Arc<Schema>,
     },
+    /// A node's own status says that its agent runs, heard or not: one that died while no detector ran is found silent.
+    NodeKnown(NodeName),
+    /// A node was taken out of the arena, for good: nothing is left to heal there.
+    NodeForgotten(NodeName),
     /// A node said that it stops.
     NodeLeaving {
         /// Which node.
@@ -141,6 +145,8 @@ impl Detector {
             Input::Started => self.liveness.connected(now, true),
             Input::Connected(connected) => self.liveness.connected(now, connected),
             Input::Telemetry { telemetry, schema } => self.telemetry(now, &telemetry, &schema),
+            Input::NodeKnown(node) => self.node_known(now, &node),
+            Input::NodeForgotten(node) => self.node_forgotten(now, &node),
             Input::NodeLeaving { node, boot_id } => self.node_leaving(now, &node, boot_id),
             Input::Tick => {}
         }
@@ -229,6 +235,30 @@ impl Detector {
         self.left.remove(name);
         if self.liveness.heard(now, name) {
             self.silence_over(now, name, "telemetry again");
+        }
+    }
+
+    fn node_known(&mut self, now: Timestamp, name: &NodeName) {
+        if self.liveness.len() < NODES_MAX {
+            self.liveness.expect(now, name, false);
+        }
+    }
+
+    fn node_forgotten(&mut self, now: Timestamp, name: &NodeName) {
+        let evidence = "the node was taken out of the arena";
+        let node = self.nodes.remove(name);
+        let mut changes = node.map_or_else(Vec::new, |node| node.retire(now, evidence));
+        changes.extend(node::retire_restored(
+            now,
+            name,
+            &mut self.restored,
+            evidence,
+        ));
+        self.report(now, changes);
+        self.board.remove_node(name);
+        self.left.remove(name);
+        if self.liveness.left(name) {
+            self.silence_over(now, name, evidence);
         }
     }
 

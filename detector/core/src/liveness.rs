@@ -99,7 +99,8 @@ impl Liveness {
         before == Hearing::Silent
     }
 
-    /// A node that an open incident is about: known, though not heard yet. `silent`: that is what the incident says.
+    /// A node that must be there, by an open incident or by its own status, though it was not heard yet. `silent`: that
+    /// is what the incident says.
     pub(crate) fn expect(&mut self, now: Timestamp, node: &NodeName, silent: bool) {
         let watch = self.nodes.entry(node.clone()).or_insert(Watch {
             last_heard: now,
@@ -108,6 +109,11 @@ impl Liveness {
         if silent {
             watch.hearing = Hearing::Silent;
         }
+        self.plan();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     /// The node said that it stops, and is watched no more; true when it was silent.

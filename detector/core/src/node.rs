@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use arena_proto::{Entity, Schema, SchemaId, Telemetry, Timestamp};
+use arena_proto::{Entity, NodeName, Schema, SchemaId, Telemetry, Timestamp};
 
 use crate::rules::ColumnIndex;
 use crate::symptom::Symptom;
@@ -102,16 +102,26 @@ impl Node {
             self.tracks.push(track);
         }
         self.schema = Some((id, Arc::clone(schema)));
+        let evidence = "the node runs no such service any more";
         let mut changes: Vec<Change> = old
             .into_values()
-            .flat_map(|track| track.retire(reader.now))
+            .flat_map(|track| track.retire(reader.now, evidence))
             .collect();
-        let gone = restored.extract_if(.., |entity, _| entity.node == schema.node);
-        for (entity, signals) in gone {
-            let track = Track::restored(entity, signals);
-            changes.extend(track.retire(reader.now));
-        }
+        changes.extend(retire_restored(
+            reader.now,
+            &schema.node,
+            restored,
+            evidence,
+        ));
         changes
+    }
+
+    /// The node is no more, and what it showed over.
+    pub(crate) fn retire(self, now: Timestamp, evidence: &str) -> Vec<Change> {
+        let tracks = self.tracks.into_iter();
+        tracks
+            .flat_map(|track| track.retire(now, evidence))
+            .collect()
     }
 
     /// Reads a newer message; its entries fit the schema.
@@ -136,6 +146,18 @@ impl Node {
         let tracks = self.tracks.into_iter().map(Track::into_raised);
         tracks.filter(|(_, raised)| !raised.is_empty()).collect()
     }
+}
+
+/// What is restored of a node, and not there any more, is over.
+pub(crate) fn retire_restored(
+    now: Timestamp,
+    node: &NodeName,
+    restored: &mut Restored,
+    evidence: &str,
+) -> Vec<Change> {
+    let gone = restored.extract_if(.., |entity, _| entity.node == *node);
+    gone.flat_map(|(entity, signals)| Track::restored(entity, signals).retire(now, evidence))
+        .collect()
 }
 
 /// Whether a message fits the schema that it names; `known`: the schema itself was looked at before.

@@ -185,7 +185,7 @@ impl Track {
     }
 
     /// The entity is no more: what it showed is over.
-    pub(crate) fn retire(self, now: Timestamp) -> Vec<Change> {
+    pub(crate) fn retire(self, now: Timestamp, evidence: &str) -> Vec<Change> {
         let Self {
             entity,
             process,
@@ -200,7 +200,7 @@ impl Track {
                 since: now,
                 raised: false,
                 first_abnormal_at: tracked.signal.first_abnormal_at(),
-                evidence: "the node runs no such service any more".to_owned(),
+                evidence: evidence.to_owned(),
             },
             process,
         };
@@ -239,7 +239,7 @@ impl Track {
                 .signal
                 .observe(message.moment(theirs), reading, &timing)
             {
-                let evidence = tracked.evidence(message, sample);
+                let evidence = tracked.evidence(message, sample, reading, timing);
                 changes.push(tracked.change(&self.entity, self.process, evidence));
             }
         }
@@ -293,7 +293,13 @@ impl Tracked {
         }
     }
 
-    fn evidence(&self, message: &Message<'_>, sample: Option<&ServiceSample>) -> String {
+    fn evidence(
+        &self,
+        message: &Message<'_>,
+        sample: Option<&ServiceSample>,
+        reading: Reading,
+        timing: Timing,
+    ) -> String {
         let Source::Rule(at, binding) = &self.source else {
             return sample.map(state::evidence).unwrap_or_default();
         };
@@ -303,15 +309,22 @@ impl Tracked {
         let Timing {
             raise_for,
             clear_for,
+            idle_for,
             ..
-        } = rule.timing;
-        let words = match self.signal.state() {
-            SignalState::Pending => format!("above `{raise}`"),
-            SignalState::Firing => format!("raised above by `{raise}` for {raise_for:?}"),
-            SignalState::Recovering => format!("below `{clear}`"),
-            SignalState::Resolved => format!("cleared by `{clear}` for {clear_for:?}"),
-            SignalState::Inactive => format!("not above `{raise}`"),
-            SignalState::NoData => "no reading".to_owned(),
+        } = timing;
+        let words = match (self.signal.state(), reading) {
+            (SignalState::NoData, _) => "no reading".to_owned(),
+            (SignalState::Firing, Reading::Abnormal) => format!("with `{raise}` for {raise_for:?}"),
+            (SignalState::Resolved, Reading::Healthy) => {
+                format!("with `{clear}` for {clear_for:?}")
+            }
+            (SignalState::Resolved, Reading::Idle) => {
+                format!("with nothing to measure for {idle_for:?}")
+            }
+            (_, Reading::Abnormal | Reading::Settling) => format!("with `{raise}`"),
+            (_, Reading::Healthy) => format!("with `{clear}`"),
+            (_, Reading::Idle) => "with nothing to measure".to_owned(),
+            (_, Reading::Between | Reading::NoData) => format!("not with `{raise}`"),
         };
         format!("{}, {words}", rule.readings(binding, message.values))
     }

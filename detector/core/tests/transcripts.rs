@@ -495,6 +495,42 @@ fn a_node_that_is_gone_when_the_detector_comes_back_is_silent() {
 }
 
 #[test]
+fn a_node_that_died_while_no_detector_ran_is_found_silent() {
+    check_shop(
+        "run 1
+         mute n3
+         restart
+         known n1
+         known n3
+         run 5",
+        &expect![[r#"
+            7.5 OPENED n3 node_silent CRITICAL r1 [n3 node_silent FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_was_taken_out_has_no_symptom() {
+    check_shop(
+        "set n3/inventory state=EXITED
+         run 1
+         mute n3
+         run 4
+         restart
+         run 1
+         forget n3
+         run 5",
+        &expect![[r#"
+            3.2 OPENED n3/inventory process_exited CRITICAL r1 [n3/inventory process_exited FIRING]
+            6.7 OPENED n3 node_silent CRITICAL r1 [n3 node_silent FIRING]
+            6.7 UPDATED n3/inventory process_exited CRITICAL r2 [n3/inventory process_exited NO_DATA]
+            9.0 CLEARED n3 node_silent CRITICAL r2 [n3 node_silent RESOLVED]
+            9.0 CLEARED n3/inventory process_exited CRITICAL r3 [n3/inventory process_exited RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
 fn a_service_that_is_gone_has_no_symptom() {
     check(
         "node n1: a b
@@ -577,9 +613,9 @@ fn evidence_speaks() {
         let _ = writeln!(lines, "{} {}", event.kind, event.signals[0].evidence);
     }
     expect![[r#"
-        OPENED cpu_percent = 97.3, raised above by `cpu_percent > 80.0` for 1s
-        UPDATED cpu_percent = 10.0, below `cpu_percent < 50.0`
-        CLEARED cpu_percent = 10.0, cleared by `cpu_percent < 50.0` for 1s
+        OPENED cpu_percent = 97.3, with `cpu_percent > 80.0` for 1s
+        UPDATED cpu_percent = 10.0, with `cpu_percent < 50.0`
+        CLEARED cpu_percent = 10.0, with `cpu_percent < 50.0` for 1s
         OPENED process EXITED, ended by signal 9
     "#]]
     .assert_eq(&lines);

@@ -5,7 +5,7 @@
 //! set n1/orders cpu=95 p95=300 err=5 rate=0 storage=9 (nan: no reading) state=EXITED probe=FAILING gen=2 exit=137
 //! run 3                                     # seconds; node k ticks k * 100 ms after the full second
 //! send n1                                   # at once, state only
-//! mute n1 | unmute n1 | leave n1 | reboot n1 | skew n1 MILLISECONDS
+//! mute n1 | unmute n1 | leave n1 | reboot n1 | known n1 | forget n1 | skew n1 MILLISECONDS
 //! disconnect | connect | restart            # the detector's bus; the detector itself
 //! ```
 
@@ -88,6 +88,11 @@ impl World {
             "mute" => self.node(&node()).muted = true,
             "unmute" => self.node(&node()).muted = false,
             "leave" => self.leave(&node()),
+            "known" => self.input(Input::NodeKnown(node())),
+            "forget" => {
+                self.nodes.remove(&node());
+                self.input(Input::NodeForgotten(node()));
+            }
             "reboot" => {
                 let node = self.node(&node());
                 (node.boot_id, node.seq, node.muted) = (node.boot_id + 1, 0, false);
