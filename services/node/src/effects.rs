@@ -91,6 +91,7 @@ impl Effects {
             .await;
         }
         let code = process.exited().await.code;
+        self.processes.stopped(reference).await;
         tracing::info!(%service, pid = process.pid, ?code, "ended");
         self.tell(Input::Exited {
             service,
@@ -118,16 +119,18 @@ impl Effects {
         });
     }
 
-    pub(crate) fn stop(&self, process: ProcessRef, grace: Duration) {
-        let Some(process) = self.processes.get(process) else {
+    pub(crate) fn stop(&self, reference: ProcessRef, grace: Duration) {
+        let Some(process) = self.processes.get(reference) else {
             return;
         };
+        let stopping = self.processes.begin_stop(reference);
         tokio::spawn(async move {
             if grace.is_zero() {
                 process.signal_group(Signal::KILL);
             }
             // Also waits for the members that the leader left behind.
             stop(&process, grace).await;
+            drop(stopping);
         });
     }
 
@@ -151,7 +154,7 @@ impl Effects {
                 Ok(()) => Ok("recovered".to_owned()),
                 // Half of recovering is the agent's own, and it is done.
                 Err(SocketError::Absent) if proxied => Ok(
-                    "the sidecar's connections were closed; the service has no control socket"
+                    "the sidecar's connections were closed; the service has no recovery of its own"
                         .to_owned(),
                 ),
                 Err(error) => Err(error.to_string()),

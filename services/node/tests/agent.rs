@@ -222,6 +222,19 @@ async fn a_stopped_agent_leaves_no_process() {
 }
 
 #[tokio::test]
+async fn what_a_shell_leaves_behind_has_its_grace_too() {
+    let mut arena = Arena::start().await;
+    wait_for("hello", async || {
+        arena.log("wrapped").contains("hello").then_some(())
+    })
+    .await;
+    let outcome = arena.command("c-1", ActionKind::Stop, "wrapped").await;
+    assert_eq!(outcome.state, CommandState::Succeeded, "{outcome:?}");
+    assert!(arena.log("wrapped").contains("goodbye"));
+    arena.stop().await;
+}
+
+#[tokio::test]
 async fn the_holder_of_a_port_is_named() {
     let mut arena = Arena::start_with_port_taken().await;
     let web = arena

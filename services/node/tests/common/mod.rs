@@ -14,7 +14,8 @@ use arena_testkit::{NatsServer, TempDir, free_port, temp_dir, wait_for};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// `web` answers HTTP and knows nothing of Arena; `quiet` has neither port nor probe.
+/// `web` answers HTTP and knows nothing of Arena; `quiet` has neither port nor probe; `wrapped` is a shell that ends at
+/// once when it is told to, and whose child has still something to say then.
 const CONFIG: &str = r#"
 [[node]]
 name = "node-1"
@@ -28,6 +29,14 @@ health = { http = "/", interval = "100ms", timeout = "300ms", failures = 2 }
 [[node.service]]
 name = "quiet"
 command = ["sleep", "1000"]
+
+[[node.service]]
+name = "wrapped"
+command = ["sh", "-c", """
+    trap 'exit 0' TERM
+    (trap 'sleep 0.3; echo goodbye; exit 0' TERM; echo hello; while :; do sleep 0.05; done) &
+    wait
+"""]
 "#;
 
 /// See the module.
@@ -161,6 +170,12 @@ impl Arena {
 
     pub(crate) async fn healthy(&self, name: &str) -> ServiceStatus {
         self.service(name, ServiceStatus::is_healthy).await
+    }
+
+    /// What a service has written.
+    pub(crate) fn log(&self, service: &str) -> String {
+        let name = format!("state/logs/{service}.log");
+        std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
     }
 
     /// Waits until `web` answers on its own port.
