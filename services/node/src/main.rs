@@ -22,10 +22,19 @@ mod store;
 mod view;
 
 use std::process::ExitCode;
+use std::time::Duration;
+
+use arena_chassis::Program;
+use arena_config::arena::STOP_GRACE_MAX;
+
+/// Beside the services' own grace: to revert faults, and to tell the bus.
+const OWN_GRACE: Duration = Duration::from_secs(8);
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(burn::SUBCOMMAND) {
         return burn::main();
     }
-    arena_chassis::run("node", agent::run)
+    Program::new("node")
+        .grace(STOP_GRACE_MAX + OWN_GRACE)
+        .run(agent::run)
 }

@@ -84,8 +84,8 @@ const INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
 const TIMEOUT_DEFAULT: Duration = Duration::from_millis(500);
 const FAILURES_DEFAULT: u32 = 3;
 const STOP_GRACE_DEFAULT: Duration = Duration::from_secs(2);
-/// A longer grace would outlast everybody who waits for a stop.
-const STOP_GRACE_MAX: Duration = Duration::from_mins(1);
+/// The longest `stop_grace`; more would outlast everybody who waits for a stop.
+pub const STOP_GRACE_MAX: Duration = Duration::from_mins(1);
 
 impl Arena {
     /// The built-in arena, as a file to copy.

@@ -41,9 +41,6 @@ pub mod limits {
     /// The bus may be gone for this long before the agent restarts services by itself: longer than a restart of
     /// nats-server, so that two owners of the restart budget never meet.
     pub const DISCONNECTED_GRACE: Duration = Duration::from_secs(2);
-    /// When the agent itself stops, a service is killed after this time even if its own grace is longer: whoever
-    /// stopped the agent (`arena down`, an init) waits 8 s for it.
-    pub const SHUTDOWN_GRACE_MAX: Duration = Duration::from_secs(5);
     /// Finished commands and faults that are remembered. The streams redeliver for a minute; this is hours of them.
     pub const REMEMBERED_MAX: usize = 256;
     /// Faults at once on one node: more would leave nothing to watch healing.

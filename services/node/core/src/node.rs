@@ -11,7 +11,7 @@ use crate::commands::CommandBook;
 use crate::config::NodeConfig;
 use crate::faults::FaultBook;
 use crate::io::{Boot, Input, Output};
-use crate::limits::{DISCONNECTED_GRACE, SHUTDOWN_GRACE_MAX};
+use crate::limits::DISCONNECTED_GRACE;
 use crate::saved::{Saved, SavedService};
 use crate::service::{Next, Service};
 
@@ -230,7 +230,7 @@ impl Node {
             if service.state == ProcessState::Stopping {
                 service.then_stop();
             } else {
-                let grace = service.config.stop_grace.min(SHUTDOWN_GRACE_MAX);
+                let grace = service.config.stop_grace;
                 service.stop(now, grace, Next::Stopped, out);
             }
         }

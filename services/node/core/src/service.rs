@@ -140,6 +140,8 @@ impl Service {
         self.failures = 0;
         self.due = None;
         self.exit_code = None;
+        // Also of a start that gives no process: its uptime is not that of the one before.
+        self.started_at = now;
         self.probe = self.unprobed();
         self.enter(now, ProcessState::Starting, "");
         out.push(Output::Spawn {
