@@ -12,8 +12,11 @@ use anyhow::{Context as _, bail};
 use arena_config::arena::{HealthSpec, Probe};
 use arena_node_core::{Input, Pace};
 use arena_proto::ServiceName;
+use arena_supervisor::Spawn;
 use bytes::Bytes;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -59,7 +62,7 @@ impl Prober {
             generation,
             health: health.clone(),
             port: program.port,
-            env: program.spawn.env.clone(),
+            spawn: program.spawn.clone(),
             idle: Mutex::new(None),
             inputs: self.inputs.clone(),
         });
@@ -83,7 +86,8 @@ struct Target {
     generation: u32,
     health: HealthSpec,
     port: Option<u16>,
-    env: BTreeMap<String, String>,
+    /// A command is run where the service is, with its environment.
+    spawn: Spawn,
     /// The connection of the last probe that was answered.
     idle: Mutex<Option<Connection>>,
     inputs: mpsc::Sender<Input>,
@@ -167,19 +171,81 @@ impl Target {
 
     async fn run(&self, argv: &[String]) -> anyhow::Result<()> {
         let (program, arguments) = argv.split_first().context("the probe's command is empty")?;
-        let status = tokio::process::Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(arguments)
-            .envs(&self.env)
+            .envs(&self.spawn.env)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .status()
-            .await
-            .with_context(|| format!("cannot run {program}"))?;
+            .process_group(0);
+        if let Some(working_dir) = &self.spawn.working_dir {
+            command.current_dir(working_dir);
+        }
+        let cannot = || format!("cannot run {program}");
+        let mut probe = ProbeProcess(command.spawn().with_context(cannot)?);
+        let status = probe.0.wait().await.with_context(cannot)?;
         if !status.success() {
             bail!("{program} ended with {status}");
         }
         Ok(())
+    }
+}
+
+/// A probe's process group. One that is given up is killed as a whole: a shell's children would live on without it, one
+/// more each interval.
+struct ProbeProcess(Child);
+
+impl Drop for ProbeProcess {
+    fn drop(&mut self) {
+        // Until it was waited for, which it has not been here, its pid is no other's.
+        let group = self.0.id().and_then(|pid| i32::try_from(pid).ok());
+        if let Some(group) = group.and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arena_testkit::{temp_dir, wait_for};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_that_is_given_up_takes_its_children_along() {
+        let folder = temp_dir();
+        let script = "sleep 1000 & echo $! > child; wait";
+        let (inputs, mut results) = mpsc::channel(1);
+        let target = Target {
+            service: "s".parse().expect("a name"),
+            generation: 1,
+            health: HealthSpec {
+                probe: Probe::Command(["sh", "-c", script].map(str::to_owned).to_vec()),
+                interval: Duration::from_secs(1),
+                timeout: Duration::from_secs(1),
+                failures: 1,
+            },
+            port: None,
+            spawn: Spawn {
+                argv: Vec::new(),
+                env: BTreeMap::new(),
+                working_dir: Some(folder.path().to_owned()),
+                log: folder.path().join("log"),
+            },
+            idle: Mutex::new(None),
+            inputs,
+        };
+        target.probe().await;
+        assert!(matches!(
+            results.recv().await,
+            Some(Input::Probed { result: Err(_), .. })
+        ));
+        let child = std::fs::read_to_string(folder.path().join("child")).expect("a child");
+        let child: u32 = child.trim().parse().expect("a pid");
+        wait_for("the end of the child", async || {
+            arena_supervisor::identity_of(child).is_none().then_some(())
+        })
+        .await;
     }
 }
