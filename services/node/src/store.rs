@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
 use arena_node_core::{Input, JournalEntry, Saved};
@@ -16,8 +17,8 @@ use arena_proto::{FaultId, ServiceName};
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::mpsc;
 
-/// Writes that may wait for the disk. One that is stuck for so long that more come stops the agent's loop: nothing may
-/// be done that the journal does not know.
+/// Writes that may wait for the disk: many times what the faults at once can ask for. The agent's loop never waits here,
+/// however long a disk is stuck: a fault is only made once its entry is written, and of the states the last one counts.
 const WRITES_MAX: usize = 256;
 
 /// A Unix socket's path has 108 bytes, with its final zero.
@@ -157,14 +158,19 @@ pub(crate) fn load(folders: &Folders) -> anyhow::Result<(State, Vec<JournalEntry
 
 #[derive(Debug)]
 enum Write {
-    State(Box<State>),
+    /// The [`Latest`].
+    State,
     Journal(JournalEntry),
     Erase(FaultId),
 }
 
+/// The state that is to be written next.
+type Latest = Arc<Mutex<Option<State>>>;
+
 /// Writes in the background, in order.
 #[derive(Debug)]
 pub(crate) struct Store {
+    latest: Latest,
     writes: Option<SyncSender<Write>>,
     thread: Option<std::thread::JoinHandle<()>>,
     ports: Ports,
@@ -178,11 +184,14 @@ impl Store {
         inputs: mpsc::Sender<Input>,
     ) -> anyhow::Result<Self> {
         let (writes, queue) = sync_channel(WRITES_MAX);
+        let latest = Latest::default();
+        let to_write = Arc::clone(&latest);
         let thread = std::thread::Builder::new()
             .name("disk".to_owned())
-            .spawn(move || write_all(&folders, &queue, &inputs))
+            .spawn(move || write_all(&folders, &queue, &to_write, &inputs))
             .context("cannot start a thread")?;
         Ok(Self {
+            latest,
             writes: Some(writes),
             thread: Some(thread),
             ports,
@@ -197,10 +206,14 @@ impl Store {
     }
 
     pub(crate) fn save(&self, core: Saved) {
-        self.send(Write::State(Box::new(State {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(State {
             core,
             ports: self.ports.clone(),
-        })));
+        });
+        if let Some(writes) = &self.writes {
+            // A full queue is no loss: the state is looked for after each write.
+            let _ = writes.try_send(Write::State);
+        }
     }
 
     pub(crate) fn journal(&self, entry: JournalEntry) {
@@ -222,13 +235,16 @@ impl Drop for Store {
     }
 }
 
-fn write_all(folders: &Folders, queue: &Receiver<Write>, inputs: &mpsc::Sender<Input>) {
+fn write_all(
+    folders: &Folders,
+    queue: &Receiver<Write>,
+    latest: &Latest,
+    inputs: &mpsc::Sender<Input>,
+) {
     while let Ok(first) = queue.recv() {
-        let mut state = None;
         for write in std::iter::once(first).chain(std::iter::from_fn(|| queue.try_recv().ok())) {
             match write {
-                // Of several the last one counts.
-                Write::State(latest) => state = Some(latest),
+                Write::State => {}
                 Write::Journal(entry) => {
                     let result = write_journal(folders, &entry).map_err(|error| error.to_string());
                     let _ = inputs.blocking_send(Input::Journaled {
@@ -244,6 +260,7 @@ fn write_all(folders: &Folders, queue: &Receiver<Write>, inputs: &mpsc::Sender<I
                 }
             }
         }
+        let state = latest.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Err(error)) = state.map(|state| write_state(folders, &state)) {
             tracing::error!(%error, "the state file cannot be written");
         }
