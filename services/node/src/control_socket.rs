@@ -18,8 +18,8 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 /// What came of a question.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SocketError {
-    /// There is no socket, or nobody listens: the service does not take part.
-    #[error("the service has no control socket")]
+    /// There is no socket, nobody listens, or what is asked is not known there: the service does not take part.
+    #[error("the service does not do this on a control socket")]
     Absent,
     /// It says no, in its own words.
     #[error("the service refuses: {0}")]
@@ -81,6 +81,9 @@ impl ControlSocket {
         let words: String = String::from_utf8_lossy(&answer).chars().take(200).collect();
         Err(match status {
             StatusCode::UNPROCESSABLE_ENTITY => SocketError::Refused(words),
+            StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::NOT_IMPLEMENTED => SocketError::Absent,
             _ => SocketError::Failed(format!("{method} {path} gave {status} {words}")),
         })
     }

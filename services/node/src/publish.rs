@@ -197,8 +197,12 @@ async fn until_published<F>(publish: impl Fn() -> F)
 where
     F: Future<Output = Result<(), arena_bus::BusError>>,
 {
+    let mut said = false;
     while let Err(error) = publish().await {
-        tracing::warn!(%error, "cannot tell an outcome or fault status: trying again");
+        if !said {
+            tracing::warn!(%error, "cannot tell an outcome or fault status: trying until it works");
+            said = true;
+        }
         tokio::time::sleep(RETRY).await;
     }
 }

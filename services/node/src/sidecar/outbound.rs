@@ -15,9 +15,6 @@ use super::server::{self, AnswerBody, Guard, Streamed, answer, strip_hop_by_hop}
 use super::upstream::{Lease, UpstreamError};
 use super::{REQUEST_TIMEOUT, REQUESTS_MAX};
 
-/// A second replica is tried when the first does not take the connection, and no third.
-const REPLICAS_TRIED: usize = 2;
-
 /// A request on its way to a replica.
 #[derive(Debug)]
 pub(crate) struct OnItsWay(Arc<Replica>);
@@ -39,10 +36,11 @@ impl Guard for OnItsWay {
     fn complete(&mut self) {}
 }
 
-/// A connection to the best replica that takes one.
+/// A connection to the best replica that takes one. All are tried: on loopback a refusal takes microseconds, and the replicas
+/// of nodes that are dead look idle, so they are tried before the busy ones that live.
 async fn connect(routes: &Routes, dependency: &ServiceName) -> Result<(Lease, OnItsWay), String> {
     let mut cause = format!("sidecar: no healthy replica of {dependency}");
-    for replica in routes.candidates(dependency).iter().take(REPLICAS_TRIED) {
+    for replica in &routes.candidates(dependency) {
         if replica.in_flight.load(Ordering::Relaxed) >= REQUESTS_MAX {
             cause = format!("sidecar: too many requests to {dependency} at once");
             continue;
