@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use arena_bus::{Bus, NatsArgs, Partitions, Role};
+use arena_bus::{Bus, Events, NatsArgs, Partitions, Registration, Role, TelemetryStream};
 use arena_chassis::Chassis;
 use arena_recorder::database::{Address, Database, Retention};
 use arena_recorder::{api, ingest, retention, telemetry};
@@ -41,16 +41,17 @@ async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         events: args.keep_events,
         rollups: args.keep_rollups,
     };
-    let database = Database::open(&address).await?;
-    tracing::info!("recording into the {address}");
-
-    let bus = Bus::connect(&args.nats, Role::Recorder, "recorder").await?;
-    let events = bus
-        .consume_events("recorder")
-        .await
-        .context("cannot read the events; the streams are made by `arena up`")?;
-    let samples = bus.telemetry(Partitions::all()).await?;
-    let registration = api::register(&bus, chassis.clock, &database).await?;
+    let start = Recording::start(&args.nats, &address, &chassis);
+    let started = tokio::select! {
+        () = chassis.shutdown.cancelled() => return Ok(()),
+        started = Box::pin(start) => started?,
+    };
+    let Recording {
+        database,
+        events,
+        samples,
+        registration,
+    } = started;
 
     let removing = tokio::spawn({
         let (chassis, database) = (chassis.clone(), database.clone());
@@ -68,6 +69,32 @@ async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     removing.await.context("removing what is old")?;
     database.close().await?;
     result
+}
+
+/// What is read, where it goes, and who answers.
+struct Recording {
+    database: Database,
+    events: Events,
+    samples: TelemetryStream,
+    registration: Registration,
+}
+
+impl Recording {
+    async fn start(nats: &NatsArgs, address: &Address, chassis: &Chassis) -> anyhow::Result<Self> {
+        let database = Database::open(address).await?;
+        tracing::info!("recording into the {address}");
+        let bus = Bus::connect(nats, Role::Recorder, "recorder").await?;
+        let events = bus
+            .consume_events("recorder")
+            .await
+            .context("cannot read the events; the streams are made by `arena up`")?;
+        Ok(Self {
+            events,
+            samples: bus.telemetry(Partitions::all()).await?,
+            registration: api::register(&bus, chassis.clock, &database).await?,
+            database,
+        })
+    }
 }
 
 fn address(args: &Args) -> anyhow::Result<Address> {

@@ -8,7 +8,7 @@ use arena_chassis::Chassis;
 use arena_recorder_core::{Rollup, Rollups};
 use tokio::sync::mpsc;
 
-use crate::database::{Database, SeriesIds};
+use crate::database::{Database, PendingRollup, SeriesIds};
 use crate::ingest::Outage;
 
 /// Closed buckets that wait for the database: a minute, the time of a restart of PostgreSQL.
@@ -68,9 +68,10 @@ async fn until(chassis: &Chassis, at: Option<arena_proto::Timestamp>) {
 async fn write(chassis: &Chassis, database: &Database, mut waiting: mpsc::Receiver<Rollup>) {
     let mut ids = SeriesIds::default();
     while let Some(rollup) = waiting.recv().await {
+        let mut rollup = PendingRollup::new(rollup);
         let mut outage = Outage::new(chassis);
         loop {
-            let Err(error) = database.store_rollup(&mut ids, &rollup).await else {
+            let Err(error) = database.store_rollup(&mut ids, &mut rollup).await else {
                 outage.over();
                 break;
             };

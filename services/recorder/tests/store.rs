@@ -9,7 +9,7 @@ use std::time::Duration;
 use arena_proto::{
     Decision, FaultState, IncidentEventKind, IncidentQuery, IncidentRecord, Plan, Summary,
 };
-use arena_recorder::database::{Database, NewEvent, Retained, Retention, SeriesIds};
+use arena_recorder::database::{Database, NewEvent, PendingRollup, Retained, Retention, SeriesIds};
 use arena_recorder_core::{Event, IncidentFacts, Reading, Rollup};
 use common::{at, backends, decided, fault_request, fault_status, id, new_event, said, story};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
@@ -291,15 +291,20 @@ async fn rollups_are_rows_and_a_bucket_in_two_parts_adds_up() {
     for backend in backends() {
         let database = backend.open().await;
         let look = backend.look().await;
-        let first = rollup(0, reading(2, 1.0, 3.0, 4.0, 3.0), Reading::of(5.0));
+        let mut first =
+            PendingRollup::new(rollup(0, reading(2, 1.0, 3.0, 4.0, 3.0), Reading::of(5.0)));
         let mut ids = SeriesIds::default();
-        database.store_rollup(&mut ids, &first).await.unwrap();
-        let next = rollup(10_000, Reading::of(9.0), Reading::of(9.0));
-        database.store_rollup(&mut ids, &next).await.unwrap();
+        // The second time is what an attempt looks like whose commit was not answered.
+        for _ in 0..2 {
+            database.store_rollup(&mut ids, &mut first).await.unwrap();
+        }
+        let mut next = PendingRollup::new(rollup(10_000, Reading::of(9.0), Reading::of(9.0)));
+        database.store_rollup(&mut ids, &mut next).await.unwrap();
         // A recorder that started anew in the midst of the first bucket.
         let rest = rollup(0, reading(1, 0.5, 0.5, 0.5, 0.5), Reading::of(7.0));
+        let mut rest = PendingRollup::new(rest);
         let mut ids = SeriesIds::default();
-        database.store_rollup(&mut ids, &rest).await.unwrap();
+        database.store_rollup(&mut ids, &mut rest).await.unwrap();
 
         let sql = "SELECT s.node, s.service, s.metric, r.count, r.min, r.max, r.sum, r.last FROM rollups r \
                    JOIN series s ON s.id = r.series_id ORDER BY r.bucket_start_ns, s.metric";
@@ -375,7 +380,8 @@ async fn retention_removes_what_is_old_and_nothing_else() {
                 start: at(start),
                 readings: [(series, Reading::of(1.0))].into(),
             };
-            database.store_rollup(&mut ids, &rollup).await.unwrap();
+            let mut rollup = PendingRollup::new(rollup);
+            database.store_rollup(&mut ids, &mut rollup).await.unwrap();
         }
         let removed = database.retain(at(200_000), keep).await.unwrap();
         let expected = Retained {

@@ -26,7 +26,7 @@ use sea_orm::{
 pub use address::{Address, AddressError};
 pub use error::DatabaseError;
 pub use retain::{Retained, Retention};
-pub use rollup::SeriesIds;
+pub use rollup::{PendingRollup, SeriesIds};
 pub use store::NewEvent;
 
 /// How long one transaction may take before it counts as failed: far more than a healthy database needs, and short

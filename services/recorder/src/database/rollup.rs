@@ -21,19 +21,46 @@ const ROWS_PER_STATEMENT: usize = 1000;
 #[derive(Debug, Clone, Default)]
 pub struct SeriesIds(HashMap<Series, i64>);
 
+/// A closed bucket on its way into the database.
+#[derive(Debug)]
+pub struct PendingRollup {
+    rollup: Rollup,
+    /// What the database had of it before the first attempt.
+    before: Option<Held>,
+}
+
+impl PendingRollup {
+    /// A bucket that was not tried yet.
+    #[must_use]
+    pub const fn new(rollup: Rollup) -> Self {
+        Self {
+            rollup,
+            before: None,
+        }
+    }
+}
+
+type Held = BTreeMap<i64, Reading>;
+
 impl Database {
-    /// Stores a closed bucket. What the bucket already has (a recorder that stopped in its midst) is added to.
+    /// Stores a closed bucket. What the database already has of it (a recorder that stopped in its midst) is added to,
+    /// once, however often this is tried: the answer to a commit may be lost.
     pub async fn store_rollup(
         &self,
         ids: &mut SeriesIds,
-        rollup: &Rollup,
+        pending: &mut PendingRollup,
     ) -> Result<(), DatabaseError> {
+        let PendingRollup { rollup, before } = pending;
         let known = ids.clone();
         let learned = self
-            .write("storing roll-ups", async move |transaction| {
+            .write("storing roll-ups", async |transaction| {
                 let mut ids = known;
                 name_series(transaction, &mut ids, rollup).await?;
-                insert(transaction, &ids, rollup).await?;
+                let held = match before {
+                    Some(held) => held,
+                    None => before.insert(held(transaction, rollup).await?),
+                };
+                insert(transaction, &ids, held, rollup).await?;
                 Ok(ids)
             })
             .await?;
@@ -52,7 +79,7 @@ async fn name_series(
     let unknown: Vec<&Series> = rollup
         .readings
         .keys()
-        .filter(|series| !ids.0.contains_key(series))
+        .filter(|series| !ids.0.contains_key(*series))
         .collect();
     for chunk in unknown.chunks(ROWS_PER_STATEMENT) {
         let rows = chunk.iter().map(|series| series::ActiveModel {
@@ -91,24 +118,29 @@ async fn name_series(
     Ok(())
 }
 
+/// What the bucket has: of a recorder that stopped in its midst.
+async fn held(transaction: &DatabaseTransaction, rollup: &Rollup) -> Result<Held, DbErr> {
+    let start = rollup.start.unix_nanos();
+    let rows = rollups::Entity::find().filter(rollups::Column::BucketStartNs.eq(start));
+    let rows = rows.all(transaction).await?.into_iter();
+    Ok(rows.map(|row| (row.series_id, reading(&row))).collect())
+}
+
 async fn insert(
     transaction: &DatabaseTransaction,
     ids: &SeriesIds,
+    held: &Held,
     rollup: &Rollup,
 ) -> Result<(), DbErr> {
     let start = rollup.start.unix_nanos();
-    let held = rollups::Entity::find().filter(rollups::Column::BucketStartNs.eq(start));
-    let held: BTreeMap<i64, rollups::Model> = held
-        .all(transaction)
-        .await?
-        .into_iter()
-        .map(|row| (row.series_id, row))
-        .collect();
     let rows: Vec<rollups::ActiveModel> = rollup
         .readings
         .iter()
         .filter_map(|(series, reading)| Some((*ids.0.get(series)?, *reading)))
-        .map(|(id, reading)| row(start, id, merged(held.get(&id), reading)))
+        .map(|(id, reading)| {
+            let sum = held.get(&id).map_or(reading, |held| held.then(reading));
+            row(start, id, sum)
+        })
         .collect();
     for chunk in rows.chunks(ROWS_PER_STATEMENT) {
         let replace =
@@ -129,17 +161,13 @@ async fn insert(
     Ok(())
 }
 
-fn merged(held: Option<&rollups::Model>, reading: Reading) -> Reading {
-    match held {
-        None => reading,
-        Some(held) => Reading {
-            count: held.count,
-            min: held.min,
-            max: held.max,
-            sum: held.sum,
-            last: held.last,
-        }
-        .then(reading),
+fn reading(row: &rollups::Model) -> Reading {
+    Reading {
+        count: row.count,
+        min: row.min,
+        max: row.max,
+        sum: row.sum,
+        last: row.last,
     }
 }
 
