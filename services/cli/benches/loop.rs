@@ -22,19 +22,31 @@ const REPEATS_DEFAULT: usize = 20;
 /// A ladder that is climbed to its end takes half of this.
 const HEAL_LIMIT: Duration = Duration::from_mins(1);
 
-/// Name, target, parameters.
+/// A fault that is back on the same service within the remediator's cooldown (5 s) is a recurrence, and goes on at the
+/// next rung; here each repeat is to be a first.
+const COOLDOWN: Duration = Duration::from_secs(6);
+
+/// Name, parameters, and the replicas that take turns.
 type Fault = (
     &'static str,
-    &'static str,
     &'static [(&'static str, &'static str)],
+    [&'static str; 2],
 );
 
 const FAULTS: [Fault; 5] = [
-    ("crash", "node-2/edge", &[]),
-    ("hang", "node-3/inventory", &[]),
-    ("cpu-spike", "node-1/orders", &[]),
-    ("network-delay", "node-1/payments", &[("latency", "800ms")]),
-    ("storage-latency", "node-2/ledger", &[("latency", "400ms")]),
+    ("crash", &[], ["node-1/edge", "node-2/edge"]),
+    ("hang", &[], ["node-2/inventory", "node-3/inventory"]),
+    ("cpu-spike", &[], ["node-1/orders", "node-2/orders"]),
+    (
+        "network-delay",
+        &[("latency", "800ms")],
+        ["node-1/payments", "node-3/payments"],
+    ),
+    (
+        "storage-latency",
+        &[("latency", "400ms")],
+        ["node-2/ledger", "node-3/ledger"],
+    ),
 ];
 
 #[tokio::main(flavor = "current_thread")]
@@ -71,15 +83,15 @@ async fn main() -> anyhow::Result<()> {
         "{:<16} {:>3}  {:>9} {:>9} {:>9}  {:>9} {:>9} {:>9}",
         "fault", "", "min", "median", "max", "min", "median", "max"
     );
-    for (fault, target, parameters) in FAULTS {
-        let target: Entity = target.parse()?;
+    for (fault, parameters, replicas) in FAULTS {
         let mut detected = Vec::new();
         let mut healed = Vec::new();
-        for _ in 0..repeats {
+        for target in replicas.iter().cycle().take(repeats) {
             calm(&arena).await?;
-            let (incident_ms, healed_ms) = once(&bus, fault, &target, parameters).await?;
+            let (incident_ms, healed_ms) = once(&bus, fault, &target.parse()?, parameters).await?;
             detected.push(incident_ms);
             healed.push(healed_ms);
+            tokio::time::sleep(COOLDOWN / 2).await;
         }
         println!(
             "{fault:<16} {repeats:>3}  {}  {}",
