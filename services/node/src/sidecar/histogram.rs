@@ -41,10 +41,6 @@ impl Histogram {
         self.total = self.total.saturating_add(1);
     }
 
-    pub(crate) const fn total(&self) -> u32 {
-        self.total
-    }
-
     /// The latency in milliseconds that `quantile` (0 to 1) of the requests did not exceed; NaN without requests.
     #[expect(
         clippy::cast_possible_truncation,

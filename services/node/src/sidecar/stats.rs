@@ -10,7 +10,8 @@ use arena_proto::Timestamp;
 use super::REQUESTS_MAX;
 use super::histogram::Histogram;
 
-/// One tick of a leg; NaN where no request came and none is in flight.
+/// One tick of a leg. Without requests the rate is zero, by which the detector knows that nobody waits, and the others are
+/// NaN: there was nothing to measure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RequestStats {
     pub(crate) rate_hz: f32,
@@ -88,14 +89,10 @@ impl Recorder {
         let (arrived, done, failed) = (inner.arrived, inner.done, inner.failed);
         (inner.arrived, inner.done, inner.failed) = (0, 0, 0);
         drop(inner);
-        let quiet = arrived == 0 && latencies.total() == 0;
-        let or_nan = |value: f64, there: bool| if there { value as f32 } else { f32::NAN };
+        let error_percent = (done > 0).then(|| f64::from(failed) / f64::from(done) * 100.0);
         RequestStats {
-            rate_hz: or_nan(
-                f64::from(arrived) / elapsed.as_secs_f64().max(0.001),
-                !quiet,
-            ),
-            error_percent: or_nan(f64::from(failed) / f64::from(done.max(1)) * 100.0, done > 0),
+            rate_hz: (f64::from(arrived) / elapsed.as_secs_f64().max(0.001)) as f32,
+            error_percent: error_percent.map_or(f32::NAN, |percent| percent as f32),
             latency_p50_ms: latencies.quantile_ms(0.5),
             latency_p95_ms: latencies.quantile_ms(0.95),
         }
@@ -137,9 +134,9 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_quiet_leg_has_no_reading() {
+    fn a_quiet_leg_has_a_rate_of_zero_and_no_other_reading() {
         let stats = Recorder::new(Clock::new()).take(Timestamp::EPOCH, SECOND);
-        assert!(stats.rate_hz.is_nan() && stats.error_percent.is_nan());
+        assert!(stats.rate_hz.abs() < f32::EPSILON && stats.error_percent.is_nan());
         assert!(stats.latency_p95_ms.is_nan());
     }
 
