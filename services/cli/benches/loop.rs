@@ -30,7 +30,7 @@ const COOLDOWN: Duration = Duration::from_secs(6);
 type Fault = (
     &'static str,
     &'static [(&'static str, &'static str)],
-    [&'static str; 2],
+    &'static [&'static str],
 );
 
 const FAULTS: [Fault; 5] = [
