@@ -127,11 +127,7 @@ fn incident(event: &IncidentEvent) -> String {
 fn plan(plan: &Plan) -> String {
     let mut line = format!("{} {}", plan.incident_id, plan.decision);
     if let (Some(action), Some(target)) = (plan.action, &plan.target) {
-        let _ = write!(
-            line,
-            " {action} {target} (rung {} of {})",
-            plan.rung, plan.rungs
-        );
+        let _ = write!(line, " {action} {target}");
     }
     let _ = write!(line, ", incident {}: {}", plan.incident_state, plan.reason);
     line
