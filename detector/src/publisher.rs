@@ -75,8 +75,11 @@ impl Worker {
 
     async fn store(&self, event: &IncidentEvent) {
         let trace = TraceContext::root(&event.id);
+        let mut told = false;
         while let Err(error) = self.bus.publish(event, Some(trace)).await {
-            tracing::warn!("incident {} waits to be published: {error}", event.id);
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!("incident {} waits to be published: {error}", event.id);
+            }
             tokio::time::sleep(RETRY_AFTER).await;
         }
     }

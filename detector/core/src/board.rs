@@ -3,13 +3,14 @@
 //! The board holds every signal that is pending, raised, or has cleared within the grace. A raised one is placed into
 //! its entity's open incident, or opens one, with one exception: a symptom that is felt by callers (slow, failing) on
 //! a service that calls others opens none before a hold has passed since its first abnormal sample, so that what it
-//! calls can show its own symptom first, whatever the phase of the two nodes' ticks (a rule whose `for` is longer than
-//! the hold loses no time by it). Then, while anything that it calls, directly or not, on any node,
+//! calls can show its own symptom first, whatever the phase of the two nodes' ticks. Then, while anything that it calls,
+//! directly or not, on any node,
 //!
 //! - has an open incident: the symptom folds into that incident as a child;
 //! - is pending, raised, or cleared within the grace: the symptom waits;
 //! - otherwise the service is judged on its own.
 //!
+//! It also waits for one that is not felt by callers and is pending on the same service: that one says more.
 //! Waiting has an end ([`INHIBIT_MAX`]): a dependency that flaps must not hide a real incident for ever.
 
 use std::collections::BTreeMap;
@@ -24,8 +25,8 @@ use crate::book::{Book, Placement, Process, was_raised};
 use crate::graph::Graph;
 use crate::symptom::{Symptom, View};
 
-/// The longest that a symptom waits for what it calls: twice the time in which a rule with the default `for` of 2 s and
-/// the grace of 5 s after it would have spoken.
+/// The longest that a symptom waits for what it calls: twice the time in which a rule with a `for` of 2 s and the grace of
+/// 5 s after it would have spoken.
 pub(crate) const INHIBIT_MAX: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
@@ -45,6 +46,11 @@ impl Entry {
     /// Raised, firing just now, and in no incident yet.
     fn waits(&self) -> bool {
         self.view.raised && self.placed.is_none() && self.view.state == SignalState::Firing
+    }
+
+    /// About to fire, and not felt by callers.
+    fn says_more_soon(&self) -> bool {
+        self.view.state == SignalState::Pending && !self.symptom.felt_by_callers
     }
 
     fn placement(&self, entity: &Entity) -> Placement {
@@ -276,15 +282,19 @@ impl Board {
         if self.book.opened_at(entity).is_some() {
             return Verdict::Fold(entity.clone());
         }
-        let waiting = || {
-            let entries = self.entries.get(entity).into_iter().flatten();
-            entries.map(|(_, entry)| entry).filter(|e| e.waits())
-        };
+        let entries = self.entries.get(entity);
+        let own = || entries.into_iter().flat_map(BTreeMap::values);
+        let waiting = || own().filter(|entry| entry.waits());
         let Some(service) = entity.service.as_ref() else {
             return Verdict::Open;
         };
         if waiting().any(|entry| !entry.symptom.felt_by_callers) {
             return Verdict::Open;
+        }
+        let from = waiting().map(|e| e.waiting_from).min().unwrap_or(now);
+        // A slow disk shows in the latency first: requests in flight count with their age.
+        if own().any(Entry::says_more_soon) && now < from + INHIBIT_MAX {
+            return Verdict::Wait;
         }
         let called = self.graph.dependencies(service);
         if called.is_empty() {
@@ -297,7 +307,6 @@ impl Board {
         if let Some((_, incident)) = explained {
             return Verdict::Fold(incident);
         }
-        let from = waiting().map(|e| e.waiting_from).min().unwrap_or(now);
         // In a cycle of calls each would wait for the other.
         let inhibited = suspects()
             .filter(|suspect| {
@@ -361,11 +370,8 @@ impl Board {
         let grace = self.grace;
         self.entries.retain(|_, entries| {
             entries.retain(|_, entry| {
-                // Abnormal again, or without a reading, it is not over.
-                let over = matches!(
-                    entry.view.state,
-                    SignalState::Inactive | SignalState::Resolved
-                );
+                // Raised without a reading is not over; cleared, and then without one (nobody calls it), is.
+                let over = !entry.view.raised && entry.view.state != SignalState::Pending;
                 !over || entry.quiet_at.is_some_and(|at| now < at + grace)
             });
             !entries.is_empty()

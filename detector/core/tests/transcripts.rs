@@ -122,8 +122,8 @@ fn a_hang_is_a_failed_probe_and_what_else_it_shows_folds_in() {
          run 4",
         &expect![[r#"
             3.0 OPENED n3/payments probe_failed ERROR r1 [n3/payments probe_failed FIRING]
-            5.2 UPDATED n3/payments probe_failed ERROR r2 [n3/payments probe_failed FIRING, n3/payments latency_high FIRING]
-            6.2 UPDATED n3/payments probe_failed ERROR r3 [n3/payments probe_failed FIRING, n3/payments latency_high FIRING, n1/orders latency_high FIRING]
+            4.2 UPDATED n3/payments probe_failed ERROR r2 [n3/payments probe_failed FIRING, n3/payments latency_high FIRING]
+            5.2 UPDATED n3/payments probe_failed ERROR r3 [n3/payments probe_failed FIRING, n3/payments latency_high FIRING, n1/orders latency_high FIRING]
             9.2 UPDATED n3/payments probe_failed ERROR r4 [n3/payments probe_failed RESOLVED, n3/payments latency_high RECOVERING, n1/orders latency_high FIRING]
             10.2 CLEARED n3/payments probe_failed ERROR r5 [n3/payments probe_failed RESOLVED, n3/payments latency_high RESOLVED, n1/orders latency_high RECOVERING]
         "#]],
@@ -232,7 +232,7 @@ fn without_requests_a_latency_is_over_after_a_while() {
          set n1/a p95=nan err=nan rate=0
          run 8",
         &expect![[r#"
-            6.0 OPENED n1/a latency_high ERROR r1 [n1/a latency_high FIRING]
+            5.0 OPENED n1/a latency_high ERROR r1 [n1/a latency_high FIRING]
             8.0 UPDATED n1/a latency_high ERROR r2 [n1/a latency_high RECOVERING]
             13.0 CLEARED n1/a latency_high ERROR r3 [n1/a latency_high RESOLVED]
         "#]],
@@ -254,8 +254,8 @@ fn slow_payments_are_one_incident_and_callers_are_children() {
          set n1/edge p95=20 err=0
          run 10",
         &expect![[r#"
-            5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
-            6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n2/orders latency_high FIRING, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high FIRING]
+            4.3 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+            5.3 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n2/orders latency_high FIRING, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high FIRING]
             13.1 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high RECOVERING, n2/orders latency_high RECOVERING, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high FIRING]
             14.1 CLEARED n2/payments latency_high ERROR r4 [n2/payments latency_high RESOLVED, n2/orders latency_high RESOLVED, n1/edge error_rate_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high RECOVERING]
         "#]],
@@ -273,8 +273,41 @@ fn a_slow_ledger_explains_everybody() {
          set n1/edge p95=420
          run 12",
         &expect![[r#"
-              5.0 OPENED n1/ledger storage_latency_high ERROR r1 [n1/ledger storage_latency_high FIRING]
-              6.0 UPDATED n1/ledger storage_latency_high ERROR r2 [n1/ledger storage_latency_high FIRING, n2/payments latency_high FIRING, n3/inventory latency_high FIRING, n3/payments latency_high FIRING, n1/edge latency_high FIRING, n1/ledger latency_high FIRING, n1/orders latency_high FIRING]
+            5.0 OPENED n1/ledger storage_latency_high ERROR r1 [n1/ledger storage_latency_high FIRING, n1/ledger latency_high FIRING]
+            6.0 UPDATED n1/ledger storage_latency_high ERROR r2 [n1/ledger storage_latency_high FIRING, n1/ledger latency_high FIRING, n1/orders latency_high FIRING, n2/payments latency_high FIRING, n3/inventory latency_high FIRING, n3/payments latency_high FIRING, n1/edge latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_slow_disk_that_shows_in_the_latency_first_names_the_incident() {
+    check_shop(
+        "set n1/ledger p95=400
+         run 1
+         set n1/ledger storage=400
+         run 4",
+        &expect![[r#"
+            6.0 OPENED n1/ledger storage_latency_high ERROR r1 [n1/ledger storage_latency_high FIRING, n1/ledger latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn what_has_cleared_and_is_not_called_any_more_explains_nothing() {
+    check_shop(
+        "set n2/payments p95=400
+         run 3
+         set n2/payments p95=20
+         run 3
+         set n2/payments p95=nan err=nan rate=0
+         run 10
+         set n1/orders p95=400
+         run 5",
+        &expect![[r#"
+            4.3 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+            6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high RECOVERING]
+            7.1 CLEARED n2/payments latency_high ERROR r3 [n2/payments latency_high RESOLVED]
+            21.2 OPENED n1/orders latency_high ERROR r1 [n1/orders latency_high FIRING]
         "#]],
     );
 }
@@ -284,7 +317,7 @@ fn a_caller_that_suffers_alone_is_judged_on_its_own_after_the_hold() {
     check_shop(
         "set n1/orders p95=400\n run 6",
         &expect![[r#"
-              6.0 OPENED n1/orders latency_high ERROR r1 [n1/orders latency_high FIRING]
+            5.2 OPENED n1/orders latency_high ERROR r1 [n1/orders latency_high FIRING]
         "#]],
     );
 }
@@ -298,8 +331,8 @@ fn a_child_that_still_suffers_after_the_grace_is_judged_on_its_own() {
          set n2/payments p95=20
          run 10",
         &expect![[r#"
-            5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
-            6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n1/orders latency_high FIRING]
+            4.3 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+            5.3 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n1/orders latency_high FIRING]
             9.1 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high RECOVERING, n1/orders latency_high FIRING]
             10.1 CLEARED n2/payments latency_high ERROR r4 [n2/payments latency_high RESOLVED, n1/orders latency_high FIRING]
             15.1 OPENED n1/orders latency_high ERROR r1 [n1/orders latency_high FIRING]
@@ -348,8 +381,8 @@ fn a_cycle_of_calls_is_tolerated() {
          set n1/c p95=900
          run 8",
         &expect![[r#"
-              6.0 OPENED n1/a latency_high ERROR r1 [n1/a latency_high FIRING]
-              7.0 UPDATED n1/a latency_high ERROR r2 [n1/a latency_high FIRING, n1/b latency_high FIRING, n1/c latency_high FIRING]
+            5.2 OPENED n1/a latency_high ERROR r1 [n1/a latency_high FIRING]
+            6.2 UPDATED n1/a latency_high ERROR r2 [n1/a latency_high FIRING, n1/b latency_high FIRING, n1/c latency_high FIRING]
         "#]],
     );
 }
@@ -364,10 +397,10 @@ fn a_caller_with_a_symptom_of_its_own_has_its_own_incident() {
          send n1
          run 2",
         &expect![[r#"
-              5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
-              6.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n1/orders latency_high FIRING]
-              9.0 OPENED n1/orders process_exited CRITICAL r1 [n1/orders process_exited FIRING]
-              9.0 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high FIRING, n1/orders latency_high NO_DATA]
+            4.3 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+            5.3 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high FIRING, n1/orders latency_high FIRING]
+            9.0 OPENED n1/orders process_exited CRITICAL r1 [n1/orders process_exited FIRING]
+            9.0 UPDATED n2/payments latency_high ERROR r3 [n2/payments latency_high FIRING, n1/orders latency_high NO_DATA]
         "#]],
     );
 }
@@ -470,8 +503,8 @@ fn a_restarted_detector_goes_on() {
          run 6",
         &expect![[r#"
             3.2 OPENED n3/inventory process_exited CRITICAL r1 [n3/inventory process_exited FIRING]
-            5.1 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
-            6.0 UPDATED n3/inventory process_exited CRITICAL r2 [n3/inventory process_exited FIRING, n1/orders latency_high FIRING]
+            4.3 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+            5.0 UPDATED n3/inventory process_exited CRITICAL r2 [n3/inventory process_exited FIRING, n1/orders latency_high FIRING]
             15.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high RECOVERING]
             15.2 CLEARED n3/inventory process_exited CRITICAL r3 [n3/inventory process_exited RESOLVED, n1/orders latency_high FIRING]
             16.1 CLEARED n2/payments latency_high ERROR r3 [n2/payments latency_high RESOLVED]
