@@ -52,7 +52,10 @@ async fn await_healthy(arena: &Arena) {
 #[tokio::test]
 async fn in_the_foreground_sigterm_ends_it_with_0_and_leaves_nothing() {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let arena = small().prepare();
+    let temporary = arena_testkit::temp_dir();
+    let arena = small()
+        .env("TMPDIR", temporary.path().to_str().unwrap())
+        .prepare();
     let mut up = arena
         .up_command(&[])
         .stdout(Stdio::null())
@@ -71,6 +74,13 @@ async fn in_the_foreground_sigterm_ends_it_with_0_and_leaves_nothing() {
     {
         TcpListener::bind(format!("127.0.0.1:{line}")).expect("the service's port is free again");
     }
+    let left = std::fs::read_dir(temporary.path()).unwrap().count();
+    assert_eq!(
+        left,
+        0,
+        "control sockets and the like are gone: {}",
+        temporary.path().display()
+    );
     assert_eq!(arena.run(&["status"]).status.code(), Some(3));
     assert_eq!(arena.run(&["down"]).status.code(), Some(3));
 }

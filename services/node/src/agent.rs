@@ -109,6 +109,7 @@ pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         members,
         processes,
     };
+    let sockets = folders.sockets();
     let engine = Engine {
         node,
         boot_id,
@@ -124,6 +125,8 @@ pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     engine.run(boot).await;
     sampling.abort();
     rotation.abort();
+    // The services are gone, and their sockets with them; what cannot be removed is empty and harmless.
+    let _ = std::fs::remove_dir_all(sockets);
     link.await.context("the link to the bus")
 }
 

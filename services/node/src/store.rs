@@ -80,6 +80,11 @@ impl Folders {
         path
     }
 
+    /// Where the control sockets are: of use only while services run, and perhaps outside the agent's folder.
+    pub(crate) fn sockets(&self) -> PathBuf {
+        self.sockets.clone()
+    }
+
     pub(crate) fn control_socket(&self, service: &ServiceName) -> PathBuf {
         self.sockets.join(format!("{service}.sock"))
     }
