@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arena_bus::NatsArgs;
 use arena_chassis::Chassis;
+use arena_config::arena::NodeSpec;
 use arena_node_core::{Boot, Found, JournalEntry, Node, Saved};
 use arena_proto::{NodeName, ServiceName};
 use arena_supervisor::{Identity, Process, stop, with_environment};
@@ -58,6 +59,20 @@ pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     let spec = spec::load(args.config.as_deref(), &args.node)?;
     let folders = Folders::create(&args.state_dir)?;
     let _lock = folders.lock()?;
+    let sockets = folders.sockets();
+    let result = serve(spec, folders, args.chaos, args.nats, chassis).await;
+    // The services are gone, and their sockets with them; what cannot be removed is empty and harmless.
+    let _ = std::fs::remove_dir_all(sockets);
+    result
+}
+
+async fn serve(
+    spec: NodeSpec,
+    folders: Folders,
+    chaos: bool,
+    nats: NatsArgs,
+    chassis: Chassis,
+) -> anyhow::Result<()> {
     let (state, journal) = store::load(&folders)?;
     let (sidecar, listening) = Sidecar::bind(&spec, &state.ports, chassis.clock).await?;
     let sidecar = Arc::new(sidecar);
@@ -68,7 +83,7 @@ pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
     let (letters, letterbox) = mpsc::channel(LETTERS_MAX);
     let (measured, readings) = mpsc::channel(SAMPLES_MAX);
-    let node = Node::new(spec::core_config(&spec, args.chaos, &sidecar));
+    let node = Node::new(spec::core_config(&spec, chaos, &sidecar));
     let boot_id = boot_id(&chassis);
     let first = engine::view(&node, chassis.clock.now(), boot_id);
     let (views, shown) = watch::channel(Arc::new(first));
@@ -91,7 +106,7 @@ pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     )?;
     let link = Link {
         chassis: chassis.clone(),
-        nats: args.nats,
+        nats,
         node: spec.name.clone(),
         boot_id,
         inputs: inputs.clone(),
@@ -109,7 +124,6 @@ pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         members,
         processes,
     };
-    let sockets = folders.sockets();
     let engine = Engine {
         node,
         boot_id,
@@ -125,8 +139,6 @@ pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     engine.run(boot).await;
     sampling.abort();
     rotation.abort();
-    // The services are gone, and their sockets with them; what cannot be removed is empty and harmless.
-    let _ = std::fs::remove_dir_all(sockets);
     link.await.context("the link to the bus")
 }
 
