@@ -116,8 +116,9 @@ pub(crate) async fn wait_until_healthy(data: &DataDir, record: &Record) -> Resul
     match waited {
         Ok(result) => result,
         Err(_) => Err(Exit::Timeout.because(format!(
-            "not healthy after {LIMIT:?}, and left running:\n  {}",
-            problems.join("\n  ")
+            "not healthy after {LIMIT:?}, and left running:\n  {}\nits last words (arena logs has more):\n{}",
+            problems.join("\n  "),
+            log_tail(&data.component_log("arena"), 0, LAST_WORDS)
         ))),
     }
 }
