@@ -50,7 +50,16 @@ pub(crate) async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnAren
 impl OwnArena {
     /// Stops it; its folder goes with it.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
-        arena(&["down"], self.folder.path()).await
+        let stopped = arena(&["down"], self.folder.path()).await;
+        if stopped.is_err() {
+            // Something may still run in it, and `arena down` needs what it holds.
+            let kept = self.folder.keep();
+            eprintln!(
+                "arena: not stopped: arena down --data-dir {}",
+                kept.display()
+            );
+        }
+        stopped
     }
 }
 

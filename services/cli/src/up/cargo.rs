@@ -61,6 +61,9 @@ impl Build {
             .args([
                 "build",
                 "--workspace",
+                // The program that runs now is built, and must not be replaced while it runs.
+                "--exclude",
+                env!("CARGO_PKG_NAME"),
                 "--bins",
                 "--profile",
                 &self.profile,
@@ -70,6 +73,13 @@ impl Build {
             .current_dir(&self.manifest_dir);
         if let Some(target) = &self.target {
             command.args(["--target", target]);
+        }
+        // What `cargo run` tells its program would make Cargo believe that the build scripts' surroundings have changed.
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
         }
         let status = command.status().context("cannot run cargo")?;
         if status.success() {
