@@ -102,15 +102,38 @@ pub(crate) async fn revert(args: RevertArgs) -> Result<(), Failure> {
     if reply.ids.is_empty() {
         eprintln!("no fault is active");
     }
-    for id in reply.ids {
-        let gone = await_status(&mut statuses, &id, REVERT_WAIT, |status| {
-            status.state.is_final()
-        });
-        let status = gone.await?;
-        screen::print(&format!("{id}\n"))?;
+    // They end in any order.
+    let mut left = reply.ids;
+    while !left.is_empty() {
+        let status = await_end(&mut statuses, &left).await?;
+        left.retain(|id| id != status.id.as_str());
+        screen::print(&format!("{}\n", status.id))?;
         say_end(&status)?;
     }
     Ok(())
+}
+
+/// The end of whichever of these comes next.
+async fn await_end(
+    statuses: &mut Deliveries<FaultStatus>,
+    ids: &[String],
+) -> Result<FaultStatus, Failure> {
+    let wanted = |status: &FaultStatus| {
+        status.state.is_final() && ids.iter().any(|id| id == status.id.as_str())
+    };
+    let search = async {
+        while let Some(delivery) = statuses.next().await {
+            if wanted(&delivery.message) {
+                return Some(delivery.message);
+            }
+        }
+        None
+    };
+    match tokio::time::timeout(REVERT_WAIT, search).await {
+        Ok(Some(status)) => Ok(status),
+        Ok(None) => Err(Exit::NotRunning.because("the bus went away")),
+        Err(_) => Err(Exit::Timeout.because(format!("no end was told of {}", ids.join(", ")))),
+    }
 }
 
 fn say_end(status: &FaultStatus) -> Result<(), Failure> {
