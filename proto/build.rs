@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "arena/v1/common.proto",
     "arena/v1/telemetry.proto",
     "arena/v1/incident.proto",
@@ -14,6 +14,7 @@ const FILES: [&str; 8] = [
     "arena/v1/fault.proto",
     "arena/v1/status.proto",
     "arena/v1/control.proto",
+    "arena/v1/evidence.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

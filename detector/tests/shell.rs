@@ -79,6 +79,8 @@ fn schema(name: &NodeName) -> Schema {
             metric: "cpu_percent".to_owned(),
         }],
         services: vec![ServiceInfo {
+            observed: Vec::new(),
+            class: arena_proto::ServiceClass::Service,
             name: service,
             depends_on: Vec::new(),
         }],
@@ -204,6 +206,9 @@ async fn an_incident_outlives_the_detector_and_the_server() {
 
 fn status(node: &NodeName, state: ProcessState) -> NodeStatus {
     NodeStatus {
+        quarantined: false,
+        restart_owner: None,
+        fence: 0,
         node: node.clone(),
         boot_id: 1,
         pid: 7,

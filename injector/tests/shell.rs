@@ -127,6 +127,7 @@ impl Arena {
 
 fn status(chaos: bool) -> NodeStatus {
     let orders = ServiceStatus {
+        detail: arena_proto::ServiceDetail::default(),
         name: "orders".parse().unwrap(),
         state: ProcessState::Running,
         probe: ProbeVerdict::Passing,
@@ -141,6 +142,9 @@ fn status(chaos: bool) -> NodeStatus {
         message: String::new(),
     };
     NodeStatus {
+        quarantined: false,
+        restart_owner: None,
+        fence: 0,
         node: "node-1".parse().unwrap(),
         boot_id: 1,
         pid: 6,

@@ -1,12 +1,13 @@
 //! Commands to a node, and what became of them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::generated as wire;
 use crate::time::{duration_from_wire, duration_to_wire};
 use crate::wire::{self as codec, DecodeError, Message, Received};
 use crate::words::{ActionKind, CommandState, RejectionReason};
-use crate::{CommandId, IncidentId, NodeName, ServiceName, Timestamp};
+use crate::{CommandId, Entity, IncidentId, NodeName, ServiceName, Timestamp};
 
 /// One action that a node is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub struct Command {
     pub action: ActionKind,
     /// On which node.
     pub node: NodeName,
-    /// To which service.
-    pub service: ServiceName,
+    /// To which service; `None`: to the node itself.
+    pub service: Option<ServiceName>,
     /// Not done after this time.
     pub expires_at: Timestamp,
     /// How long the action may take once it was accepted.
@@ -33,6 +34,10 @@ pub struct Command {
     pub reason: String,
     /// When it was asked.
     pub at: Timestamp,
+    /// The remediator's fencing token; `None` for a person's command.
+    pub fence: Option<u64>,
+    /// By name, as text.
+    pub params: BTreeMap<String, String>,
 }
 
 /// What must still hold; `None` is not checked.
@@ -42,9 +47,20 @@ pub struct Preconditions {
     pub pid: Option<u32>,
     /// Its generation: tells a process from its successor even when the pid is used again.
     pub generation: Option<u32>,
+    /// When the process started, in clock ticks since the machine's boot.
+    pub start_time: Option<u64>,
 }
 
 impl Command {
+    /// What it is for.
+    #[must_use]
+    pub fn target(&self) -> Entity {
+        Entity {
+            node: self.node.clone(),
+            service: self.service.clone(),
+        }
+    }
+
     /// How long a command without `expires_at` is good for: long enough for a person's terminal, far below the stream's
     /// 60 s.
     pub const EXPIRY_DEFAULT: Duration = Duration::from_secs(30);
@@ -62,12 +78,13 @@ impl Message for Command {
             id: self.id.to_string(),
             action: self.action.to_wire(),
             node: self.node.to_string(),
-            service: self.service.to_string(),
+            service: codec::text_of(self.service.as_ref()),
             expires_at: Some(self.expires_at.to_wire()),
             deadline: Some(duration_to_wire(self.deadline)),
             preconditions: Some(wire::Preconditions {
                 pid: self.preconditions.pid,
                 generation: self.preconditions.generation,
+                start_time: self.preconditions.start_time,
             }),
             incident_id: self
                 .incident_id
@@ -76,6 +93,8 @@ impl Message for Command {
             issuer: self.issuer.clone(),
             reason: self.reason.clone(),
             at: Some(self.at.to_wire()),
+            fence: self.fence.unwrap_or(0),
+            params: self.params.clone(),
         })
     }
 
@@ -95,24 +114,32 @@ impl Message for Command {
                 range: "more than 0s and at most 60s",
             });
         }
+        let action = ActionKind::from_wire(wire.action, "action")?;
+        let service = codec::service_or_none(&wire.service, "service")?;
+        if service.is_none() && !action.is_for_nodes() {
+            return Err(DecodeError::Missing { field: "service" });
+        }
         let preconditions = wire.preconditions.unwrap_or_default();
         Ok(Self {
             id,
-            action: ActionKind::from_wire(wire.action, "action")?,
+            action,
             node: codec::same_node(&wire.node, received)?,
-            service: codec::parse(&wire.service, "service")?,
+            service: service.filter(|_| !action.is_for_nodes()),
             expires_at: Timestamp::from_wire_or_none(wire.expires_at.as_ref(), "expires_at")?
                 .unwrap_or(received.published_at + Self::EXPIRY_DEFAULT),
             deadline: deadline.unwrap_or(Self::DEADLINE_DEFAULT),
             preconditions: Preconditions {
                 pid: preconditions.pid,
                 generation: preconditions.generation,
+                start_time: preconditions.start_time,
             },
             incident_id: codec::parse_or_none(&wire.incident_id, "incident_id")?,
             issuer: wire.issuer,
             reason: wire.reason,
             at: Timestamp::from_wire_or_none(wire.at.as_ref(), "at")?
                 .unwrap_or(received.published_at),
+            fence: Some(wire.fence).filter(|fence| *fence != 0),
+            params: wire.params,
         })
     }
 }
@@ -124,8 +151,8 @@ pub struct Outcome {
     pub command_id: CommandId,
     /// On which node.
     pub node: NodeName,
-    /// To which service.
-    pub service: ServiceName,
+    /// To which service; `None`: to the node itself.
+    pub service: Option<ServiceName>,
     /// What was asked.
     pub action: ActionKind,
     /// Where it stands.
@@ -145,6 +172,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What the command was for.
+    #[must_use]
+    pub fn target(&self) -> Entity {
+        Entity {
+            node: self.node.clone(),
+            service: self.service.clone(),
+        }
+    }
+
     /// Identifies this outcome: a command passes each state once.
     #[must_use]
     pub fn event_id(&self) -> String {
@@ -159,7 +195,7 @@ impl Message for Outcome {
         codec::write_json(&wire::Outcome {
             command_id: self.command_id.to_string(),
             node: self.node.to_string(),
-            service: self.service.to_string(),
+            service: codec::text_of(self.service.as_ref()),
             action: self.action.to_wire(),
             state: self.state.to_wire(),
             reason: self.reason.map_or(0, RejectionReason::to_wire),
@@ -179,7 +215,7 @@ impl Message for Outcome {
         Ok(Self {
             command_id: codec::parse(&wire.command_id, "command_id")?,
             node: codec::same_node(&wire.node, received)?,
-            service: codec::parse(&wire.service, "service")?,
+            service: codec::service_or_none(&wire.service, "service")?,
             action: ActionKind::from_wire(wire.action, "action")?,
             state: CommandState::from_wire(wire.state, "state")?,
             reason: RejectionReason::from_wire_or_none(wire.reason, "reason")?,

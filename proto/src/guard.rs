@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::status::ServiceDetail;
 use crate::words::{ActionKind, ProcessState};
 
 /// Why an action does not fit, in the words that a person reads.
@@ -22,10 +23,39 @@ impl std::error::Error for Refusal {}
 
 /// May this action be asked of a service in this state? *Start* is for the dead, *recover* for the living; *restart*,
 /// *stop* and *kill* say what they do with whatever is there.
-pub fn check_action(action: ActionKind, service: &str, state: ProcessState) -> Result<(), Refusal> {
-    use ActionKind::{Kill, Recover, Restart, Start, Stop};
+pub fn check_action(
+    action: ActionKind,
+    service: &str,
+    state: ProcessState,
+    detail: &ServiceDetail,
+) -> Result<(), Refusal> {
+    use ActionKind::{
+        CleanDisk, Drain, FreePort, Kill, Quarantine, Recover, Restart, Rollback, Start, Stop,
+        Throttle, Undrain, Unquarantine, Unthrottle,
+    };
     use ProcessState::{Backoff, Exited, Fatal, Running, Starting, Stopped, Stopping};
     let sentence = match (action, state) {
+        (Drain, _) if detail.drained => format!("{service} is drained already"),
+        (Undrain, _) if !detail.drained => format!("{service} is not drained"),
+        (Unthrottle, _) if detail.throttled.is_none() => format!("{service} is not throttled"),
+        (Rollback, _) if !detail.can_roll_back => {
+            format!("{service} has no earlier version that was healthy to roll back to")
+        }
+        (CleanDisk, _) if !detail.can_clean_disk => {
+            format!("{service} does not say what may be deleted (`clean` in arena.toml)")
+        }
+        (FreePort, _) if detail.port_holder.is_none() => {
+            format!("no foreign process holds the port of {service}")
+        }
+        (Throttle, Stopped | Exited | Fatal | Backoff | Stopping) => {
+            format!(
+                "throttle is for running services; {service} is {}",
+                say(state)
+            )
+        }
+        (Quarantine | Unquarantine, _) => {
+            format!("{} is for a node, not for a service", action.verb())
+        }
         (Start, Stopped | Exited | Fatal | Backoff)
         | (Restart | Stop, Running | Starting | Exited | Fatal | Backoff)
         | (Kill, Running | Starting | Stopping)
@@ -33,8 +63,11 @@ pub fn check_action(action: ActionKind, service: &str, state: ProcessState) -> R
         (Start, Running | Starting) => {
             format!("start is for stopped services; {service} is {}", say(state))
         }
-        (Start | Restart | Stop, Stopping) => {
+        (Start | Restart | Stop | Rollback | FreePort, Stopping) => {
             format!("{service} is stopping: wait until it has stopped")
+        }
+        (Drain | Undrain | Throttle | Unthrottle | Rollback | CleanDisk | FreePort, _) => {
+            return Ok(());
         }
         (Restart, Stopped) => {
             format!("restart is for running services; {service} is stopped: start it")

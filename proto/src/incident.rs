@@ -1,9 +1,10 @@
 //! What the detector says about an incident.
 
 use crate::generated as wire;
+use crate::number::{numbers_from_wire, numbers_to_wire};
 use crate::wire::{self as codec, DecodeError, Message, Received};
 use crate::words::{IncidentEventKind, Severity, SignalState};
-use crate::{Entity, IncidentId, ServiceName, Timestamp};
+use crate::{Entity, IncidentId, Number, Numbers, ServiceName, Timestamp};
 
 /// An incident opened, changed or cleared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,22 @@ pub struct IncidentEvent {
     pub pid: Option<u32>,
     /// The generation of that process, 0 for a node.
     pub generation: u32,
+    /// What else is known.
+    pub context: IncidentContext,
+}
+
+/// What an incident is to be judged by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IncidentContext {
+    /// The same for every incident of this symptom of this entity.
+    pub fingerprint: String,
+    /// The last readings: `cpu_percent` of the entity, `node_cpu_percent` of its node, `neighbour_cpu_percent` of the
+    /// neighbour.
+    pub facts: Numbers,
+    /// The other service of the node that used the most CPU, if any did.
+    pub neighbour: Option<Entity>,
+    /// Who may be the cause, likeliest first.
+    pub candidates: Vec<Entity>,
 }
 
 /// A signal as it stands.
@@ -51,6 +68,39 @@ pub struct SignalReport {
     pub since: Timestamp,
     /// In words, with the readings.
     pub evidence: String,
+    /// The samples that it was judged by, oldest first.
+    pub readings: Vec<Reading>,
+    /// The entity whose incident explains it; `None`: it stands for itself.
+    pub inhibited_by: Option<Entity>,
+}
+
+/// One sample.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Reading {
+    /// When it was taken, by the node's clock.
+    pub at: Timestamp,
+    /// Of what.
+    pub metric: String,
+    /// In the metric's unit.
+    pub value: Number,
+}
+
+impl Reading {
+    pub(crate) fn to_wire(&self) -> wire::Reading {
+        wire::Reading {
+            at: Some(self.at.to_wire()),
+            metric: self.metric.clone(),
+            value: self.value.get(),
+        }
+    }
+
+    pub(crate) fn from_wire(wire: wire::Reading) -> Result<Self, DecodeError> {
+        Ok(Self {
+            at: Timestamp::from_wire(wire.at.as_ref(), "readings.at")?,
+            metric: wire.metric,
+            value: Number::from_wire(wire.value, "readings.value")?,
+        })
+    }
 }
 
 impl IncidentEvent {
@@ -69,6 +119,8 @@ impl SignalReport {
             state: self.state.to_wire(),
             since: Some(self.since.to_wire()),
             evidence: self.evidence.clone(),
+            readings: self.readings.iter().map(Reading::to_wire).collect(),
+            inhibited_by: codec::text_of(self.inhibited_by.as_ref()),
         }
     }
 
@@ -79,6 +131,12 @@ impl SignalReport {
             state: SignalState::from_wire(wire.state, "signals.state")?,
             since: Timestamp::from_wire(wire.since.as_ref(), "signals.since")?,
             evidence: wire.evidence,
+            readings: wire
+                .readings
+                .into_iter()
+                .map(Reading::from_wire)
+                .collect::<Result<_, _>>()?,
+            inhibited_by: codec::parse_or_none(&wire.inhibited_by, "signals.inhibited_by")?,
         })
     }
 }
@@ -107,6 +165,15 @@ impl Message for IncidentEvent {
             at: Some(self.at.to_wire()),
             pid: self.pid.unwrap_or(0),
             generation: self.generation,
+            fingerprint: self.context.fingerprint.clone(),
+            facts: numbers_to_wire(&self.context.facts),
+            neighbour: codec::text_of(self.context.neighbour.as_ref()),
+            candidates: self
+                .context
+                .candidates
+                .iter()
+                .map(Entity::to_string)
+                .collect(),
         })
     }
 
@@ -142,6 +209,16 @@ impl Message for IncidentEvent {
             at: Timestamp::from_wire(wire.at.as_ref(), "at")?,
             pid: Some(wire.pid).filter(|pid| *pid != 0),
             generation: wire.generation,
+            context: IncidentContext {
+                fingerprint: wire.fingerprint,
+                facts: numbers_from_wire(wire.facts, "facts")?,
+                neighbour: codec::parse_or_none(&wire.neighbour, "neighbour")?,
+                candidates: wire
+                    .candidates
+                    .iter()
+                    .map(|entity| codec::parse(entity, "candidates"))
+                    .collect::<Result<_, _>>()?,
+            },
         })
     }
 }

@@ -8,10 +8,12 @@
 
 mod command;
 mod control;
+mod evidence;
 mod fault;
 mod guard;
 mod incident;
 mod names;
+mod number;
 mod plan;
 mod record;
 mod status;
@@ -38,23 +40,25 @@ mod generated {
 }
 
 pub use command::{Command, Outcome, Preconditions};
-pub use control::Control;
+pub use control::{Approval, Control, Lease, Observer, Pause};
+pub use evidence::{Evidence, ProcessRow};
 pub use fault::{FaultOperation, FaultRequest, FaultStatus};
 pub use guard::{Refusal, check_action};
-pub use incident::{IncidentEvent, SignalReport};
+pub use incident::{IncidentContext, IncidentEvent, Reading, SignalReport};
 pub use names::{CommandId, Entity, FaultId, IncidentId, NameError, NodeName, PlanId, ServiceName};
-pub use plan::Plan;
+pub use number::{Number, Numbers};
+pub use plan::{Plan, PlanBasis};
 pub use record::{
     ActionRecord, DecisionRecord, FaultRecord, IncidentQuery, IncidentRecord, InjectReply,
     InjectRequest, RevertRequest, Summary,
 };
-pub use status::{NodeStatus, ServiceStatus};
+pub use status::{NodeStatus, ServiceDetail, ServiceStatus};
 pub use telemetry::{Column, Schema, SchemaId, ServiceInfo, ServiceSample, Telemetry};
 pub use time::Timestamp;
 pub use trace::{SpanId, TraceContext, TraceId};
 pub use wire::{DecodeError, Message, Received, transcode};
 pub use words::{
-    ActionKind, CommandState, Decision, FaultReason, FaultState, IncidentEventKind, IncidentState,
-    LeverPosition, Mode, ProbeVerdict, ProcessState, RejectionReason, Resolution, Severity,
-    SignalState,
+    ActionKind, CommandState, Decision, Effect, FaultReason, FaultState, IncidentEventKind,
+    IncidentState, LeverPosition, Mode, ObserverState, ProbeVerdict, ProcessState, RejectionReason,
+    Resolution, RestartOwner, RiskClass, ServiceClass, Severity, SignalState, Verdict,
 };

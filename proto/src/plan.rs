@@ -1,9 +1,10 @@
 //! What the remediator decided about an incident, acting or not.
 
 use crate::generated as wire;
+use crate::number::{numbers_from_wire, numbers_to_wire};
 use crate::wire::{self as codec, DecodeError, Message, Received};
-use crate::words::{ActionKind, Decision, IncidentState, Resolution};
-use crate::{CommandId, Entity, IncidentId, PlanId, ServiceName, Timestamp};
+use crate::words::{ActionKind, Decision, Effect, IncidentState, Resolution, RiskClass};
+use crate::{CommandId, Entity, IncidentId, Numbers, PlanId, ServiceName, Timestamp};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,27 @@ pub struct Plan {
     pub command_id: Option<CommandId>,
     /// When it was decided.
     pub at: Timestamp,
+    /// What it rests on.
+    pub basis: PlanBasis,
+}
+
+/// What a decision rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PlanBasis {
+    /// The rail that refuses; empty when none does.
+    pub rail: String,
+    /// What is believed to be wrong; empty when the playbook does not say.
+    pub cause: String,
+    /// How much the step can hurt.
+    pub risk: Option<RiskClass>,
+    /// The step as the playbook writes it.
+    pub step: String,
+    /// When the question that it puts to a person expires.
+    pub expires_at: Option<Timestamp>,
+    /// The numbers that decided.
+    pub numbers: Numbers,
+    /// What an earlier command turned out to have done.
+    pub judged: Option<(CommandId, Effect)>,
 }
 
 impl Message for Plan {
@@ -74,6 +96,18 @@ impl Message for Plan {
                 .as_ref()
                 .map_or_else(String::new, ToString::to_string),
             at: Some(self.at.to_wire()),
+            rail: self.basis.rail.clone(),
+            cause: self.basis.cause.clone(),
+            risk: self.basis.risk.map_or(0, RiskClass::to_wire),
+            step: self.basis.step.clone(),
+            expires_at: self.basis.expires_at.map(Timestamp::to_wire),
+            numbers: numbers_to_wire(&self.basis.numbers),
+            effect: self
+                .basis
+                .judged
+                .as_ref()
+                .map_or(0, |(_, effect)| effect.to_wire()),
+            judged_command_id: codec::text_of(self.basis.judged.as_ref().map(|(id, _)| id)),
         })
     }
 
@@ -99,6 +133,16 @@ impl Message for Plan {
             target: codec::parse_or_none(&wire.target, "target")?,
             command_id: codec::parse_or_none(&wire.command_id, "command_id")?,
             at: Timestamp::from_wire(wire.at.as_ref(), "at")?,
+            basis: PlanBasis {
+                rail: wire.rail,
+                cause: wire.cause,
+                risk: RiskClass::from_wire_or_none(wire.risk, "risk")?,
+                step: wire.step,
+                expires_at: Timestamp::from_wire_or_none(wire.expires_at.as_ref(), "expires_at")?,
+                numbers: numbers_from_wire(wire.numbers, "numbers")?,
+                judged: codec::parse_or_none(&wire.judged_command_id, "judged_command_id")?
+                    .zip(Effect::from_wire_or_none(wire.effect, "effect")?),
+            },
         })
     }
 }

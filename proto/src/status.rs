@@ -2,7 +2,7 @@
 
 use crate::generated as wire;
 use crate::wire::{self as codec, DecodeError, Message, Received};
-use crate::words::{ProbeVerdict, ProcessState};
+use crate::words::{ProbeVerdict, ProcessState, RestartOwner, ServiceClass};
 use crate::{NodeName, ServiceName, Timestamp};
 
 /// A node as it stands.
@@ -22,6 +22,12 @@ pub struct NodeStatus {
     pub services: Vec<ServiceStatus>,
     /// When this was written.
     pub at: Timestamp,
+    /// All its services are drained.
+    pub quarantined: bool,
+    /// Who starts again what died; `None` from an agent that does not say.
+    pub restart_owner: Option<RestartOwner>,
+    /// The highest fencing token that a command came with; 0 before the first.
+    pub fence: u64,
 }
 
 /// A service as it stands.
@@ -51,6 +57,33 @@ pub struct ServiceStatus {
     pub exit_code: Option<i32>,
     /// What is wrong, in plain words; empty when nothing is.
     pub message: String,
+    /// What was done to it, and what can be.
+    pub detail: ServiceDetail,
+}
+
+/// What was done to a service, and what can be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named where it is read"
+)]
+pub struct ServiceDetail {
+    /// It is sent no new requests.
+    pub drained: bool,
+    /// Until when it has only a share of one CPU, and which, in percent.
+    pub throttled: Option<(Timestamp, u32)>,
+    /// When its process started, in clock ticks since the machine's boot.
+    pub start_time: Option<u64>,
+    /// The foreign process (pid, command line) that holds its port, when that keeps it from starting.
+    pub port_holder: Option<(u32, String)>,
+    /// Not started until somebody asks.
+    pub standby: bool,
+    /// What kind of service it is; `None` from an agent that does not say.
+    pub class: Option<ServiceClass>,
+    /// There is an earlier version of its definition that was healthy.
+    pub can_roll_back: bool,
+    /// Its definition names what `CLEAN_DISK` may delete.
+    pub can_clean_disk: bool,
 }
 
 impl ServiceStatus {
@@ -75,6 +108,16 @@ impl ServiceStatus {
             since: Some(self.since.to_wire()),
             exit_code: self.exit_code,
             message: self.message.clone(),
+            drained: self.detail.drained,
+            throttled_until: self.detail.throttled.map(|(until, _)| until.to_wire()),
+            throttled_percent: self.detail.throttled.map_or(0, |(_, percent)| percent),
+            start_time: self.detail.start_time.unwrap_or(0),
+            port_holder_pid: self.detail.port_holder.as_ref().map_or(0, |(pid, _)| *pid),
+            port_holder: codec::text_of(self.detail.port_holder.as_ref().map(|(_, line)| line)),
+            standby: self.detail.standby,
+            class: self.detail.class.map_or(0, ServiceClass::to_wire),
+            can_roll_back: self.detail.can_roll_back,
+            can_clean_disk: self.detail.can_clean_disk,
         }
     }
 
@@ -96,6 +139,21 @@ impl ServiceStatus {
             since: Timestamp::from_wire(wire.since.as_ref(), "services.since")?,
             exit_code: wire.exit_code,
             message: wire.message,
+            detail: ServiceDetail {
+                drained: wire.drained,
+                throttled: Timestamp::from_wire_or_none(
+                    wire.throttled_until.as_ref(),
+                    "services.throttled_until",
+                )?
+                .map(|until| (until, wire.throttled_percent)),
+                start_time: Some(wire.start_time).filter(|ticks| *ticks != 0),
+                port_holder: (wire.port_holder_pid != 0)
+                    .then_some((wire.port_holder_pid, wire.port_holder)),
+                standby: wire.standby,
+                class: ServiceClass::from_wire_or_none(wire.class, "services.class")?,
+                can_roll_back: wire.can_roll_back,
+                can_clean_disk: wire.can_clean_disk,
+            },
         })
     }
 }
@@ -120,6 +178,9 @@ impl Message for NodeStatus {
             services: self.services.iter().map(ServiceStatus::to_wire).collect(),
             at: Some(self.at.to_wire()),
             state: self.state.to_wire(),
+            quarantined: self.quarantined,
+            restart_owner: self.restart_owner.map_or(0, RestartOwner::to_wire),
+            fence: self.fence,
         })
     }
 
@@ -137,6 +198,9 @@ impl Message for NodeStatus {
                 .map(ServiceStatus::from_wire)
                 .collect::<Result<_, _>>()?,
             at: Timestamp::from_wire(wire.at.as_ref(), "at")?,
+            quarantined: wire.quarantined,
+            restart_owner: RestartOwner::from_wire_or_none(wire.restart_owner, "restart_owner")?,
+            fence: wire.fence,
         })
     }
 }

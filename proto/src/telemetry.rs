@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::generated as wire;
 use crate::trace::fnv1a_64;
 use crate::wire::{self as codec, DecodeError, Message, Received};
-use crate::words::{ProbeVerdict, ProcessState};
+use crate::words::{ProbeVerdict, ProcessState, ServiceClass};
 use crate::{Entity, NodeName, ServiceName, Timestamp};
 use prost::Message as _;
 
@@ -76,8 +76,12 @@ pub struct Column {
 pub struct ServiceInfo {
     /// Its name.
     pub name: ServiceName,
-    /// The services, on any node, that it calls.
+    /// The services, on any node, that it declares to call.
     pub depends_on: Vec<ServiceName>,
+    /// Those that it was seen to call without declaring it.
+    pub observed: Vec<ServiceName>,
+    /// What kind of service it is.
+    pub class: ServiceClass,
 }
 
 impl Schema {
@@ -93,6 +97,12 @@ impl Schema {
             text.push_str(service.name.as_str());
             for dependency in &service.depends_on {
                 let _ = write!(text, " {dependency}");
+            }
+            for dependency in &service.observed {
+                let _ = write!(text, " ~{dependency}");
+            }
+            if service.class != ServiceClass::Service {
+                let _ = write!(text, " {}", service.class);
             }
             text.push('\n');
         }
@@ -129,6 +139,8 @@ impl Schema {
                 .map(|service| wire::ServiceInfo {
                     name: service.name.to_string(),
                     depends_on: service.depends_on.iter().map(ToString::to_string).collect(),
+                    observed: service.observed.iter().map(ToString::to_string).collect(),
+                    class: service.class.to_wire(),
                 })
                 .collect(),
         }
@@ -178,6 +190,13 @@ impl Message for Schema {
                     .iter()
                     .map(|name| codec::parse(name, "services.depends_on"))
                     .collect::<Result<_, _>>()?,
+                observed: service
+                    .observed
+                    .iter()
+                    .map(|name| codec::parse(name, "services.observed"))
+                    .collect::<Result<_, _>>()?,
+                class: ServiceClass::from_wire_or_none(service.class, "services.class")?
+                    .unwrap_or(ServiceClass::Service),
             })
         });
         let schema = Self {

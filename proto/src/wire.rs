@@ -203,6 +203,11 @@ pub(crate) fn parse<T: std::str::FromStr<Err = NameError>>(
         .map_err(|cause| DecodeError::Name { field, cause })
 }
 
+/// As text; empty for nothing.
+pub(crate) fn text_of<T: ToString>(value: Option<&T>) -> String {
+    value.map_or_else(String::new, ToString::to_string)
+}
+
 /// Reads an optional id: empty is none.
 pub(crate) fn parse_or_none<T: std::str::FromStr<Err = NameError>>(
     text: &str,
@@ -231,6 +236,10 @@ pub fn transcode(message: &str, body: &[u8]) -> Option<Vec<u8>> {
         "arena.v1.Schema" => other::<wire::Schema>(body),
         "arena.v1.Telemetry" => other::<wire::Telemetry>(body),
         "arena.v1.Control" => other::<wire::Control>(body),
+        "arena.v1.Evidence" => other::<wire::Evidence>(body),
+        "arena.v1.Approval" => other::<wire::Approval>(body),
+        "arena.v1.Observer" => other::<wire::Observer>(body),
+        "arena.v1.Lease" => other::<wire::Lease>(body),
         _ => None,
     }
 }

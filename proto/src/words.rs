@@ -120,7 +120,62 @@ words! {
 }
 words! {
     /// What can be asked of a service.
-    ActionKind is wire::action::Kind { Start = "START", Stop = "STOP", Kill = "KILL", Restart = "RESTART", Recover = "RECOVER" }
+    ActionKind is wire::action::Kind {
+        Start = "START",
+        Stop = "STOP",
+        Kill = "KILL",
+        Restart = "RESTART",
+        Recover = "RECOVER",
+        /// No new requests, as long as another replica can take them.
+        Drain = "DRAIN",
+        Undrain = "UNDRAIN",
+        /// A share of the CPU only, for a time.
+        Throttle = "THROTTLE",
+        Unthrottle = "UNTHROTTLE",
+        /// The last version of its definition that was healthy.
+        Rollback = "ROLLBACK",
+        CleanDisk = "CLEAN_DISK",
+        /// End the foreign process that holds its port.
+        FreePort = "FREE_PORT",
+        /// Drain every service of a node.
+        Quarantine = "QUARANTINE",
+        Unquarantine = "UNQUARANTINE",
+    }
+}
+words! {
+    /// How much an action can hurt when it is wrong, from least to most.
+    RiskClass is wire::risk::Class { Low = "LOW", Medium = "MEDIUM", High = "HIGH" }
+}
+words! {
+    /// What kind of service it is.
+    ServiceClass is wire::service_class::Kind {
+        Service = "SERVICE",
+        /// May use all the CPU that nobody else wants, and gives way.
+        Batch = "BATCH",
+    }
+}
+words! {
+    /// What an action did to the incident that it was for.
+    Effect is wire::effect::Kind {
+        Cured = "CURED",
+        Useless = "USELESS",
+        /// Another symptom came of it.
+        Harmful = "HARMFUL",
+        /// Nobody can tell.
+        Unknown = "UNKNOWN",
+    }
+}
+words! {
+    /// Who starts again what died.
+    RestartOwner is wire::restart_owner::Kind { Node = "NODE", Remediator = "REMEDIATOR" }
+}
+words! {
+    /// What a person decided about a plan.
+    Verdict is wire::approval::Verdict { Approved = "APPROVED", Denied = "DENIED" }
+}
+words! {
+    /// Can a detector believe what it hears?
+    ObserverState is wire::observer::State { Clear = "CLEAR", Storm = "STORM" }
 }
 words! {
     /// What an incident event says.
@@ -186,6 +241,9 @@ words! {
         NotAllowed = "NOT_ALLOWED",
         Unsupported = "UNSUPPORTED",
         Busy = "BUSY",
+        /// Issued under a lease that a later remediator has taken over.
+        Fenced = "FENCED",
+        LeverStopped = "LEVER_STOPPED",
     }
 }
 words! {
@@ -233,6 +291,20 @@ words! {
 words! {
     /// The safety lever.
     LeverPosition is wire::lever::Position { Released = "RELEASED", Stopped = "STOPPED" }
+}
+
+impl ActionKind {
+    /// As people write it: `restart`, `clean-disk`.
+    #[must_use]
+    pub fn verb(self) -> String {
+        self.as_str().to_lowercase().replace('_', "-")
+    }
+
+    /// Asked of a node as a whole, and not of a service.
+    #[must_use]
+    pub const fn is_for_nodes(self) -> bool {
+        matches!(self, Self::Quarantine | Self::Unquarantine)
+    }
 }
 
 impl CommandState {

@@ -67,6 +67,8 @@ fn duration(max: Duration) -> impl Strategy<Value = Duration> {
 fn incident() -> impl Strategy<Value = IncidentEvent> {
     let signal = (entity(), text(), select(SignalState::ALL), time(), text()).prop_map(
         |(entity, symptom, state, since, evidence)| SignalReport {
+            readings: Vec::new(),
+            inhibited_by: None,
             entity,
             symptom,
             state,
@@ -87,6 +89,7 @@ fn incident() -> impl Strategy<Value = IncidentEvent> {
     )
         .prop_map(
             |((kind, id, revision, entity, symptom), b, c)| IncidentEvent {
+                context: arena_proto::IncidentContext::default(),
                 kind,
                 id: IncidentId::new(id).unwrap(),
                 revision,
@@ -122,6 +125,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         ),
     )
         .prop_map(|(a, b, c, d)| Plan {
+            basis: arena_proto::PlanBasis::default(),
             id: PlanId::new(a.0).unwrap(),
             incident_id: IncidentId::new(a.1).unwrap(),
             revision: a.2,
@@ -149,16 +153,29 @@ fn command() -> impl Strategy<Value = Command> {
             option::of(any::<u32>()),
             option::of(any::<u32>()),
         ),
-        (option::of(id()), text(), text(), time()),
+        (
+            option::of(id()),
+            text(),
+            text(),
+            time(),
+            option::of(1..=u64::MAX),
+            btree_map(text(), text(), 0..3),
+        ),
     )
         .prop_map(|(a, (deadline, pid, generation), c)| Command {
+            fence: c.4,
+            params: c.5,
             id: CommandId::new(a.0).unwrap(),
             action: a.1,
             node: a.2,
-            service: a.3,
+            service: Some(a.3).filter(|_| !a.1.is_for_nodes()),
             expires_at: a.4,
             deadline,
-            preconditions: Preconditions { pid, generation },
+            preconditions: Preconditions {
+                pid,
+                generation,
+                start_time: pid.map(u64::from),
+            },
             incident_id: c.0.map(|id| IncidentId::new(id).unwrap()),
             issuer: c.1,
             reason: c.2,
@@ -187,7 +204,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         .prop_map(|(a, b)| Outcome {
             command_id: CommandId::new(a.0).unwrap(),
             node: a.1,
-            service: a.2,
+            service: Some(a.2),
             action: a.3,
             state: a.4,
             reason: b.0,
@@ -280,6 +297,7 @@ fn status() -> impl Strategy<Value = NodeStatus> {
         ),
     )
         .prop_map(|(a, b, c)| ServiceStatus {
+            detail: arena_proto::ServiceDetail::default(),
             name: a.0,
             state: a.1,
             probe: a.2,
@@ -303,6 +321,9 @@ fn status() -> impl Strategy<Value = NodeStatus> {
         (any::<bool>(), vec(service, 0..3), time()),
     )
         .prop_map(|(a, b)| NodeStatus {
+            quarantined: false,
+            restart_owner: None,
+            fence: 0,
             node: a.0,
             boot_id: a.1,
             pid: a.2,
@@ -316,8 +337,12 @@ fn status() -> impl Strategy<Value = NodeStatus> {
 fn schema() -> impl Strategy<Value = Schema> {
     let column = (option::of(service()), "[a-z][a-z0-9_]{0,63}")
         .prop_map(|(service, metric)| Column { service, metric });
-    let service = (service(), vec(service(), 0..3))
-        .prop_map(|(name, depends_on)| ServiceInfo { name, depends_on });
+    let service = (service(), vec(service(), 0..3)).prop_map(|(name, depends_on)| ServiceInfo {
+        observed: Vec::new(),
+        class: arena_proto::ServiceClass::Service,
+        name,
+        depends_on,
+    });
     (node(), vec(column, 0..5), vec(service, 0..5)).prop_map(|(node, columns, services)| Schema {
         node,
         columns,
@@ -377,6 +402,7 @@ fn control() -> impl Strategy<Value = Control> {
             lever,
             at,
             by,
+            ..Control::default()
         })
 }
 
@@ -496,6 +522,7 @@ fn json_as_people_read_it() {
     let orders = ServiceName::new("orders").unwrap();
     let entity = Entity::service(node.clone(), orders.clone());
     let incident = IncidentEvent {
+        context: arena_proto::IncidentContext::default(),
         kind: IncidentEventKind::Opened,
         id: IncidentId::new("inc-1").unwrap(),
         revision: 1,
@@ -503,6 +530,8 @@ fn json_as_people_read_it() {
         symptom: "cpu_high".to_owned(),
         severity: Severity::Error,
         signals: vec![SignalReport {
+            readings: Vec::new(),
+            inhibited_by: None,
             entity: entity.clone(),
             symptom: "cpu_high".to_owned(),
             state: SignalState::Firing,
@@ -518,13 +547,16 @@ fn json_as_people_read_it() {
         generation: 1,
     };
     let command = Command {
+        fence: None,
+        params: std::collections::BTreeMap::new(),
         id: CommandId::new("cmd-1").unwrap(),
         action: ActionKind::Restart,
         node: node.clone(),
-        service: orders.clone(),
+        service: Some(orders.clone()),
         expires_at: at + Duration::from_secs(30),
         deadline: Duration::from_millis(1500),
         preconditions: Preconditions {
+            start_time: None,
             pid: Some(42),
             generation: None,
         },

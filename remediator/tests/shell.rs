@@ -86,6 +86,7 @@ impl World {
 
     async fn incident(&self, kind: IncidentEventKind, revision: u32, opened_at: Timestamp) {
         let event = IncidentEvent {
+            context: arena_proto::IncidentContext::default(),
             kind,
             id: id(),
             revision,
@@ -114,6 +115,7 @@ impl World {
     async fn status(&self) {
         let now = self.clock.now();
         let service = ServiceStatus {
+            detail: arena_proto::ServiceDetail::default(),
             name: "orders".parse().unwrap(),
             state: ProcessState::Running,
             probe: ProbeVerdict::Passing,
@@ -128,6 +130,9 @@ impl World {
             message: String::new(),
         };
         let status = NodeStatus {
+            quarantined: false,
+            restart_owner: None,
+            fence: 0,
             node: "node-1".parse().unwrap(),
             boot_id: 1,
             pid: 1,
@@ -308,6 +313,7 @@ async fn a_plan_whose_command_was_never_published_is_carried_out() {
     let mut world = World::new().await;
     world.open().await;
     let plan = Plan {
+        basis: arena_proto::PlanBasis::default(),
         id: PlanId::derive(&id(), 1),
         incident_id: id(),
         revision: 1,
@@ -344,6 +350,7 @@ async fn a_persons_lever_is_known_before_the_first_decision() {
         lever: LeverPosition::Stopped,
         at: world.clock.now(),
         by: "ada".to_owned(),
+        ..Control::default()
     };
     world.operator.put_control(&control).await.unwrap();
     world.open().await;

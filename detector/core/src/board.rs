@@ -64,6 +64,8 @@ impl Entry {
 
 fn report(entity: &Entity, symptom: &str, view: &View) -> SignalReport {
     SignalReport {
+        readings: Vec::new(),
+        inhibited_by: None,
         entity: entity.clone(),
         symptom: symptom.to_owned(),
         state: view.state,

@@ -121,6 +121,7 @@ impl Book {
         let all = || placements.iter();
         let first_abnormal_at = all().map(|p| p.first_abnormal_at).min().unwrap_or(now);
         let event = IncidentEvent {
+            context: arena_proto::IncidentContext::default(),
             kind: IncidentEventKind::Opened,
             id: IncidentId::derive(&entity, &symptom, now),
             revision: 0,

@@ -77,6 +77,8 @@ mod tests {
             services: services
                 .iter()
                 .map(|(service, calls)| ServiceInfo {
+                    observed: Vec::new(),
+                    class: arena_proto::ServiceClass::Service,
                     name: name(service),
                     depends_on: calls.iter().copied().map(name).collect(),
                 })

@@ -24,6 +24,7 @@ fn at(millis: u64) -> Timestamp {
 
 fn node(name: &str, services: &[&str], chaos: bool) -> NodeStatus {
     let service = |name: &&str| ServiceStatus {
+        detail: arena_proto::ServiceDetail::default(),
         name: name.parse().unwrap(),
         state: ProcessState::Running,
         probe: ProbeVerdict::Passing,
@@ -38,6 +39,9 @@ fn node(name: &str, services: &[&str], chaos: bool) -> NodeStatus {
         message: String::new(),
     };
     NodeStatus {
+        quarantined: false,
+        restart_owner: None,
+        fence: 0,
         node: name.parse().unwrap(),
         boot_id: 1,
         pid: 6,

@@ -274,6 +274,7 @@ impl Case {
         self.revision += 1;
         let id = &self.event.id;
         Box::new(Plan {
+            basis: arena_proto::PlanBasis::default(),
             id: PlanId::derive(id, self.revision),
             incident_id: id.clone(),
             revision: self.revision,
@@ -298,10 +299,12 @@ impl Case {
 
     pub(crate) fn command(&self, flight: &Flight, reason: String) -> Command {
         Command {
+            fence: None,
+            params: std::collections::BTreeMap::new(),
             id: flight.command_id.clone(),
             action: flight.action,
             node: flight.target.node.clone(),
-            service: flight.service.clone(),
+            service: Some(flight.service.clone()),
             expires_at: flight.expires_at(),
             deadline: flight.deadline,
             preconditions: flight.preconditions,

@@ -85,7 +85,7 @@ impl Remediator {
     fn fits(&self, case: &Case, target: &Entity, action: ActionKind) -> Result<(), String> {
         match self.service(target) {
             Some((node, service)) if node.at >= case.event.at => {
-                check_action(action, &target.to_string(), service.state)
+                check_action(action, &target.to_string(), service.state, &service.detail)
                     .map_err(|refusal| refusal.sentence)
             }
             _ => Ok(()),
@@ -152,6 +152,7 @@ impl Remediator {
             .chain(by_event)
             .max_by_key(|(at, ..)| *at);
         Preconditions {
+            start_time: None,
             // What is started is dead: it has no process, though a message may still tell of the last one.
             pid: newest
                 .and_then(|(_, pid, _)| pid)

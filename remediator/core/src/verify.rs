@@ -175,7 +175,13 @@ impl Remediator {
             .map(|(_, service)| service)
             .filter(|service| !outdated.is_some_and(|outdated| is_still(service, outdated)));
         let fits = service.is_some_and(|service| {
-            check_action(step.action, service.name.as_str(), service.state).is_ok()
+            check_action(
+                step.action,
+                service.name.as_str(),
+                service.state,
+                &service.detail,
+            )
+            .is_ok()
         });
         if fits && (now >= until || service.is_some_and(|service| !service.is_healthy())) {
             case.stage = Stage::Deciding(None);
@@ -210,10 +216,12 @@ fn needless(now: Timestamp, case: &mut Case, failure: &str, out: &mut Vec<Output
 
 /// The process that the outcome tells of changed, or another action is in flight: that passes.
 fn is_about_the_moment(reason: Option<RejectionReason>) -> bool {
-    use RejectionReason::{Busy, Expired, NotAllowed, TargetChanged, UnknownTarget, Unsupported};
+    use RejectionReason::{
+        Busy, Expired, Fenced, LeverStopped, NotAllowed, TargetChanged, UnknownTarget, Unsupported,
+    };
     match reason {
-        Some(TargetChanged | Busy | Expired | NotAllowed) => true,
-        Some(UnknownTarget | Unsupported) | None => false,
+        Some(TargetChanged | Busy | Expired | NotAllowed | LeverStopped) => true,
+        Some(UnknownTarget | Unsupported | Fenced) | None => false,
     }
 }
 
@@ -262,9 +270,10 @@ fn give_credit(case: &mut Case, outcome: &Outcome) {
             Some(case.event.entity.clone()),
             case.target().map(|(t, _)| t),
         ];
-        let concerns = at_work_on.iter().flatten().any(|entity| {
-            entity.node == outcome.node && entity.service.as_ref() == Some(&outcome.service)
-        });
+        let concerns = at_work_on
+            .iter()
+            .flatten()
+            .any(|entity| *entity == outcome.target());
         let a_persons = outcome.incident_id.as_ref().is_none_or(|other| other == id);
         if !(concerns && a_persons && outcome.at >= case.event.first_abnormal_at) {
             return;

@@ -210,7 +210,7 @@ impl World {
             self.now < command.expires_at,
             "issued too late: {command:?}"
         );
-        let target = Entity::service(command.node.clone(), command.service.clone());
+        let target = command.target();
         self.flights.retain(|_, flight| flight.over_at > self.now);
         if let Some(flight) = self.flights.get(&target) {
             assert_eq!(

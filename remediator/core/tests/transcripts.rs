@@ -94,6 +94,7 @@ impl Scene {
                 lever: lever.parse().unwrap(),
                 at: now,
                 by: "ada".to_owned(),
+                ..Control::default()
             }),
             ["tick"] => Input::Tick,
             _ => panic!("{words:?}"),
@@ -159,10 +160,10 @@ impl Scene {
                         write!(meant, " generation {generation}").unwrap();
                     }
                     let (id, action) = (&command.id, command.action);
-                    let (node, service) = (&command.node, &command.service);
+                    let target = command.target();
                     writeln!(
                         self.transcript,
-                        "{ms:<6}   -> {id} {action} {node}/{service}{meant}"
+                        "{ms:<6}   -> {id} {action} {target}{meant}"
                     )
                     .unwrap();
                     self.commands.push(*command);

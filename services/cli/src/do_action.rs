@@ -24,8 +24,13 @@ const OUTCOME_SLACK: Duration = Duration::from_secs(2);
 pub(crate) async fn run(args: DoArgs) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
     let status = find(&bus, &args.target).await?;
-    check_action(args.action, status.name.as_str(), status.state)
-        .map_err(|refusal| Exit::Failed.because(refusal))?;
+    check_action(
+        args.action,
+        status.name.as_str(),
+        status.state,
+        &status.detail,
+    )
+    .map_err(|refusal| Exit::Failed.because(refusal))?;
     let verb = args.action.as_str().to_lowercase();
     let pid = status
         .pid
@@ -99,14 +104,17 @@ fn command(
         std::process::id()
     ))?;
     Ok(Command {
+        fence: None,
+        params: std::collections::BTreeMap::new(),
         id,
         action,
         node: target.node.clone(),
-        service: status.name.clone(),
+        service: Some(status.name.clone()),
         expires_at: now + EXPIRY,
         deadline: Command::DEADLINE_DEFAULT,
         // The person decided about the process that the status showed, not about its successor.
         preconditions: Preconditions {
+            start_time: None,
             pid: status.pid,
             generation: Some(status.generation),
         },

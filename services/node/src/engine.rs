@@ -105,7 +105,7 @@ impl Engine {
             }
             Output::Outcome(outcome) => {
                 tracing::info!(
-                    command = %outcome.command_id, service = %outcome.service,
+                    command = %outcome.command_id, target = %outcome.target(),
                     "{} {} {}", outcome.action, outcome.state, outcome.message
                 );
                 self.post(Letter::Outcome(outcome));

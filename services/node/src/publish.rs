@@ -245,10 +245,7 @@ fn record_span(
             ("arena.command", outcome.command_id.to_string()),
             ("arena.action", outcome.action.to_string()),
             ("arena.outcome", outcome.state.to_string()),
-            (
-                "arena.entity",
-                format!("{}/{}", outcome.node, outcome.service),
-            ),
+            ("arena.entity", outcome.target().to_string()),
             ("messaging.system", "nats".to_owned()),
         ],
         error: failed.then(|| outcome.message.clone()),

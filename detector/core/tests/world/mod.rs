@@ -330,6 +330,8 @@ fn service_info(text: &str) -> ServiceInfo {
         .split(',')
         .filter(|c| !c.is_empty());
     ServiceInfo {
+        observed: Vec::new(),
+        class: arena_proto::ServiceClass::Service,
         name: ServiceName::new(name).expect("a service"),
         depends_on: calls
             .map(|c| ServiceName::new(c).expect("a service"))

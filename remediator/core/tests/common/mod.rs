@@ -26,6 +26,7 @@ pub(crate) fn event(
     (opened_at, now): (Timestamp, Timestamp),
 ) -> IncidentEvent {
     IncidentEvent {
+        context: arena_proto::IncidentContext::default(),
         kind,
         id: IncidentId::new(id).unwrap(),
         revision,
@@ -45,6 +46,8 @@ pub(crate) fn event(
 
 pub(crate) fn signal(entity: &Entity, symptom: &str, state: &str, now: Timestamp) -> SignalReport {
     SignalReport {
+        readings: Vec::new(),
+        inhibited_by: None,
         entity: entity.clone(),
         symptom: symptom.to_owned(),
         state: state.parse().unwrap(),
@@ -62,12 +65,16 @@ pub(crate) fn status(
 ) -> NodeStatus {
     let target = entity(target);
     NodeStatus {
+        quarantined: false,
+        restart_owner: None,
+        fence: 0,
         node: target.node,
         boot_id: 1,
         pid: 1,
         state: ProcessState::Running,
         chaos: true,
         services: vec![ServiceStatus {
+            detail: arena_proto::ServiceDetail::default(),
             name: target.service.unwrap(),
             state,
             probe,
@@ -112,7 +119,7 @@ pub(crate) fn persons(target: &str, action: ActionKind, now: Timestamp) -> Outco
     Outcome {
         command_id: CommandId::new("cmd-s1").unwrap(),
         node: target.node,
-        service: target.service.unwrap(),
+        service: Some(target.service.unwrap()),
         action,
         state: CommandState::Succeeded,
         reason: None,

@@ -142,6 +142,7 @@ mod tests {
 
     fn status(pid: u32, probe: ProbeVerdict) -> NodeStatus {
         let service = ServiceStatus {
+            detail: arena_proto::ServiceDetail::default(),
             name: ServiceName::new("orders").unwrap(),
             state: ProcessState::Running,
             probe,
@@ -156,6 +157,9 @@ mod tests {
             message: String::new(),
         };
         NodeStatus {
+            quarantined: false,
+            restart_owner: None,
+            fence: 0,
             node: NodeName::new("node-1").unwrap(),
             boot_id: 1,
             pid,

@@ -135,15 +135,22 @@ fn plan(plan: &Plan) -> String {
 
 fn command(command: &Command) -> String {
     format!(
-        "{} {} {}/{} by {}: {}",
-        command.id, command.action, command.node, command.service, command.issuer, command.reason
+        "{} {} {} by {}: {}",
+        command.id,
+        command.action,
+        command.target(),
+        command.issuer,
+        command.reason
     )
 }
 
 fn outcome(outcome: &Outcome) -> String {
     let mut line = format!(
-        "{} {} {}/{} {}",
-        outcome.command_id, outcome.action, outcome.node, outcome.service, outcome.state
+        "{} {} {} {}",
+        outcome.command_id,
+        outcome.action,
+        outcome.target(),
+        outcome.state
     );
     if let Some(reason) = outcome.reason {
         let _ = write!(line, " ({reason})");

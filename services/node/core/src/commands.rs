@@ -42,13 +42,20 @@ impl InFlight {
                 gone.then(|| (CommandState::Succeeded, "killed".to_owned()))
             }
             ActionKind::Recover => self.recover_ending(service),
+            // Refused by the guard for want of what they need, until the agent learns them.
+            _ => Some((
+                CommandState::Failed,
+                "not supported by this agent".to_owned(),
+            )),
         };
         ended.or_else(|| {
             (now >= self.due()).then(|| {
                 let deadline = self.command.deadline.as_millis();
                 let message = format!(
                     "not done within {deadline} ms: {} is {} {}",
-                    self.command.service, service.state, service.message
+                    self.command.target(),
+                    service.state,
+                    service.message
                 );
                 (CommandState::TimedOut, message.trim_end().to_owned())
             })
@@ -163,14 +170,18 @@ impl CommandBook {
             self.finish(rejected, out);
             return false;
         }
+        let Some(service) = service else {
+            return false;
+        };
         let in_flight = InFlight {
             command: command.clone(),
             accepted_at: now,
             pid_before,
-            generation_before: service.map_or(0, |service| service.generation),
+            generation_before: service.generation,
             recovered: None,
         };
-        self.in_flight.insert(command.service.clone(), in_flight);
+        self.in_flight
+            .insert(service.config.name.clone(), in_flight);
         out.push(Output::Outcome(outcome));
         out.push(Output::Save);
         true
@@ -188,17 +199,19 @@ impl CommandBook {
             return Some((RejectionReason::Expired, message));
         }
         let Some(service) = service else {
-            let message = format!("{} has no service {}", self.node, command.service);
+            let message = format!("there is no {}", command.target());
             return Some((RejectionReason::UnknownTarget, message));
         };
         if stopping {
             let message = format!("{} is stopping", self.node);
             return Some((RejectionReason::NotAllowed, message));
         }
-        if let Some(other) = self.in_flight.get(&command.service) {
+        if let Some(other) = self.in_flight.get(&service.config.name) {
             let message = format!(
                 "{} {} is in flight on {}",
-                other.command.action, other.command.id, command.service
+                other.command.action,
+                other.command.id,
+                command.target()
             );
             return Some((RejectionReason::Busy, message));
         }
@@ -221,9 +234,14 @@ impl CommandBook {
             );
             return Some((RejectionReason::TargetChanged, message));
         }
-        check_action(command.action, service.config.name.as_str(), service.state)
-            .err()
-            .map(|refusal| (RejectionReason::NotAllowed, refusal.sentence))
+        check_action(
+            command.action,
+            service.config.name.as_str(),
+            service.state,
+            &arena_proto::ServiceDetail::default(),
+        )
+        .err()
+        .map(|refusal| (RejectionReason::NotAllowed, refusal.sentence))
     }
 
     /// A command is in flight on this service: what happens to it is the command's doing.

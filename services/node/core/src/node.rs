@@ -181,14 +181,20 @@ impl Node {
     }
 
     fn command(&mut self, now: Timestamp, command: &Command, out: &mut Vec<Output>) {
-        let service = self.services.get(&command.service);
+        let service = command
+            .service
+            .as_ref()
+            .and_then(|name| self.services.get(name));
         if !self
             .commands
             .judge(now, command, service, self.stopping, out)
         {
             return;
         }
-        let Some(service) = self.services.get_mut(&command.service) else {
+        let Some(name) = &command.service else {
+            return;
+        };
+        let Some(service) = self.services.get_mut(name) else {
             return;
         };
         // Half of the deadline at most, so that a start still fits into the other half.
@@ -208,14 +214,15 @@ impl Node {
             }
             ActionKind::Recover => {
                 out.push(Output::ResetLeg {
-                    service: command.service.clone(),
+                    service: name.clone(),
                 });
-                self.faults.leg_reset(now, &command.service, out);
+                self.faults.leg_reset(now, name, out);
                 out.push(Output::Recover {
-                    service: command.service.clone(),
+                    service: name.clone(),
                     command: command.id.clone(),
                 });
             }
+            _ => {}
         }
     }
 
@@ -320,6 +327,7 @@ impl Node {
     #[must_use]
     pub fn status(&self, now: Timestamp, boot_id: u64, pid: u32) -> NodeStatus {
         let services = self.services.values().map(|service| ServiceStatus {
+            detail: arena_proto::ServiceDetail::default(),
             name: service.config.name.clone(),
             state: service.state,
             probe: service.probe,
@@ -334,6 +342,9 @@ impl Node {
             message: service.message.clone(),
         });
         NodeStatus {
+            quarantined: false,
+            restart_owner: None,
+            fence: 0,
             node: self.config.node.clone(),
             boot_id,
             pid,

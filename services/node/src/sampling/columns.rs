@@ -105,6 +105,8 @@ impl Columns {
                 .services
                 .iter()
                 .map(|service| ServiceInfo {
+                    observed: Vec::new(),
+                    class: arena_proto::ServiceClass::Service,
                     name: service.name.clone(),
                     depends_on: service.depends_on.clone(),
                 })

@@ -104,12 +104,16 @@ mod tests {
 
     fn status(node: &str, state: ProcessState, probe: ProbeVerdict) -> NodeStatus {
         NodeStatus {
+            quarantined: false,
+            restart_owner: None,
+            fence: 0,
             node: node.parse().expect("a name"),
             boot_id: 1,
             pid: 1,
             state: ProcessState::Running,
             chaos: false,
             services: vec![ServiceStatus {
+                detail: arena_proto::ServiceDetail::default(),
                 name: "orders".parse().expect("a name"),
                 state,
                 probe,

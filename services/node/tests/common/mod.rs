@@ -200,13 +200,16 @@ impl Arena {
     ) {
         let now = Clock::new().now();
         let command = Command {
+            fence: None,
+            params: std::collections::BTreeMap::new(),
             id: id.parse().expect("an id"),
             action,
             node: node(),
-            service: service.parse().expect("a name"),
+            service: Some(service.parse().expect("a name")),
             expires_at: now + Command::EXPIRY_DEFAULT,
             deadline: Command::DEADLINE_DEFAULT,
             preconditions: Preconditions {
+                start_time: None,
                 pid,
                 generation: None,
             },

@@ -63,7 +63,7 @@ impl ActionFacts {
                     reason: text(&command.reason),
                 };
                 keep_max(&mut self.request, request);
-                Some((command.action, entity(&command.node, &command.service)))
+                Some((command.action, command.target()))
             }
             Event::Outcome(outcome) => {
                 let fact = OutcomeFact {
@@ -74,7 +74,7 @@ impl ActionFacts {
                     pid_after: outcome.pid_after,
                 };
                 merge(&mut self.outcomes, outcome.state, fact);
-                Some((outcome.action, entity(&outcome.node, &outcome.service)))
+                Some((outcome.action, outcome.target()))
             }
             Event::Incident(_) | Event::Fault(_) | Event::FaultStatus(_) => return,
         };
@@ -167,8 +167,4 @@ impl ActionFacts {
             .map(|(state, fact)| (*state, fact))
             .max_by_key(|(state, fact)| (state.is_final(), fact.at, *state))
     }
-}
-
-fn entity(node: &arena_proto::NodeName, service: &arena_proto::ServiceName) -> Entity {
-    Entity::service(node.clone(), service.clone())
 }

@@ -124,8 +124,8 @@ impl Event {
         match self {
             Self::Incident(event) => event.entity.service.as_ref(),
             Self::Plan(plan) => plan.entity.service.as_ref(),
-            Self::Command(command) => Some(&command.service),
-            Self::Outcome(outcome) => Some(&outcome.service),
+            Self::Command(command) => command.service.as_ref(),
+            Self::Outcome(outcome) => outcome.service.as_ref(),
             Self::Fault(request) => match &request.operation {
                 FaultOperation::Apply { service, .. } => Some(service),
                 FaultOperation::Renew | FaultOperation::Revert => None,

@@ -29,6 +29,7 @@ fn at(millis: i64) -> Timestamp {
 
 fn said(revision: u32, kind: IncidentEventKind, millis: i64) -> Event {
     Event::Incident(IncidentEvent {
+        context: arena_proto::IncidentContext::default(),
         kind,
         id: id(),
         revision,
@@ -49,6 +50,7 @@ fn said(revision: u32, kind: IncidentEventKind, millis: i64) -> Event {
 fn decided(revision: u32, decision: Decision, state: IncidentState, millis: i64) -> Event {
     let acts = decision == Decision::Act;
     Event::Plan(Plan {
+        basis: arena_proto::PlanBasis::default(),
         id: PlanId::derive(&id(), revision),
         incident_id: id(),
         revision,
@@ -71,10 +73,12 @@ fn decided(revision: u32, decision: Decision, state: IncidentState, millis: i64)
 fn command(revision: u32, millis: i64) -> Event {
     let Entity { node, service } = entity();
     Event::Command(Command {
+        fence: None,
+        params: std::collections::BTreeMap::new(),
         id: CommandId::derive(&id(), revision),
         action: ActionKind::Restart,
         node,
-        service: service.unwrap(),
+        service: Some(service.unwrap()),
         expires_at: at(millis + 30_000),
         deadline: Duration::from_secs(10),
         preconditions: Preconditions::default(),
@@ -90,7 +94,7 @@ fn outcome(revision: u32, state: CommandState, millis: i64) -> Event {
     Event::Outcome(Outcome {
         command_id: CommandId::derive(&id(), revision),
         node,
-        service: service.unwrap(),
+        service: Some(service.unwrap()),
         action: ActionKind::Restart,
         state,
         reason: None,

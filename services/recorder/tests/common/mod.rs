@@ -66,6 +66,7 @@ pub(crate) fn said(
     millis: i64,
 ) -> IncidentEvent {
     IncidentEvent {
+        context: arena_proto::IncidentContext::default(),
         kind,
         id: id.clone(),
         revision,
@@ -86,6 +87,7 @@ pub(crate) fn said(
 pub(crate) fn decided(id: &IncidentId, revision: u32, decision: Decision, millis: i64) -> Plan {
     let acts = decision == Decision::Act;
     Plan {
+        basis: arena_proto::PlanBasis::default(),
         id: PlanId::derive(id, revision),
         incident_id: id.clone(),
         revision,
@@ -112,10 +114,12 @@ pub(crate) fn decided(id: &IncidentId, revision: u32, decision: Decision, millis
 pub(crate) fn command(id: &IncidentId, millis: i64) -> Command {
     let Entity { node, service } = entity();
     Command {
+        fence: None,
+        params: std::collections::BTreeMap::new(),
         id: CommandId::derive(id, 1),
         action: ActionKind::Restart,
         node,
-        service: service.unwrap(),
+        service: Some(service.unwrap()),
         expires_at: at(millis + 30_000),
         deadline: Duration::from_secs(10),
         preconditions: Preconditions::default(),
@@ -131,7 +135,7 @@ pub(crate) fn outcome(id: &IncidentId, state: CommandState, millis: i64) -> Outc
     Outcome {
         command_id: CommandId::derive(id, 1),
         node,
-        service: service.unwrap(),
+        service: Some(service.unwrap()),
         action: ActionKind::Restart,
         state,
         reason: None,

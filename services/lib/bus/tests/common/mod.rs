@@ -52,6 +52,7 @@ pub fn at(seconds: i64) -> Timestamp {
 
 pub fn incident(revision: u32) -> IncidentEvent {
     IncidentEvent {
+        context: arena_proto::IncidentContext::default(),
         kind: IncidentEventKind::Opened,
         id: IncidentId::new("inc-1").unwrap(),
         revision,
@@ -71,6 +72,7 @@ pub fn incident(revision: u32) -> IncidentEvent {
 
 pub fn plan() -> Plan {
     Plan {
+        basis: arena_proto::PlanBasis::default(),
         id: PlanId::new("inc-1.1").unwrap(),
         incident_id: IncidentId::new("inc-1").unwrap(),
         revision: 1,
@@ -92,13 +94,16 @@ pub fn plan() -> Plan {
 
 pub fn command(id: &str, on: &str) -> Command {
     Command {
+        fence: None,
+        params: std::collections::BTreeMap::new(),
         id: CommandId::new(id).unwrap(),
         action: ActionKind::Restart,
         node: node(on),
-        service: orders(),
+        service: Some(orders()),
         expires_at: at(60),
         deadline: Duration::from_secs(10),
         preconditions: Preconditions {
+            start_time: None,
             pid: Some(42),
             generation: Some(1),
         },
@@ -113,7 +118,7 @@ pub fn outcome() -> Outcome {
     Outcome {
         command_id: CommandId::new("cmd-1").unwrap(),
         node: node("node-1"),
-        service: orders(),
+        service: Some(orders()),
         action: ActionKind::Restart,
         state: CommandState::Succeeded,
         reason: None,
@@ -159,6 +164,9 @@ pub fn fault_status() -> FaultStatus {
 
 pub fn status(on: &str) -> NodeStatus {
     NodeStatus {
+        quarantined: false,
+        restart_owner: None,
+        fence: 0,
         node: node(on),
         boot_id: 7,
         pid: 1,
@@ -177,6 +185,8 @@ pub fn schema(on: &str) -> Schema {
             metric: "cpu_percent".to_owned(),
         }],
         services: vec![ServiceInfo {
+            observed: Vec::new(),
+            class: arena_proto::ServiceClass::Service,
             name: orders(),
             depends_on: Vec::new(),
         }],
@@ -209,5 +219,6 @@ pub fn control() -> Control {
         lever: LeverPosition::Stopped,
         at: at(0),
         by: "ann".to_owned(),
+        ..Control::default()
     }
 }

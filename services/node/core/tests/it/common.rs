@@ -134,10 +134,12 @@ impl World {
 
     pub(crate) fn a_command(&self, id: &str, action: ActionKind, service: &str) -> Command {
         Command {
+            fence: None,
+            params: std::collections::BTreeMap::new(),
             id: id.parse().expect("an id"),
             action,
             node: "node-1".parse().expect("a name"),
-            service: name(service),
+            service: Some(name(service)),
             expires_at: at(self.now + 30_000),
             deadline: Duration::from_secs(10),
             preconditions: Preconditions::default(),
