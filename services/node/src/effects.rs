@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_node_core::{Effect, Input, ProcessRef};
+use arena_config::arena::Definition;
+use arena_node_core::{Effect, Input, PortHolder, ProcessRef};
 use arena_proto::{CommandId, ServiceName};
 use arena_supervisor::{Process, Signal, ports, spawn, stop};
 use tokio::sync::mpsc;
@@ -20,6 +21,9 @@ use crate::spec::Program;
 const PORT_WAIT: Duration = Duration::from_secs(1);
 /// How often it is tried meanwhile.
 const PORT_POLL: Duration = Duration::from_millis(20);
+
+/// What is answered to what this agent does not do yet.
+pub(crate) const UNSUPPORTED: &str = "not supported by this agent";
 
 /// Does things to processes.
 #[derive(Debug, Clone)]
@@ -45,36 +49,34 @@ impl Effects {
         let _ = self.inputs.send(input).await;
     }
 
-    pub(crate) fn spawn(&self, service: ServiceName, generation: u32) {
+    /// Answers what this agent does not do yet.
+    pub(crate) fn refuse(&self, answer: Input) {
+        let effects = self.clone();
+        tokio::spawn(async move { effects.tell(answer).await });
+    }
+
+    pub(crate) fn spawn(&self, service: ServiceName, generation: u32, definition: &Definition) {
+        let program = self
+            .programs
+            .get(&service)
+            .map(|program| program.defined(definition));
         let effects = self.clone();
         tokio::spawn(async move {
-            match effects.start(&service).await {
+            match start(program).await {
                 Ok(process) => effects.watch(service, generation, process, true).await,
-                Err(message) => {
+                Err(NoStart { message, holder }) => {
                     tracing::warn!(%service, "{message}");
                     effects
                         .tell(Input::SpawnFailed {
                             service,
                             generation,
                             message,
+                            holder,
                         })
                         .await;
                 }
             }
         });
-    }
-
-    async fn start(&self, service: &ServiceName) -> Result<Process, String> {
-        let program = self
-            .programs
-            .get(service)
-            .ok_or("there is no such service")?;
-        if let Some(port) = program.port {
-            wait_for_port(port).await?;
-        }
-        // One that its last process left behind would make a service look present that is not yet.
-        let _ = std::fs::remove_file(&program.control_socket);
-        spawn(&program.spawn).map_err(|error| format!("{:#}", anyhow::Error::new(error)))
     }
 
     /// Tells of the start, if it was one, and then of the end.
@@ -193,7 +195,33 @@ impl Effects {
     }
 }
 
-async fn wait_for_port(port: u16) -> Result<(), String> {
+/// Why there is no process.
+struct NoStart {
+    message: String,
+    holder: Option<PortHolder>,
+}
+
+impl From<String> for NoStart {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            holder: None,
+        }
+    }
+}
+
+async fn start(program: Option<Program>) -> Result<Process, NoStart> {
+    let program = program.ok_or("there is no such service".to_owned())?;
+    if let Some(port) = program.port {
+        wait_for_port(port).await?;
+    }
+    // One that its last process left behind would make a service look present that is not yet.
+    let _ = std::fs::remove_file(&program.control_socket);
+    let process = spawn(&program.spawn);
+    process.map_err(|error| format!("{:#}", anyhow::Error::new(error)).into())
+}
+
+async fn wait_for_port(port: u16) -> Result<(), NoStart> {
     let free = async {
         while !ports::is_free(port) {
             tokio::time::sleep(PORT_POLL).await;
@@ -204,6 +232,12 @@ async fn wait_for_port(port: u16) -> Result<(), String> {
     }
     match ports::taken_by(port) {
         None => Ok(()),
-        Some(holder) => Err(format!("port {port} is held by {holder}")),
+        Some(holder) => Err(NoStart {
+            message: format!("port {port} is held by {holder}"),
+            holder: holder.pid.map(|pid| PortHolder {
+                pid,
+                command_line: holder.command_line,
+            }),
+        }),
     }
 }

@@ -7,7 +7,7 @@ use arena_node_core::{Boot, Input, Node, Output};
 use arena_proto::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use crate::effects::Effects;
+use crate::effects::{self, Effects};
 use crate::probe::Prober;
 use crate::publish::Letter;
 use crate::store::Store;
@@ -77,7 +77,8 @@ impl Engine {
             Output::Spawn {
                 service,
                 generation,
-            } => self.effects.spawn(service, generation),
+                definition,
+            } => self.effects.spawn(service, generation, &definition),
             Output::Adopt {
                 service,
                 generation,
@@ -91,13 +92,28 @@ impl Engine {
                 service,
                 generation,
                 pace,
+                definition,
             } => {
                 if let Some(program) = self.effects.programs.get(&service) {
-                    self.prober.start(&service, generation, pace, program);
+                    let program = program.defined(&definition);
+                    self.prober.start(&service, generation, pace, &program);
                 }
             }
             Output::StopProbing { service } => self.prober.stop(&service),
             Output::Recover { service, command } => self.effects.recover(&service, command),
+            Output::Capture { .. } | Output::Unthrottle { .. } => {}
+            Output::Throttle { service, .. } => self.effects.refuse(Input::Throttled {
+                service,
+                result: Err(effects::UNSUPPORTED.to_owned()),
+            }),
+            Output::FreePort { command, .. } => self.effects.refuse(Input::PortFreed {
+                command,
+                result: Err(effects::UNSUPPORTED.to_owned()),
+            }),
+            Output::CleanDisk { command, .. } => self.effects.refuse(Input::DiskCleaned {
+                command,
+                result: Err(effects::UNSUPPORTED.to_owned()),
+            }),
             Output::ResetLeg { service } => {
                 if let Some(leg) = self.effects.faults.sidecar.inbound(&service) {
                     leg.reset();

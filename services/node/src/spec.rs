@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use arena_config::arena::{Arena, HealthSpec, NodeSpec, Probe, ServiceSpec};
+use arena_config::arena::{Arena, Definition, HealthSpec, NodeSpec, Probe, ServiceSpec};
 use arena_node_core::{NodeConfig, ServiceConfig};
 use arena_proto::{NodeName, ServiceName};
 use arena_supervisor::{Spawn, program};
@@ -47,7 +47,10 @@ pub(crate) fn is_proxied(service: &ServiceSpec) -> bool {
 pub(crate) fn core_config(spec: &NodeSpec, chaos: bool, sidecar: &Sidecar) -> NodeConfig {
     let services = spec.services.iter().map(|service| ServiceConfig {
         name: service.name.clone(),
-        probe_failures: service.health.as_ref().map(|health| health.failures.max(1)),
+        definition: service.definition(),
+        class: service.class,
+        standby: service.standby,
+        can_clean_disk: !service.clean.is_empty(),
         stop_grace: service.stop_grace,
         port: service.port,
         proxy_port: sidecar.inbound_port(&service.name),
@@ -71,6 +74,44 @@ pub(crate) struct Program {
     pub(crate) health: Option<HealthSpec>,
     /// Where it answers its agent, if it does.
     pub(crate) control_socket: PathBuf,
+    /// What the agent adds to its environment, whatever its definition.
+    own_env: BTreeMap<String, String>,
+    /// Where it runs when its definition does not say.
+    folder: PathBuf,
+}
+
+impl Program {
+    /// The same service by another definition: one that was rolled back to.
+    pub(crate) fn defined(&self, definition: &Definition) -> Self {
+        let port = self.port.map(|port| port.to_string());
+        let fill = |text: &String| match &port {
+            Some(port) => text.replace(PORT_PLACEHOLDER, port),
+            None => text.clone(),
+        };
+        // What the file says comes last: a person's environment wins over ours.
+        let mut env = self.own_env.clone();
+        let said = definition.env.iter();
+        env.extend(said.map(|(name, value)| (name.clone(), fill(value))));
+        let mut health = definition.health.clone();
+        if let Some(HealthSpec {
+            probe: Probe::Command(argv),
+            ..
+        }) = &mut health
+        {
+            *argv = resolved(argv.iter().map(fill).collect());
+        }
+        let working_dir = definition.working_dir.as_ref().unwrap_or(&self.folder);
+        Self {
+            spawn: Spawn {
+                argv: resolved(definition.command.iter().map(fill).collect()),
+                env,
+                working_dir: Some(working_dir.clone()),
+                log: self.spawn.log.clone(),
+            },
+            health,
+            ..self.clone()
+        }
+    }
 }
 
 /// By service: everything that it takes to start it.
@@ -96,14 +137,8 @@ fn program_of(
     sidecar: &Sidecar,
     folders: &Folders,
 ) -> Program {
-    let port = service.port.map(|port| port.to_string());
-    let fill = |text: &String| match &port {
-        Some(port) => text.replace(PORT_PLACEHOLDER, port),
-        None => text.clone(),
-    };
     let control_socket = folders.control_socket(&service.name);
-    // What the file says comes last: a person's environment wins over ours.
-    let mut env = BTreeMap::from([
+    let mut own_env = BTreeMap::from([
         ("ARENA_NODE".to_owned(), spec.name.to_string()),
         ("ARENA_SERVICE".to_owned(), service.name.to_string()),
         (
@@ -111,46 +146,34 @@ fn program_of(
             control_socket.display().to_string(),
         ),
     ]);
-    env.extend(port.clone().map(|port| ("PORT".to_owned(), port)));
+    own_env.extend(
+        service
+            .port
+            .map(|port| ("PORT".to_owned(), port.to_string())),
+    );
     for dependency in &service.depends_on {
         if let Some(port) = sidecar.outbound_port(&service.name, dependency) {
             let name = dependency.as_str().to_uppercase().replace('-', "_");
-            env.insert(
+            own_env.insert(
                 format!("ARENA_UPSTREAM_{name}"),
                 format!("http://127.0.0.1:{port}"),
             );
         }
     }
-    env.extend(
-        service
-            .env
-            .iter()
-            .map(|(name, value)| (name.clone(), fill(value))),
-    );
-    let mut health = service.health.clone();
-    if let Some(HealthSpec {
-        probe: Probe::Command(argv),
-        ..
-    }) = &mut health
-    {
-        *argv = resolved(argv.iter().map(fill).collect());
-    }
-    Program {
+    let undefined = Program {
         port: service.port,
         spawn: Spawn {
-            argv: resolved(service.command.iter().map(fill).collect()),
-            env,
-            working_dir: Some(
-                service
-                    .working_dir
-                    .clone()
-                    .unwrap_or_else(|| folders.work(&service.name)),
-            ),
+            argv: Vec::new(),
+            env: BTreeMap::new(),
+            working_dir: None,
             log: folders.log(&service.name),
         },
-        health,
+        health: None,
         control_socket,
-    }
+        own_env,
+        folder: folders.work(&service.name),
+    };
+    undefined.defined(&service.definition())
 }
 
 /// Arena's own programs are next to this one.

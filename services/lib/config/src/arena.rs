@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use arena_proto::{NodeName, ServiceName};
+use arena_proto::{NodeName, ServiceClass, ServiceName};
 use toml::Spanned;
 
 use crate::Diagnostic;
-use crate::raw::{RawArena, RawHealth, RawNode, RawService, Text};
+use crate::raw::{Class, RawArena, RawHealth, RawNode, RawService, Text};
 
 /// A whole arena, checked: names are unique where they must be, dependencies exist, no port is asked for twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +47,43 @@ pub struct ServiceSpec {
     pub health: Option<HealthSpec>,
     /// From SIGTERM to SIGKILL.
     pub stop_grace: Duration,
+    /// SERVICE, or BATCH: one that may use any CPU, and gives way.
+    pub class: ServiceClass,
+    /// Not started until somebody asks.
+    pub standby: bool,
+    /// What may be deleted when the disk is full: patterns below the working folder; `*` and `?` stand for any
+    /// characters of one name. At most [`CLEAN_MAX`].
+    pub clean: Vec<String>,
+}
+
+/// What of a service can be rolled back: how it is started, and how it is asked whether it works.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Definition {
+    /// As [`ServiceSpec::command`].
+    pub command: Vec<String>,
+    /// As [`ServiceSpec::env`].
+    pub env: BTreeMap<String, String>,
+    /// As [`ServiceSpec::working_dir`].
+    pub working_dir: Option<PathBuf>,
+    /// As [`ServiceSpec::health`].
+    pub health: Option<HealthSpec>,
+}
+
+impl ServiceSpec {
+    /// What of it can be rolled back.
+    #[must_use]
+    pub fn definition(&self) -> Definition {
+        Definition {
+            command: self.command.clone(),
+            env: self.env.clone(),
+            working_dir: self.working_dir.clone(),
+            health: self.health.clone(),
+        }
+    }
 }
 
 /// How to ask a service whether it works.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HealthSpec {
     /// What to ask.
     pub probe: Probe,
@@ -63,7 +96,7 @@ pub struct HealthSpec {
 }
 
 /// What to ask.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Probe {
     /// `GET` this path on the service's port; 2xx and 3xx pass.
     Http {
@@ -78,6 +111,8 @@ pub enum Probe {
 
 /// A node has at most this many services: the telemetry of one tick stays one small message.
 pub const SERVICES_MAX: usize = 256;
+/// Patterns in `clean`: more is a program of its own.
+pub const CLEAN_MAX: usize = 16;
 /// Probing faster than this measures the prober.
 const INTERVAL_MIN: Duration = Duration::from_millis(50);
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
@@ -289,7 +324,29 @@ impl Reader<'_> {
                 .map(|health| self.health(health, port))
                 .transpose()?,
             stop_grace,
+            class: raw.class.map_or(ServiceClass::Service, Class::into_word),
+            standby: raw.standby,
+            clean: self.clean(raw.clean)?,
         })
+    }
+
+    fn clean(&self, raw: Spanned<Vec<Spanned<String>>>) -> Result<Vec<String>, Diagnostic> {
+        if raw.get_ref().len() > CLEAN_MAX {
+            let what = format!("{} patterns are too many", raw.get_ref().len());
+            let mend = format!("use at most {CLEAN_MAX}: one with * stands for many files");
+            return Err(self.at(raw.span(), what, mend));
+        }
+        raw.into_inner()
+            .into_iter()
+            .map(|pattern| match check_pattern(pattern.get_ref()) {
+                Ok(()) => Ok(pattern.into_inner()),
+                Err(what) => {
+                    let what = format!("{:?} {what}", pattern.get_ref());
+                    let mend = "write a path below the working folder, as in \"cache/*.tmp\"";
+                    Err(self.at(pattern.span(), what, mend))
+                }
+            })
+            .collect()
     }
 
     fn health(&self, raw: Spanned<RawHealth>, port: Option<u16>) -> Result<HealthSpec, Diagnostic> {
@@ -353,6 +410,25 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// A pattern of `clean` must not be able to leave the working folder, nor mean the folder as a whole.
+fn check_pattern(pattern: &str) -> Result<(), &'static str> {
+    if pattern.starts_with('/') {
+        return Err("is not relative to the working folder");
+    }
+    if pattern.contains(['[', ']', '{', '}', '\\']) || pattern.chars().any(char::is_control) {
+        return Err("has a character that means nothing here: only * and ? stand for others");
+    }
+    for part in pattern.split('/') {
+        match part {
+            ".." => return Err("leaves the working folder"),
+            "" | "." => return Err("has an empty part"),
+            "**" => return Err("goes into every folder, which * does not"),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arena_proto::ServiceClass;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -34,6 +35,32 @@ pub(crate) struct RawService {
     pub(crate) working_dir: Option<PathBuf>,
     pub(crate) health: Option<Spanned<RawHealth>>,
     pub(crate) stop_grace: Option<Spanned<Text>>,
+    pub(crate) class: Option<Class>,
+    #[serde(default)]
+    pub(crate) standby: bool,
+    #[serde(default = "nothing")]
+    pub(crate) clean: Spanned<Vec<Spanned<String>>>,
+}
+
+fn nothing() -> Spanned<Vec<Spanned<String>>> {
+    Spanned::new(0..0, Vec::new())
+}
+
+/// [`ServiceClass`] as people write it in a file.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Class {
+    Service,
+    Batch,
+}
+
+impl Class {
+    pub(crate) const fn into_word(self) -> ServiceClass {
+        match self {
+            Self::Service => ServiceClass::Service,
+            Self::Batch => ServiceClass::Batch,
+        }
+    }
 }
 
 #[derive(Deserialize)]

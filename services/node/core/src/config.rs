@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use arena_proto::{NodeName, ServiceName};
+use arena_config::arena::Definition;
+use arena_proto::{NodeName, ServiceClass, ServiceName};
 
 /// A node and its services.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +21,14 @@ pub struct NodeConfig {
 pub struct ServiceConfig {
     /// Its name.
     pub name: ServiceName,
-    /// Failed probes in a row until it is FAILING, 1 or more; `None`: it has no probe.
-    pub probe_failures: Option<u32>,
+    /// How `arena.toml` says that it is started and probed.
+    pub definition: Definition,
+    /// SERVICE or BATCH.
+    pub class: ServiceClass,
+    /// Not started until somebody asks.
+    pub standby: bool,
+    /// It says what `CLEAN_DISK` may delete.
+    pub can_clean_disk: bool,
     /// How long it may take to end after SIGTERM before it is killed.
     pub stop_grace: Duration,
     /// Its own port.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use arena_config::arena::Definition;
 use arena_proto::{
-    Command, CommandId, FaultId, FaultReason, FaultRequest, FaultStatus, Outcome, ServiceName,
+    Command, CommandId, Control, FaultId, FaultReason, FaultRequest, FaultStatus, IncidentId,
+    Outcome, ServiceName,
 };
 
 use crate::{FaultKind, JournalEntry, Saved};
@@ -39,6 +41,22 @@ pub struct Found {
     pub process: ProcessRef,
 }
 
+/// A renewal of the lease `remediator`: somebody is there who restarts what died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// The fencing token of who holds it.
+    pub fence: u64,
+}
+
+/// A process that is not this node's and holds a service's port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortHolder {
+    /// Its id.
+    pub pid: u32,
+    /// Its command line.
+    pub command_line: String,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -61,6 +79,8 @@ pub enum Input {
         generation: u32,
         /// Why, for a person.
         message: String,
+        /// Who holds its port, when that is why, and when it is known.
+        holder: Option<PortHolder>,
     },
     /// A process ended.
     Exited {
@@ -89,6 +109,31 @@ pub enum Input {
         /// What was reset, or why it was not.
         result: Result<String, String>,
     },
+    /// [`Output::Throttle`] is done.
+    Throttled {
+        /// Which service.
+        service: ServiceName,
+        /// `Err` is why it is not in effect; nothing of it is left then.
+        result: Result<(), String>,
+    },
+    /// [`Output::FreePort`] is done.
+    PortFreed {
+        /// For which command.
+        command: CommandId,
+        /// Who was ended, or why the port is still held.
+        result: Result<String, String>,
+    },
+    /// [`Output::CleanDisk`] is done.
+    DiskCleaned {
+        /// For which command.
+        command: CommandId,
+        /// What was deleted, or why nothing was.
+        result: Result<String, String>,
+    },
+    /// What people decided for the whole arena: when the agent first hears it, and on every change.
+    Control(Control),
+    /// The remediator is there.
+    Remediator(Heard),
     /// Somebody asks for a fault, renews or reverts one.
     Fault(FaultRequest),
     /// [`Output::WriteJournal`] is on the disk, or could not be written.
@@ -153,6 +198,8 @@ pub enum Output {
         service: ServiceName,
         /// Which start this is.
         generation: u32,
+        /// How: what `arena.toml` says, or what was rolled back to.
+        definition: Definition,
     },
     /// Watch a predecessor's process for its end.
     Adopt {
@@ -185,6 +232,8 @@ pub enum Output {
         generation: u32,
         /// How often.
         pace: Pace,
+        /// What was started, and so what to ask.
+        definition: Definition,
     },
     /// Probe no more.
     StopProbing {
@@ -193,6 +242,44 @@ pub enum Output {
     },
     /// Ask the service to reset itself; answered by [`Input::Recovered`].
     Recover {
+        /// Which service.
+        service: ServiceName,
+        /// For which command.
+        command: CommandId,
+    },
+    /// Gather evidence before what follows here, and publish it; never for longer than 300 ms.
+    Capture {
+        /// Of which service; `None`: of the node.
+        service: Option<ServiceName>,
+        /// Before which command.
+        command: CommandId,
+        /// For which incident.
+        incident: IncidentId,
+    },
+    /// Give a process group this share of one CPU, until [`Output::Unthrottle`] or its end; replaces the share that it had.
+    /// Answered by [`Input::Throttled`].
+    Throttle {
+        /// Which service.
+        service: ServiceName,
+        /// Its process.
+        process: ProcessRef,
+        /// Of one CPU, 5 to 100.
+        percent: u32,
+    },
+    /// Give it all CPUs again; also of one that a dead agent throttled.
+    Unthrottle {
+        /// Which service.
+        service: ServiceName,
+    },
+    /// End the foreign process that holds the service's port; answered by [`Input::PortFreed`] within a bounded time.
+    FreePort {
+        /// Which service.
+        service: ServiceName,
+        /// For which command.
+        command: CommandId,
+    },
+    /// Delete what the service's definition names as disposable; answered by [`Input::DiskCleaned`] within a bounded time.
+    CleanDisk {
         /// Which service.
         service: ServiceName,
         /// For which command.

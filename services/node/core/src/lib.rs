@@ -24,7 +24,7 @@ mod service;
 
 pub use catalogue::{BadFault, Carrier, FaultKind};
 pub use config::{NodeConfig, ServiceConfig};
-pub use io::{Boot, Effect, Found, Input, Output, Pace, ProcessRef};
+pub use io::{Boot, Effect, Found, Heard, Input, Output, Pace, PortHolder, ProcessRef};
 pub use node::Node;
 pub use saved::{JournalEntry, Saved, SavedService};
 

@@ -99,6 +99,7 @@ impl Node {
                 service,
                 generation,
                 message,
+                ..
             } => {
                 if let Some(service) = self.services.get_mut(&service) {
                     service.spawn_failed(now, generation, &message, out);
@@ -124,6 +125,11 @@ impl Node {
             }
             Input::Command(command) => self.command(now, &command, out),
             Input::Recovered { command, result } => self.commands.recovered(&command, result),
+            Input::Throttled { .. }
+            | Input::PortFreed { .. }
+            | Input::DiskCleaned { .. }
+            | Input::Control(_)
+            | Input::Remediator(_) => {}
             Input::Fault(request) => {
                 self.faults
                     .request(now, &request, &self.services, self.stopping, out);

@@ -75,9 +75,15 @@ impl Service {
         service
     }
 
+    /// Failed probes in a row until it is FAILING, 1 or more; `None`: it has no probe.
+    fn probe_failures(&self) -> Option<u32> {
+        let health = self.config.definition.health.as_ref();
+        health.map(|health| health.failures.max(1))
+    }
+
     /// The verdict before the first probe.
     fn unprobed(&self) -> ProbeVerdict {
-        match self.config.probe_failures {
+        match self.probe_failures() {
             None => ProbeVerdict::None,
             Some(_) => ProbeVerdict::Unknown,
         }
@@ -147,6 +153,7 @@ impl Service {
         out.push(Output::Spawn {
             service: self.config.name.clone(),
             generation: self.generation,
+            definition: self.config.definition.clone(),
         });
     }
 
@@ -176,7 +183,7 @@ impl Service {
             out.push(self.stop_output(process, self.config.stop_grace));
             return;
         }
-        let limit = match self.config.probe_failures {
+        let limit = match self.probe_failures() {
             None => START_SETTLE,
             Some(_) => START_TIMEOUT,
         };
@@ -216,7 +223,7 @@ impl Service {
         self.due = None;
         self.probe = self.unprobed();
         out.push(Output::Sweep { process });
-        if self.config.probe_failures.is_some() {
+        if self.probe_failures().is_some() {
             out.push(Output::StopProbing {
                 service: self.config.name.clone(),
             });
@@ -282,11 +289,12 @@ impl Service {
     }
 
     fn probe_at(&self, pace: Pace, out: &mut Vec<Output>) {
-        if self.config.probe_failures.is_some() {
+        if self.probe_failures().is_some() {
             out.push(Output::Probe {
                 service: self.config.name.clone(),
                 generation: self.generation,
                 pace,
+                definition: self.config.definition.clone(),
             });
         }
     }
@@ -298,7 +306,7 @@ impl Service {
         result: Result<(), String>,
         out: &mut Vec<Output>,
     ) {
-        let Some(failures_max) = self.config.probe_failures else {
+        let Some(failures_max) = self.probe_failures() else {
             return;
         };
         let live = matches!(self.state, ProcessState::Running | ProcessState::Starting);
@@ -343,7 +351,7 @@ impl Service {
         }
         self.due = None;
         match (self.state, self.process) {
-            (ProcessState::Starting, Some(_)) if self.config.probe_failures.is_none() => {
+            (ProcessState::Starting, Some(_)) if self.probe_failures().is_none() => {
                 self.enter(now, ProcessState::Running, "");
             }
             (ProcessState::Starting, Some(_)) => {

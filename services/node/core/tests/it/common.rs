@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use arena_config::arena::{Definition, HealthSpec, Probe};
 use arena_node_core::{
     Boot, FaultKind, Input, JournalEntry, Node, NodeConfig, Output, ProcessRef, ServiceConfig,
 };
 use arena_proto::{
-    ActionKind, Command, FaultOperation, FaultRequest, Preconditions, ServiceName, ServiceStatus,
-    Timestamp,
+    ActionKind, Command, FaultOperation, FaultRequest, Preconditions, ServiceClass, ServiceName,
+    ServiceStatus, Timestamp,
 };
 
 pub(crate) fn at(millis: i64) -> Timestamp {
@@ -19,11 +20,29 @@ pub(crate) fn name(text: &str) -> ServiceName {
     text.parse().expect("a name")
 }
 
+/// Three failed probes make it FAILING.
+pub(crate) fn definition(probed: bool) -> Definition {
+    let health = HealthSpec {
+        probe: Probe::Tcp,
+        interval: Duration::from_millis(200),
+        timeout: Duration::from_millis(200),
+        failures: 3,
+    };
+    Definition {
+        command: vec!["serve".to_owned()],
+        health: probed.then_some(health),
+        ..Definition::default()
+    }
+}
+
 /// `web` is probed and proxied, `quiet` neither.
 pub(crate) fn config() -> NodeConfig {
     let service = |text: &str, probed: bool| ServiceConfig {
         name: name(text),
-        probe_failures: probed.then_some(3),
+        definition: definition(probed),
+        class: ServiceClass::Service,
+        standby: false,
+        can_clean_disk: false,
         stop_grace: Duration::from_secs(2),
         port: probed.then_some(8000),
         proxy_port: probed.then_some(9000),
@@ -238,68 +257,83 @@ pub(crate) fn entry(id: &str, fault: &str, pid: u32) -> JournalEntry {
 
 /// One line an output, without what is the same in all of them.
 pub(crate) fn show(outputs: &[Output]) -> String {
-    let lines = outputs.iter().filter_map(|output| {
-        Some(match output {
-            Output::Spawn {
-                service,
-                generation,
-            } => format!("spawn {service} #{generation}"),
-            Output::Adopt {
-                service,
-                generation,
-                process,
-            } => {
-                format!("adopt {service} #{generation} pid {}", process.pid)
-            }
-            Output::Stop {
-                service,
-                process,
-                grace,
-            } => {
-                format!(
-                    "stop {service} pid {} grace {} ms",
-                    process.pid,
-                    grace.as_millis()
-                )
-            }
-            Output::Sweep { process } => format!("sweep pid {}", process.pid),
-            Output::Probe {
-                service,
-                generation,
-                pace,
-            } => {
-                format!("probe {service} #{generation} {pace:?}")
-            }
-            Output::StopProbing { service } => format!("stop probing {service}"),
-            Output::Recover { service, .. } => format!("recover {service}"),
-            Output::ResetLeg { service } => format!("reset leg {service}"),
-            Output::Outcome(outcome) => {
-                let reason = outcome
-                    .reason
-                    .map_or(String::new(), |reason| format!(" {reason}"));
-                let line = format!(
-                    "outcome {} {}{reason} {}",
-                    outcome.command_id, outcome.state, outcome.message
-                );
-                line.trim_end().to_owned()
-            }
-            Output::FaultStatus(status) => {
-                let reason = status
-                    .reason
-                    .map_or(String::new(), |reason| format!(" {reason}"));
-                let line = format!(
-                    "fault {} {}{reason} {}",
-                    status.id, status.state, status.message
-                );
-                line.trim_end().to_owned()
-            }
-            Output::WriteJournal(entry) => format!("journal {}", entry.id),
-            Output::EraseJournal(fault) => format!("erase {fault}"),
-            Output::Apply(effect) => format!("apply {} {}", effect.fault, effect.kind.name()),
-            Output::Revert(effect) => format!("revert {} {}", effect.fault, effect.kind.name()),
-            Output::Finished => "finished".to_owned(),
-            Output::Changed | Output::Save => return None,
-        })
-    });
-    lines.map(|line| line + "\n").collect()
+    let lines = outputs
+        .iter()
+        .filter(|output| !matches!(output, Output::Changed | Output::Save))
+        .map(|output| show_action(output).unwrap_or_else(|| show_report(output)));
+    lines
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
+}
+
+/// What is done to a service.
+fn show_action(output: &Output) -> Option<String> {
+    Some(match output {
+        Output::Spawn {
+            service,
+            generation,
+            ..
+        } => format!("spawn {service} #{generation}"),
+        Output::Adopt {
+            service,
+            generation,
+            process,
+        } => format!("adopt {service} #{generation} pid {}", process.pid),
+        Output::Stop {
+            service,
+            process,
+            grace,
+        } => {
+            let grace = grace.as_millis();
+            format!("stop {service} pid {} grace {grace} ms", process.pid)
+        }
+        Output::Sweep { process } => format!("sweep pid {}", process.pid),
+        Output::Probe {
+            service,
+            generation,
+            pace,
+            ..
+        } => format!("probe {service} #{generation} {pace:?}"),
+        Output::StopProbing { service } => format!("stop probing {service}"),
+        Output::Recover { service, .. } => format!("recover {service}"),
+        Output::ResetLeg { service } => format!("reset leg {service}"),
+        Output::Throttle {
+            service, percent, ..
+        } => format!("throttle {service} {percent} %"),
+        Output::Unthrottle { service } => format!("unthrottle {service}"),
+        Output::FreePort { service, .. } => format!("free port of {service}"),
+        Output::CleanDisk { service, .. } => format!("clean disk of {service}"),
+        _ => return None,
+    })
+}
+
+/// What is told and written.
+fn show_report(output: &Output) -> String {
+    match output {
+        Output::Capture { command, .. } => format!("capture for {command}"),
+        Output::Outcome(outcome) => {
+            let reason = outcome
+                .reason
+                .map_or(String::new(), |reason| format!(" {reason}"));
+            format!(
+                "outcome {} {}{reason} {}",
+                outcome.command_id, outcome.state, outcome.message
+            )
+        }
+        Output::FaultStatus(status) => {
+            let reason = status
+                .reason
+                .map_or(String::new(), |reason| format!(" {reason}"));
+            format!(
+                "fault {} {}{reason} {}",
+                status.id, status.state, status.message
+            )
+        }
+        Output::WriteJournal(entry) => format!("journal {}", entry.id),
+        Output::EraseJournal(fault) => format!("erase {fault}"),
+        Output::Apply(effect) => format!("apply {} {}", effect.fault, effect.kind.name()),
+        Output::Revert(effect) => format!("revert {} {}", effect.fault, effect.kind.name()),
+        Output::Finished => "finished".to_owned(),
+        other => format!("{other:?}"),
+    }
 }

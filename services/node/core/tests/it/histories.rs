@@ -144,6 +144,7 @@ impl Shell {
             Output::Spawn {
                 service,
                 generation,
+                ..
             } if well => {
                 self.pids += 1;
                 let process = process(self.pids);
@@ -158,10 +159,12 @@ impl Shell {
             Output::Spawn {
                 service,
                 generation,
+                ..
             } => Input::SpawnFailed {
                 service,
                 generation,
                 message: bad(),
+                holder: None,
             },
             Output::Stop { process, .. } => return self.dies(process, 143),
             Output::Recover { command, .. } => Input::Recovered {

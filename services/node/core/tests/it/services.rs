@@ -72,6 +72,7 @@ fn a_held_port_is_told_in_the_status() {
         service: name("web"),
         generation: 1,
         message: "port 8000 is held by pid 7 (nc)".to_owned(),
+        holder: None,
     });
     let web = world.service("web");
     assert_eq!((web.state, web.pid), (ProcessState::Exited, None));
@@ -206,9 +207,9 @@ fn a_restart_fails_when_the_new_process_dies_and_times_out_when_nothing_happens(
     world.command("c-2", ActionKind::Restart, "web");
     check(
         world.wait(10_000),
-        expect![[r"
-            outcome c-2 TIMED_OUT not done within 10000 ms: web is STARTING
-        "]],
+        expect![[r#"
+            outcome c-2 TIMED_OUT not done within 10000 ms: node-1/web is STARTING
+        "#]],
     );
 }
 
@@ -278,16 +279,16 @@ fn every_refusal_has_its_reason() {
     let outputs = std::mem::take(&mut world.outputs);
     check(
         outputs,
-        expect![[r"
+        expect![[r#"
             outcome c-1 REJECTED EXPIRED it was good until 1970-01-01T00:00:01.000Z
             outcome c-2 REJECTED TARGET_CHANGED meant for pid 7, generation any; now it is pid 101, generation 1
             outcome c-3 REJECTED TARGET_CHANGED meant for pid any, generation 9; now it is pid 101, generation 1
-            outcome c-4 REJECTED UNKNOWN_TARGET node-1 has no service nobody
+            outcome c-4 REJECTED UNKNOWN_TARGET there is no node-1/nobody
             outcome c-5 REJECTED NOT_ALLOWED start is for stopped services; web is running
             outcome c-6 ACCEPTED
             stop web pid 101 grace 2000 ms
-            outcome c-7 REJECTED BUSY RESTART c-6 is in flight on web
-        "]],
+            outcome c-7 REJECTED BUSY RESTART c-6 is in flight on node-1/web
+        "#]],
     );
 }
 
