@@ -17,6 +17,7 @@ mod number;
 mod plan;
 mod record;
 mod status;
+mod story;
 mod telemetry;
 mod time;
 mod trace;
@@ -49,10 +50,14 @@ pub use names::{CommandId, Entity, FaultId, IncidentId, NameError, NodeName, Pla
 pub use number::{Number, Numbers};
 pub use plan::{Plan, PlanBasis};
 pub use record::{
-    ActionRecord, DecisionRecord, FaultRecord, IncidentQuery, IncidentRecord, InjectReply,
-    InjectRequest, RevertRequest, Summary,
+    ActionRecord, ChildRecord, DecisionRecord, FaultRecord, IncidentQuery, IncidentRecord,
+    InjectReply, InjectRequest, JudgedRecord, RevertRequest, Summary,
 };
 pub use status::{NodeStatus, ServiceDetail, ServiceStatus};
+pub use story::{
+    EfficacyQuery, EfficacyRow, EventRecord, EvidenceRecord, IncidentStory, ProcessRecord,
+    ReadingRecord, StoryQuery,
+};
 pub use telemetry::{Column, Schema, SchemaId, ServiceInfo, ServiceSample, Telemetry};
 pub use time::Timestamp;
 pub use trace::{SpanId, TraceContext, TraceId};

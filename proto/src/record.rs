@@ -1,10 +1,12 @@
 //! What the recorder answers: incidents, faults and totals as people's scripts read them (`arena incidents --json`).
-//! These shapes are a contract; fields are added, never renamed.
+//! These shapes are a contract; fields are added, never renamed. Times in milliseconds have three decimals at most.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 /// One incident as `arena incidents --json` lists it. Times in milliseconds, null until known.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct IncidentRecord {
     /// The incident's id.
     pub id: String,
@@ -40,10 +42,38 @@ pub struct IncidentRecord {
     pub reason: String,
     /// Every decision, in order, in plain words.
     pub decisions: Vec<DecisionRecord>,
+    /// The same for every incident of this symptom of this entity.
+    #[serde(default)]
+    pub fingerprint: String,
+    /// Who may be the cause, likeliest first.
+    #[serde(default)]
+    pub candidates: Vec<String>,
+    /// Symptoms that this incident explains, by entity: none of them is an incident of its own.
+    #[serde(default)]
+    pub children: Vec<ChildRecord>,
+    /// What supports the resolution, in plain words: why it counts as healed, and by whom. Null until it is resolved.
+    #[serde(default)]
+    pub support: Option<String>,
+    /// How many pieces of evidence are stored with it: at most one an action ([`IncidentStory`] has them).
+    #[serde(default)]
+    pub evidence_count: u64,
+}
+
+/// A symptom that another entity's incident explains.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildRecord {
+    /// `node` or `node/service`.
+    pub entity: String,
+    /// Which symptom.
+    pub symptom: String,
+    /// The entity that explains it.
+    pub inhibited_by: String,
+    /// In words, with the readings.
+    pub evidence: String,
 }
 
 /// One action of an incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionRecord {
     /// A word of [`crate::ActionKind`], in lower case.
     pub action: String,
@@ -55,17 +85,95 @@ pub struct ActionRecord {
     pub command_id: String,
     /// What the node said about it.
     pub message: String,
+    /// What it did to the incident, a word of [`crate::Effect`]; null until it was judged.
+    #[serde(default)]
+    pub effect: Option<String>,
+    /// RFC 3339, UTC.
+    #[serde(default)]
+    pub issued_at: Option<String>,
+    /// RFC 3339, UTC: its final outcome.
+    #[serde(default)]
+    pub ended_at: Option<String>,
+    /// A word of [`crate::RiskClass`]; null for a person's command.
+    #[serde(default)]
+    pub risk: Option<String>,
+    /// What was believed to be wrong; null when the playbook did not say.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// The step as the playbook writes it: `failover` is two actions.
+    #[serde(default)]
+    pub step: Option<String>,
+    /// Who asked: remediator, cli...
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// There is evidence that was taken before it.
+    #[serde(default)]
+    pub evidence: bool,
 }
 
 /// One decision of an incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DecisionRecord {
     /// A word of [`crate::Decision`].
     pub decision: String,
-    /// Why, in plain words.
+    /// Why, in plain words; of an approval or a denial also who and when.
     pub reason: String,
     /// RFC 3339, UTC.
     pub at: String,
+    /// Counts the decisions of an incident from 1.
+    #[serde(default)]
+    pub revision: u32,
+    /// The incident's state from here on, a word of [`crate::IncidentState`].
+    #[serde(default)]
+    pub incident_state: String,
+    /// The rail that refused.
+    #[serde(default)]
+    pub rail: Option<String>,
+    /// What was believed to be wrong.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// How much the step can hurt, a word of [`crate::RiskClass`].
+    #[serde(default)]
+    pub risk: Option<String>,
+    /// The step as the playbook writes it.
+    #[serde(default)]
+    pub step: Option<String>,
+    /// The action that was issued or considered: a word of [`crate::ActionKind`], in lower case.
+    #[serde(default)]
+    pub action: Option<String>,
+    /// What the action is for: `node/service` or `node`.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// The playbook that it follows.
+    #[serde(default)]
+    pub playbook: Option<String>,
+    /// The rung of the ladder, from 1; 0 when none applies.
+    #[serde(default)]
+    pub rung: u32,
+    /// How many rungs the ladder has.
+    #[serde(default)]
+    pub rungs: u32,
+    /// The command that carries the action.
+    #[serde(default)]
+    pub command_id: Option<String>,
+    /// RFC 3339, UTC: when the question that it puts to a person expires.
+    #[serde(default)]
+    pub expires_at: Option<String>,
+    /// The numbers that decided, by name.
+    #[serde(default)]
+    pub numbers: BTreeMap<String, f64>,
+    /// What an earlier command turned out to have done.
+    #[serde(default)]
+    pub judged: Option<JudgedRecord>,
+}
+
+/// What a command did to its incident.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgedRecord {
+    /// The command's id.
+    pub command_id: String,
+    /// A word of [`crate::Effect`].
+    pub effect: String,
 }
 
 /// Asks the recorder for incidents, newest first. An absent field does not restrict.
@@ -104,7 +212,7 @@ pub struct FaultRecord {
     /// RFC 3339, UTC.
     pub reverted_at: Option<String>,
     /// Its parameters.
-    pub params: std::collections::BTreeMap<String, String>,
+    pub params: BTreeMap<String, String>,
 }
 
 /// Totals for `arena status`.
@@ -133,7 +241,7 @@ pub struct InjectRequest {
     /// Time to live in milliseconds.
     pub ttl_ms: u64,
     /// Its parameters, as text.
-    pub params: std::collections::BTreeMap<String, String>,
+    pub params: BTreeMap<String, String>,
 }
 
 /// Asks the injector to undo a fault: its id, or `all`.

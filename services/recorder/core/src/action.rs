@@ -158,6 +158,7 @@ impl ActionFacts {
             outcome: self.state().to_string(),
             command_id: id.to_string(),
             message: self.message(),
+            ..ActionRecord::default()
         }
     }
 

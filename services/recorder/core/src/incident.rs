@@ -172,6 +172,7 @@ impl IncidentFacts {
             ended_at: self.ended_at().map(|at| at.to_string()),
             reason: opening.reason.clone(),
             decisions: self.plans.values().map(Decided::record).collect(),
+            ..IncidentRecord::default()
         })
     }
 
@@ -239,6 +240,7 @@ impl Decided {
             decision: self.decision.to_string(),
             reason: self.reason.clone(),
             at: self.at.to_string(),
+            ..DecisionRecord::default()
         }
     }
 }

@@ -169,14 +169,30 @@ fn the_whole_story_as_people_read_it() {
               "target": "node-1/orders",
               "outcome": "FAILED",
               "command_id": "cmd-inc-1.1",
-              "message": "failed"
+              "message": "failed",
+              "effect": null,
+              "issued_at": null,
+              "ended_at": null,
+              "risk": null,
+              "cause": null,
+              "step": null,
+              "issuer": null,
+              "evidence": false
             },
             {
               "action": "restart",
               "target": "node-1/orders",
               "outcome": "SUCCEEDED",
               "command_id": "cmd-inc-1.2",
-              "message": "succeeded"
+              "message": "succeeded",
+              "effect": null,
+              "issued_at": null,
+              "ended_at": null,
+              "risk": null,
+              "cause": null,
+              "step": null,
+              "issuer": null,
+              "evidence": false
             }
           ],
           "trace_id": "5b1d704895b438c53e64754a617b3e18",
@@ -186,24 +202,89 @@ fn the_whole_story_as_people_read_it() {
             {
               "decision": "ACT",
               "reason": "decision 1",
-              "at": "2023-11-14T22:13:20.010Z"
+              "at": "2023-11-14T22:13:20.010Z",
+              "revision": 0,
+              "incident_state": "",
+              "rail": null,
+              "cause": null,
+              "risk": null,
+              "step": null,
+              "action": null,
+              "target": null,
+              "playbook": null,
+              "rung": 0,
+              "rungs": 0,
+              "command_id": null,
+              "expires_at": null,
+              "numbers": {},
+              "judged": null
             },
             {
               "decision": "ACT",
               "reason": "decision 2",
-              "at": "2023-11-14T22:13:20.700Z"
+              "at": "2023-11-14T22:13:20.700Z",
+              "revision": 0,
+              "incident_state": "",
+              "rail": null,
+              "cause": null,
+              "risk": null,
+              "step": null,
+              "action": null,
+              "target": null,
+              "playbook": null,
+              "rung": 0,
+              "rungs": 0,
+              "command_id": null,
+              "expires_at": null,
+              "numbers": {},
+              "judged": null
             },
             {
               "decision": "VERIFY",
               "reason": "decision 3",
-              "at": "2023-11-14T22:13:21.020Z"
+              "at": "2023-11-14T22:13:21.020Z",
+              "revision": 0,
+              "incident_state": "",
+              "rail": null,
+              "cause": null,
+              "risk": null,
+              "step": null,
+              "action": null,
+              "target": null,
+              "playbook": null,
+              "rung": 0,
+              "rungs": 0,
+              "command_id": null,
+              "expires_at": null,
+              "numbers": {},
+              "judged": null
             },
             {
               "decision": "RESOLVE",
               "reason": "decision 4",
-              "at": "2023-11-14T22:13:23.010Z"
+              "at": "2023-11-14T22:13:23.010Z",
+              "revision": 0,
+              "incident_state": "",
+              "rail": null,
+              "cause": null,
+              "risk": null,
+              "step": null,
+              "action": null,
+              "target": null,
+              "playbook": null,
+              "rung": 0,
+              "rungs": 0,
+              "command_id": null,
+              "expires_at": null,
+              "numbers": {},
+              "judged": null
             }
-          ]
+          ],
+          "fingerprint": "",
+          "candidates": [],
+          "children": [],
+          "support": null,
+          "evidence_count": 0
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&record).unwrap());
 }
