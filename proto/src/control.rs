@@ -15,10 +15,12 @@ pub struct Control {
     pub mode: Mode,
     /// The safety lever.
     pub lever: LeverPosition,
-    /// When it was decided.
+    /// When any of this was last changed.
     pub at: Timestamp,
     /// By whom.
     pub by: String,
+    /// Who set the lever, and when; `None` when nobody did, or somebody who does not say.
+    pub lever_set: Option<(String, Timestamp)>,
     /// Modes of risk classes that differ from `mode`.
     pub modes: BTreeMap<RiskClass, Mode>,
     /// What is left alone.
@@ -76,6 +78,7 @@ impl Default for Control {
             lever: LeverPosition::Released,
             at: Timestamp::EPOCH,
             by: String::new(),
+            lever_set: None,
             modes: BTreeMap::new(),
             pauses: Vec::new(),
         }
@@ -104,6 +107,8 @@ impl Message for Control {
                 .get(&RiskClass::High)
                 .map_or(0, |mode| mode.to_wire()),
             pauses: self.pauses.iter().map(Pause::to_wire).collect(),
+            lever_by: codec::text_of(self.lever_set.as_ref().map(|(by, _)| by)),
+            lever_at: self.lever_set.as_ref().map(|(_, at)| at.to_wire()),
         })
     }
 
@@ -128,6 +133,8 @@ impl Message for Control {
             at: Timestamp::from_wire_or_none(wire.at.as_ref(), "at")?
                 .unwrap_or(received.published_at),
             by: wire.by,
+            lever_set: Timestamp::from_wire_or_none(wire.lever_at.as_ref(), "lever_at")?
+                .map(|at| (wire.lever_by, at)),
             modes,
             pauses: wire
                 .pauses

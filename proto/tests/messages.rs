@@ -396,12 +396,14 @@ fn control() -> impl Strategy<Value = Control> {
         select(LeverPosition::ALL),
         time(),
         text(),
+        proptest::option::of((text(), time())),
     )
-        .prop_map(|(mode, lever, at, by)| Control {
+        .prop_map(|(mode, lever, at, by, lever_set)| Control {
             mode,
             lever,
             at,
             by,
+            lever_set,
             ..Control::default()
         })
 }

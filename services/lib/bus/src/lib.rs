@@ -9,6 +9,7 @@
 mod bucket;
 mod connect;
 mod consume;
+mod control;
 mod describe;
 mod durable;
 mod error;
