@@ -5,43 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arena_config::{Diagnostic, closest};
+use arena_expression::{NODE_METRICS, SERVICE_METRICS};
 use arena_proto::Severity;
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::NODE_SILENT;
 use crate::board::Board;
-use crate::expression::Expression;
+use crate::expression::{Expression, compile};
 use crate::rules::Rule;
 use crate::signal::Timing;
 use crate::state::{PROBE_FAILED, PROCESS_EXITED};
 use crate::symptom::Symptom;
-
-/// What the agent measures of a service, and what Arena's own workload answers at its control socket.
-const SERVICE_METRICS: &[&str] = &[
-    "cpu_percent",
-    "memory_bytes",
-    "open_files",
-    "threads",
-    "request_rate_hz",
-    "error_percent",
-    "latency_p50_ms",
-    "latency_p95_ms",
-    "storage_latency_p95_ms",
-    "user_request_rate_hz",
-    "user_error_percent",
-    "user_latency_p95_ms",
-];
-
-/// What the agent measures of its node.
-const NODE_METRICS: &[&str] = &[
-    "cpu_percent",
-    "memory_used_percent",
-    "disk_used_percent",
-    "load1",
-    "network_receive_bytes_hz",
-    "network_transmit_bytes_hz",
-];
 
 /// Each rule is evaluated for each service each second; more than this is a mistake.
 const RULES_MAX: usize = 64;
@@ -278,7 +253,7 @@ impl Source<'_> {
         source: &Spanned<String>,
         known: &[&str],
     ) -> Result<Expression, Diagnostic> {
-        Expression::compile(source.get_ref(), known).map_err(|mistake| {
+        compile(source.get_ref(), known).map_err(|mistake| {
             let whole = source.span();
             // With escapes in it the text is not the source byte by byte: then the whole string is the place.
             let inside = self

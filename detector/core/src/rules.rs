@@ -51,7 +51,7 @@ impl<'a> ColumnIndex<'a> {
     }
 
     fn find(&self, expression: &Expression, service: Option<&ServiceName>) -> Columns {
-        let metrics = expression.metrics().iter();
+        let metrics = expression.names().iter();
         metrics
             .map(|metric| self.by_name.get(&(service, metric.as_str())).copied())
             .collect()
@@ -121,7 +121,7 @@ impl Rule {
     /// The readings that raised it, in words: `cpu_percent = 97.3`.
     pub(crate) fn readings(&self, binding: &Binding, values: &[f32]) -> String {
         let picked = pick(&binding.raise, values);
-        let metrics = self.raise.metrics().iter().zip(picked);
+        let metrics = self.raise.names().iter().zip(picked);
         let words: Vec<String> = metrics
             .map(|(metric, value)| match value {
                 Some(value) => format!("{metric} = {value:.1}"),
