@@ -169,5 +169,6 @@ fn new_event(arrived: &Arrived) -> NewEvent {
         Arrived::Outcome(delivery) => new_event!(Outcome, delivery),
         Arrived::Fault(delivery) => new_event!(Fault, delivery),
         Arrived::FaultStatus(delivery) => new_event!(FaultStatus, delivery),
+        Arrived::Evidence(delivery) => new_event!(Evidence, delivery),
     }
 }

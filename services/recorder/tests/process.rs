@@ -72,6 +72,7 @@ impl World {
                 Event::Outcome(message) => bus.publish(message, event.trace).await,
                 Event::Fault(message) => bus.publish(message, event.trace).await,
                 Event::FaultStatus(message) => bus.publish(message, event.trace).await,
+                Event::Evidence(message) => bus.publish(message, event.trace).await,
             }
             .unwrap();
         }

@@ -1,10 +1,14 @@
-//! KV buckets: `status`, `schema`, `control`. A bucket is a stream (ADR-8), and is read like one.
+//! KV buckets: what holds now. A bucket is a stream (ADR-8), and is read like one. How a lease is held: [`crate::lease`].
 
 use std::marker::PhantomData;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_proto::{Control, Message, NodeName, NodeStatus, Schema, Timestamp};
+use arena_proto::{
+    Approval, Control, DecodeError, IncidentId, Lease, Message, NodeName, NodeStatus, Observer,
+    Schema, Timestamp,
+};
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::DeliverPolicy;
 
@@ -17,13 +21,47 @@ use crate::{Bus, BusError};
 /// How long reading a whole bucket may take: a thousand keys take tens of milliseconds.
 const READ_MAX: Duration = Duration::from_secs(5);
 
+/// A value of a bucket. Its key follows from it.
+pub trait Value: Message + Send + Sync {
+    /// What names it.
+    type Key: FromStr;
+
+    /// What kind it is.
+    const FAMILY: Family;
+
+    /// Where it is kept.
+    fn key(&self) -> String;
+}
+
+macro_rules! value {
+    ($kind:ident, $family:ident, $key_type:ty, $value:ident => $key:expr) => {
+        impl Value for $kind {
+            type Key = $key_type;
+
+            const FAMILY: Family = Family::$family;
+
+            fn key(&self) -> String {
+                let $value = self;
+                $key.to_string()
+            }
+        }
+    };
+}
+
+value!(NodeStatus, Status, NodeName, status => status.node);
+value!(Schema, Schema, NodeName, schema => schema.node);
+value!(Control, Control, String, _control => CONTROL_KEY);
+value!(Approval, Approval, IncidentId, approval => approval.incident_id);
+value!(Observer, Observer, String, observer => observer.detector);
+value!(Lease, Lease, String, lease => lease.name);
+
 /// What happened to a key of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change<T> {
+pub enum Change<T: Value> {
     /// It has this value now.
     Put(T),
-    /// It was removed; a key is named after a node.
-    Removed(NodeName),
+    /// It was removed. What ran out by its age is not told.
+    Removed(T::Key),
 }
 
 /// The values of a bucket: first what is there, then each change. After the server was away, what is there comes once
@@ -32,11 +70,10 @@ pub enum Change<T> {
 pub struct Values<T> {
     reader: Reader,
     rejected: Arc<Rejected>,
-    family: Family,
     kind: PhantomData<fn() -> T>,
 }
 
-impl<T: Message> Values<T> {
+impl<T: Value> Values<T> {
     /// The next value; `None` once every [`Bus`] of this connection is gone. A removal is not told. Cancel safe.
     pub async fn next(&mut self) -> Option<T> {
         loop {
@@ -58,20 +95,17 @@ impl<T: Message> Values<T> {
 
     fn change(&self, message: &jetstream::Message) -> Option<Change<T>> {
         let subject = message.subject.as_str();
-        let is_removal = message
-            .headers
-            .as_ref()
-            .and_then(|headers| headers.get("KV-Operation"))
-            .is_some_and(|operation| matches!(operation.as_str(), "DEL" | "PURGE"));
-        if is_removal {
-            return subject::parse(subject).map(|address| Change::Removed(address.node));
+        if is_removal(message.headers.as_ref()) {
+            let key = subject::parse(subject).and_then(|_| subject.rsplit('.').next())?;
+            return key.parse().map(Change::Removed).ok();
         }
         let published_at = message.info().map_or(Timestamp::EPOCH, |info| {
             let nanos = info.published.unix_timestamp_nanos();
             Timestamp::from_unix_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
         });
         decode(subject, &message.payload, None, published_at)
-            .inspect_err(|error| self.rejected.count(self.family, subject, error))
+            .and_then(|value| under_its_key(value, subject))
+            .inspect_err(|error| self.rejected.count(T::FAMILY, subject, error))
             .map(Change::Put)
             .ok()
     }
@@ -91,17 +125,29 @@ impl<T: Message> Values<T> {
         match tokio::time::timeout(READ_MAX, all).await {
             Ok(()) => Ok(values),
             Err(_) => Err(BusError::JetStream {
-                what: format!("reading KV {}", self.family),
+                what: format!("reading KV {}", T::FAMILY),
                 cause: format!("not done after {} s", READ_MAX.as_secs()),
             }),
         }
     }
 }
 
+/// Checks that a value speaks for the key that it was written under.
+fn under_its_key<T: Value>(value: T, subject: &str) -> Result<T, DecodeError> {
+    let key = value.key();
+    if T::FAMILY.of_key(&key) == subject {
+        return Ok(value);
+    }
+    Err(DecodeError::WrongSubject {
+        subject: subject.to_owned(),
+        body: key,
+    })
+}
+
 impl Bus {
     /// Writes a node's status. Only that node does.
     pub async fn put_status(&self, status: &NodeStatus) -> Result<(), BusError> {
-        self.put(Family::Status.of_node(&status.node), status).await
+        self.put(status).await
     }
 
     /// The status of every node that ever wrote one, in the order of the last writes.
@@ -111,20 +157,18 @@ impl Bus {
 
     /// The status of every node, and each change.
     pub async fn watch_statuses(&self) -> Result<Values<NodeStatus>, BusError> {
-        self.values(Family::Status, Family::Status.all()).await
+        self.values().await
     }
 
     /// Writes what the columns of a node's telemetry mean: before the first telemetry that uses it.
     pub async fn put_schema(&self, schema: &Schema) -> Result<(), BusError> {
-        self.put(Family::Schema.of_node(&schema.node), schema).await
+        self.put(schema).await
     }
 
     /// Removes what a node that left the arena wrote about itself. Only for who knows that it will not come back.
     pub async fn forget_node(&self, node: &NodeName) -> Result<(), BusError> {
         for family in [Family::Status, Family::Schema] {
-            let mut headers = async_nats::HeaderMap::new();
-            headers.insert("KV-Operation", "DEL");
-            self.store(family.of_node(node), Vec::new(), headers)
+            self.store(family.of_node(node), Vec::new(), removal())
                 .await?;
         }
         Ok(())
@@ -136,7 +180,7 @@ impl Bus {
     }
 
     pub(crate) async fn watch_schemas(&self) -> Result<Values<Schema>, BusError> {
-        self.values(Family::Schema, Family::Schema.all()).await
+        self.values().await
     }
 
     /// What people decided; [`Control::default`] when nobody decided anything.
@@ -147,27 +191,68 @@ impl Bus {
 
     /// Decides.
     pub async fn put_control(&self, control: &Control) -> Result<(), BusError> {
-        self.put(control_subject(), control).await
+        self.put(control).await
     }
 
     /// What people decided, and each change; nothing until somebody decided something.
     pub async fn watch_control(&self) -> Result<Values<Control>, BusError> {
-        self.values(Family::Control, control_subject()).await
+        self.values().await
     }
 
-    async fn put<T: Message>(&self, subject: String, value: &T) -> Result<(), BusError> {
+    /// Answers what a plan asks. It stands for an hour; a later answer about the same incident replaces it.
+    pub async fn put_approval(&self, approval: &Approval) -> Result<(), BusError> {
+        self.put(approval).await
+    }
+
+    /// What people answered within the last hour.
+    pub async fn approvals(&self) -> Result<Vec<Approval>, BusError> {
+        self.watch_approvals().await?.now().await
+    }
+
+    /// What people answered within the last hour, and each answer.
+    pub async fn watch_approvals(&self) -> Result<Values<Approval>, BusError> {
+        self.values().await
+    }
+
+    /// Says whether a detector can believe what it hears. Only that detector does.
+    pub async fn put_observer(&self, observer: &Observer) -> Result<(), BusError> {
+        self.put(observer).await
+    }
+
+    /// What every detector that ever ran said last.
+    pub async fn observers(&self) -> Result<Vec<Observer>, BusError> {
+        self.watch_observers().await?.now().await
+    }
+
+    /// What every detector says, and each change.
+    pub async fn watch_observers(&self) -> Result<Values<Observer>, BusError> {
+        self.values().await
+    }
+
+    /// Who holds a lease: an item when it is taken, and one a renewal; [`Change::Removed`] when it is given back. That it
+    /// ran out is not told: no item comes any more.
+    pub async fn watch_lease(&self, name: &str) -> Result<Values<Lease>, BusError> {
+        self.values_of(Family::Lease.of_key(name)).await
+    }
+
+    async fn put<T: Value>(&self, value: &T) -> Result<(), BusError> {
+        let key = value.key();
+        if !subject::is_key(&key) {
+            return Err(BusError::NoKey { key });
+        }
         // Without headers: writing a value twice is writing it once, and people read buckets.
-        self.store(subject, value.encode(), async_nats::HeaderMap::new())
+        let headers = async_nats::HeaderMap::new();
+        self.store(T::FAMILY.of_key(&key), value.encode(), headers)
             .await
     }
 
-    async fn values<T: Message>(
-        &self,
-        family: Family,
-        filter: String,
-    ) -> Result<Values<T>, BusError> {
+    async fn values<T: Value>(&self) -> Result<Values<T>, BusError> {
+        self.values_of(T::FAMILY.all()).await
+    }
+
+    async fn values_of<T: Value>(&self, filter: String) -> Result<Values<T>, BusError> {
         let source = Source {
-            stream: family.stream().unwrap_or_default(),
+            stream: T::FAMILY.stream().unwrap_or_default(),
             filter,
             durable: None,
             policy: DeliverPolicy::LastPerSubject,
@@ -176,12 +261,21 @@ impl Bus {
         Ok(Values {
             reader: self.reader(source).await?,
             rejected: Arc::clone(&self.inner.rejected),
-            family,
             kind: PhantomData,
         })
     }
 }
 
-fn control_subject() -> String {
-    format!("$KV.{}.{CONTROL_KEY}", Family::Control)
+/// The headers of a message that removes its key.
+pub(crate) fn removal() -> async_nats::HeaderMap {
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("KV-Operation", "DEL");
+    headers
+}
+
+/// Whether a message removes its key.
+pub(crate) fn is_removal(headers: Option<&async_nats::HeaderMap>) -> bool {
+    headers
+        .and_then(|headers| headers.get("KV-Operation"))
+        .is_some_and(|operation| matches!(operation.as_str(), "DEL" | "PURGE"))
 }

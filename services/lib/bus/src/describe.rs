@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use arena_proto::{
-    Command, Control, DecodeError, FaultOperation, FaultRequest, FaultStatus, IncidentEvent,
-    NodeStatus, Outcome, Plan, Schema, Telemetry, Timestamp,
+    Approval, Command, Control, DecodeError, Evidence, FaultOperation, FaultRequest, FaultStatus,
+    IncidentEvent, Lease, NodeStatus, Observer, Outcome, Plan, Schema, Telemetry, Timestamp,
 };
 
 use crate::consume::decode;
@@ -20,7 +20,10 @@ pub fn describe(subject: &str, body: &[u8], schema: Option<&Schema>) -> String {
     let line = match subject::parse(subject).map(|address| address.family) {
         Some(family) => typed(family, subject, body, schema)
             .unwrap_or_else(|error| format!("not a {family} message: {error}")),
-        None => text(body),
+        None => match subject::canary_role(subject) {
+            Some(role) => format!("canary of the {role}, {}", text(body)),
+            None => text(body),
+        },
     };
     match line.char_indices().nth(LINE_MAX) {
         Some((end, _)) => format!("{} …", &line[..end]),
@@ -42,6 +45,10 @@ fn typed(
         Family::Outcome => outcome(&read(subject, body)?),
         Family::Fault => fault(&read(subject, body)?),
         Family::FaultStatus => fault_status(&read(subject, body)?),
+        Family::Evidence => evidence(&read(subject, body)?),
+        Family::Approval => approval(&read(subject, body)?),
+        Family::Observer => observer(&read(subject, body)?),
+        Family::Lease => lease(&read(subject, body)?),
         Family::Status => status(&read(subject, body)?),
         Family::Schema => {
             let schema: Schema = read(subject, body)?;
@@ -51,13 +58,7 @@ fn typed(
                 schema.node
             )
         }
-        Family::Control => {
-            let control: Control = read(subject, body)?;
-            format!(
-                "mode {}, lever {}, by {}",
-                control.mode, control.lever, control.by
-            )
-        }
+        Family::Control => control(&read(subject, body)?),
     })
 }
 
@@ -126,10 +127,26 @@ fn incident(event: &IncidentEvent) -> String {
 
 fn plan(plan: &Plan) -> String {
     let mut line = format!("{} {}", plan.incident_id, plan.decision);
+    let basis = &plan.basis;
+    if !basis.rail.is_empty() {
+        let _ = write!(line, " [{}]", basis.rail);
+    }
     if let (Some(action), Some(target)) = (plan.action, &plan.target) {
         let _ = write!(line, " {action} {target}");
     }
+    if let Some(risk) = basis.risk {
+        let _ = write!(line, " ({risk} risk)");
+    }
+    if !basis.cause.is_empty() {
+        let _ = write!(line, ", cause {}", basis.cause);
+    }
     let _ = write!(line, ", incident {}: {}", plan.incident_state, plan.reason);
+    if let Some(until) = basis.expires_at {
+        let _ = write!(line, "; asked until {until}");
+    }
+    if let Some((command, effect)) = &basis.judged {
+        let _ = write!(line, "; {command} was {effect}");
+    }
     line
 }
 
@@ -194,8 +211,70 @@ fn fault_status(status: &FaultStatus) -> String {
     line
 }
 
+fn evidence(evidence: &Evidence) -> String {
+    let (readings, lines) = (evidence.readings.len(), evidence.log.len());
+    let mut line = format!(
+        "{} {} before {}: {readings} readings, {lines} log lines, {} processes",
+        evidence.incident_id,
+        evidence.entity,
+        evidence.command_id,
+        evidence.processes.len()
+    );
+    if !evidence.message.is_empty() {
+        let _ = write!(line, "; {}", evidence.message);
+    }
+    line
+}
+
+fn control(control: &Control) -> String {
+    let mut line = format!("mode {}", control.mode);
+    for (risk, mode) in &control.modes {
+        let _ = write!(line, ", {risk} risk {mode}");
+    }
+    let _ = write!(line, ", lever {}", control.lever);
+    for pause in &control.pauses {
+        let _ = write!(line, ", {} paused by {}", pause.entity, pause.by);
+        if let Some(until) = pause.until {
+            let _ = write!(line, " until {until}");
+        }
+    }
+    let _ = write!(line, ", by {}", control.by);
+    line
+}
+
+fn approval(approval: &Approval) -> String {
+    let mut line = format!(
+        "{} {} by {}",
+        approval.plan_id, approval.verdict, approval.by
+    );
+    if !approval.reason.is_empty() {
+        let _ = write!(line, ": {}", approval.reason);
+    }
+    line
+}
+
+fn observer(observer: &Observer) -> String {
+    format!(
+        "detector {} {}, {} of {} nodes silent: {}",
+        observer.detector, observer.state, observer.silent, observer.known, observer.reason
+    )
+}
+
+fn lease(lease: &Lease) -> String {
+    format!(
+        "lease {} held by {}, fence {}, since {}",
+        lease.name, lease.holder, lease.fence, lease.acquired_at
+    )
+}
+
 fn status(status: &NodeStatus) -> String {
     let mut line = format!("{} {}", status.node, status.state);
+    if status.quarantined {
+        line.push_str(", quarantined");
+    }
+    if let Some(owner) = status.restart_owner {
+        let _ = write!(line, ", restarts by {owner}");
+    }
     for service in &status.services {
         let _ = write!(
             line,

@@ -1,7 +1,8 @@
 //! Messages that a stream keeps.
 
 use arena_proto::{
-    Command, FaultOperation, FaultRequest, FaultStatus, IncidentEvent, Message, Outcome, Plan,
+    Command, Evidence, FaultOperation, FaultRequest, FaultStatus, IncidentEvent, Message, Outcome,
+    Plan,
 };
 
 use crate::subject::Family;
@@ -89,6 +90,18 @@ impl Durable for FaultStatus {
 
     fn subject(&self) -> String {
         Self::FAMILY.of_node(&self.node)
+    }
+
+    fn message_id(&self) -> String {
+        self.event_id()
+    }
+}
+
+impl Durable for Evidence {
+    const FAMILY: Family = Family::Evidence;
+
+    fn subject(&self) -> String {
+        Self::FAMILY.of_entity(&self.entity)
     }
 
     fn message_id(&self) -> String {

@@ -69,6 +69,12 @@ pub enum BusError {
         /// What the last attempt said.
         cause: String,
     },
+    /// A value whose name cannot be a key; nothing was written.
+    #[error("{key:?} cannot be a key: use 1 to 128 of A-Z, a-z, 0-9, '-', '_' and '='")]
+    NoKey {
+        /// The name.
+        key: String,
+    },
     /// The server could not be told that a message was dealt with; it will come again.
     #[error("acking a message: {cause}")]
     Ack {

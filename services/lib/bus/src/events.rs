@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arena_proto::{Command, FaultRequest, FaultStatus, IncidentEvent, Outcome, Plan};
+use arena_proto::{Command, Evidence, FaultRequest, FaultStatus, IncidentEvent, Outcome, Plan};
 use async_nats::jetstream::consumer::DeliverPolicy;
 
 use crate::consume::{Delivery, Incoming};
@@ -26,6 +26,8 @@ pub enum Event {
     Fault(Delivery<FaultRequest>),
     /// What became of it.
     FaultStatus(Delivery<FaultStatus>),
+    /// What a node saw before it acted.
+    Evidence(Delivery<Evidence>),
 }
 
 impl Event {
@@ -38,6 +40,7 @@ impl Event {
             Self::Outcome(delivery) => delivery.ack().await,
             Self::Fault(delivery) => delivery.ack().await,
             Self::FaultStatus(delivery) => delivery.ack().await,
+            Self::Evidence(delivery) => delivery.ack().await,
         }
     }
 
@@ -50,6 +53,7 @@ impl Event {
             Self::Outcome(delivery) => delivery.progress().await,
             Self::Fault(delivery) => delivery.progress().await,
             Self::FaultStatus(delivery) => delivery.progress().await,
+            Self::Evidence(delivery) => delivery.progress().await,
         }
     }
 }
@@ -57,7 +61,7 @@ impl Event {
 /// Everything durable but scores, as it comes; in order within each stream, in no order between them.
 #[derive(Debug)]
 pub struct Events {
-    readers: [Reader; 5],
+    readers: [Reader; 6],
     rejected: Arc<Rejected>,
 }
 
@@ -65,7 +69,7 @@ impl Events {
     /// The next message; `None` once every [`Bus`] of this connection is gone. Cancel safe.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            let [incidents, plans, commands, outcomes, faults] = &mut self.readers;
+            let [incidents, plans, commands, outcomes, faults, evidence] = &mut self.readers;
             // In no order: a stream that never ends must not keep the others waiting.
             let message = tokio::select! {
                 message = incidents.next() => message,
@@ -73,6 +77,7 @@ impl Events {
                 message = commands.next() => message,
                 message = outcomes.next() => message,
                 message = faults.next() => message,
+                message = evidence.next() => message,
             };
             if let Some(event) = self.event(Incoming::new(message?)).await {
                 return Some(event);
@@ -96,6 +101,7 @@ impl Events {
             Some(Family::Outcome) => incoming.deliver(rejected).await.map(Event::Outcome),
             Some(Family::Fault) => incoming.deliver(rejected).await.map(Event::Fault),
             Some(Family::FaultStatus) => incoming.deliver(rejected).await.map(Event::FaultStatus),
+            Some(Family::Evidence) => incoming.deliver(rejected).await.map(Event::Evidence),
             // A subject with a name that is none: any family's decoder refuses it with words.
             _ if incoming.stream == "INCIDENTS" => {
                 incoming.deliver(rejected).await.map(Event::Incident)
@@ -106,6 +112,9 @@ impl Events {
             }
             _ if incoming.stream == "OUTCOMES" => {
                 incoming.deliver(rejected).await.map(Event::Outcome)
+            }
+            _ if incoming.stream == "EVIDENCE" => {
+                incoming.deliver(rejected).await.map(Event::Evidence)
             }
             _ => incoming.deliver(rejected).await.map(Event::Fault),
         }
@@ -132,6 +141,7 @@ impl Bus {
                 read(Family::Outcome).await?,
                 // Its stream keeps what became of faults too.
                 read(Family::Fault).await?,
+                read(Family::Evidence).await?,
             ],
             rejected: Arc::clone(&self.inner.rejected),
         })

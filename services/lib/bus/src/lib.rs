@@ -3,10 +3,11 @@
 //! Everybody else publishes and reads typed messages. What comes in has been checked ([`arena_proto::Message`]); rubbish
 //! is counted and never comes out. Readers and watchers go on by themselves after the server was away.
 //!
-//! Absent on purpose: what a message means, clocks, and any decision. docs/bus.md says all this for people with the
+//! Absent on purpose: what a message means, and any decision. docs/bus.md says all this for people with the
 //! `nats` command line.
 
 mod bucket;
+mod canary;
 mod connect;
 mod consume;
 mod control;
@@ -14,6 +15,7 @@ mod describe;
 mod durable;
 mod error;
 mod events;
+mod lease;
 mod live;
 mod publish;
 mod reader;
@@ -30,13 +32,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_nats::jetstream;
 use tokio::sync::watch;
 
-pub use bucket::{Change, Values};
+pub use bucket::{Change, Value, Values};
+pub use canary::{CanaryReceiver, CanarySender};
 pub use connect::NatsArgs;
 pub use consume::{Consume, Deliveries, Delivery, From};
 pub use describe::describe;
 pub use durable::Durable;
 pub use error::BusError;
 pub use events::{Event, Events};
+pub use lease::HeldLease;
 pub use live::{LiveMessage, LiveMessages};
 pub use rejected::RejectedCounts;
 pub use role::Role;
@@ -59,6 +63,7 @@ pub struct Bus {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
+    role: Role,
     client: async_nats::Client,
     context: jetstream::Context,
     connected: watch::Receiver<bool>,
@@ -71,18 +76,19 @@ impl Bus {
     /// `name` is what `nats server report connections` shows. Refuses a server older than 2.10.
     pub async fn connect(args: &NatsArgs, role: Role, name: &str) -> Result<Self, BusError> {
         let connection = connect::connect(args, role, name, Patience::Long).await?;
-        Ok(Self::new(connection))
+        Ok(Self::new(role, connection))
     }
 
     /// Connects for a command line: gives up after 2 s.
     pub async fn connect_once(args: &NatsArgs, role: Role, name: &str) -> Result<Self, BusError> {
         let connection = connect::connect(args, role, name, Patience::Short).await?;
-        Ok(Self::new(connection))
+        Ok(Self::new(role, connection))
     }
 
-    fn new(connection: Connection) -> Self {
+    fn new(role: Role, connection: Connection) -> Self {
         Self {
             inner: Arc::new(Inner {
+                role,
                 context: jetstream::new(connection.client.clone()),
                 client: connection.client,
                 connected: connection.connected,

@@ -18,6 +18,11 @@ const MEGABYTE: i64 = 1024 * 1024;
 const KEEP_EVENTS: Duration = Duration::from_hours(30 * 24);
 /// A command that nobody took for a minute must not be done later, when the world has changed.
 const KEEP_COMMANDS: Duration = Duration::from_mins(1);
+/// What a person answered about a plan is of no use later: the question expires within minutes.
+const KEEP_APPROVALS: Duration = Duration::from_hours(1);
+/// How long a lease holds after its last renewal: how long nobody acts after a remediator was killed. Three renewals, so
+/// that a slow one does not lose it.
+pub(crate) const KEEP_LEASE: Duration = Duration::from_secs(3);
 /// A publisher gives up after seconds ([`crate::publish`]); two minutes, the server's own default, is far beyond. No
 /// stream's window may be longer than its age.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
@@ -71,6 +76,12 @@ fn bucket(family: Family, description: &str, bytes: i64) -> Config {
 
 /// Every stream and bucket.
 pub(crate) fn all() -> Vec<Config> {
+    let mut all = streams();
+    all.extend(buckets());
+    all
+}
+
+fn streams() -> Vec<Config> {
     vec![
         stream(
             "INCIDENTS",
@@ -109,11 +120,23 @@ pub(crate) fn all() -> Vec<Config> {
             64 * MEGABYTE,
         ),
         stream(
+            "EVIDENCE",
+            "What nodes saw just before they acted",
+            &[Family::Evidence.all()],
+            // About 20 KB each: more than six thousand actions.
+            128 * MEGABYTE,
+        ),
+        stream(
             "SCORES",
             "The referee's running score",
             &["arena.score.*".to_owned()],
             16 * MEGABYTE,
         ),
+    ]
+}
+
+fn buckets() -> Vec<Config> {
+    vec![
         bucket(
             Family::Status,
             "The truth about each node and its services",
@@ -125,6 +148,20 @@ pub(crate) fn all() -> Vec<Config> {
             64 * MEGABYTE,
         ),
         bucket(Family::Control, "The safety lever and the mode", MEGABYTE),
+        Config {
+            max_age: KEEP_APPROVALS,
+            ..bucket(Family::Approval, "What people answered to plans", MEGABYTE)
+        },
+        bucket(
+            Family::Observer,
+            "Whether each detector can believe what it hears",
+            MEGABYTE,
+        ),
+        Config {
+            max_age: KEEP_LEASE,
+            duplicate_window: KEEP_LEASE,
+            ..bucket(Family::Lease, "Who may act, until it runs out", MEGABYTE)
+        },
     ]
 }
 

@@ -21,18 +21,49 @@ pub enum Family {
     Fault,
     /// `arena.fault_status.<node>`.
     FaultStatus,
+    /// `arena.evidence.<node>`.
+    Evidence,
     /// KV `status`.
     Status,
     /// KV `schema`.
     Schema,
     /// KV `control`.
     Control,
+    /// KV `approvals`.
+    Approval,
+    /// KV `observer`.
+    Observer,
+    /// KV `lease`.
+    Lease,
 }
 
 /// Stands for the service where the node itself is meant.
 const NODE_ITSELF: &str = "_";
 /// The only key of KV `control`.
 pub(crate) const CONTROL_KEY: &str = "control";
+/// Stands for the node where a message is about none.
+const NO_NODE: &str = "none";
+/// The longest key: that of an id.
+const KEY_CHARACTERS_MAX: usize = 128;
+
+/// Whether a text can be a bucket's key: one token of a subject.
+pub(crate) fn is_key(text: &str) -> bool {
+    (1..=KEY_CHARACTERS_MAX).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '='))
+}
+
+/// What the canary of a role listens to and says, told apart by `name`.
+pub(crate) fn canary(role: &str, name: &str) -> String {
+    format!("arena.canary.{role}.{name}")
+}
+
+/// Whose canary travels on this subject.
+pub(crate) fn canary_role(subject: &str) -> Option<&str> {
+    let (role, _) = subject.strip_prefix("arena.canary.")?.split_once('.')?;
+    Some(role)
+}
 
 impl Family {
     /// Its name, as in the subject.
@@ -46,9 +77,13 @@ impl Family {
             Self::Outcome => "outcome",
             Self::Fault => "fault",
             Self::FaultStatus => "fault_status",
+            Self::Evidence => "evidence",
             Self::Status => "status",
             Self::Schema => "schema",
             Self::Control => "control",
+            Self::Approval => "approvals",
+            Self::Observer => "observer",
+            Self::Lease => "lease",
         }
     }
 
@@ -61,9 +96,13 @@ impl Family {
             Self::Command => Some("COMMANDS"),
             Self::Outcome => Some("OUTCOMES"),
             Self::Fault | Self::FaultStatus => Some("FAULTS"),
+            Self::Evidence => Some("EVIDENCE"),
             Self::Status => Some("KV_status"),
             Self::Schema => Some("KV_schema"),
             Self::Control => Some("KV_control"),
+            Self::Approval => Some("KV_approvals"),
+            Self::Observer => Some("KV_observer"),
+            Self::Lease => Some("KV_lease"),
         }
     }
 
@@ -72,7 +111,16 @@ impl Family {
     }
 
     const fn is_bucket(self) -> bool {
-        matches!(self, Self::Status | Self::Schema | Self::Control)
+        self.keeps_nodes()
+            || matches!(
+                self,
+                Self::Control | Self::Approval | Self::Observer | Self::Lease
+            )
+    }
+
+    /// A bucket whose keys are names of nodes.
+    const fn keeps_nodes(self) -> bool {
+        matches!(self, Self::Status | Self::Schema)
     }
 
     const fn prefix(self) -> &'static str {
@@ -99,6 +147,11 @@ impl Family {
         } else {
             format!("{prefix}.{name}.{node}")
         }
+    }
+
+    /// The subject of a bucket's key.
+    pub(crate) fn of_key(self, key: &str) -> String {
+        format!("{}.{self}.{key}", self.prefix())
     }
 
     /// The subject of an entity; where the family names no service, that of its node.
@@ -129,6 +182,7 @@ impl fmt::Display for Family {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) family: Family,
+    /// Of a bucket that is not about nodes: a word that stands for none.
     pub(crate) node: NodeName,
     pub(crate) service: Option<ServiceName>,
 }
@@ -136,7 +190,8 @@ pub(crate) struct Address {
 /// Reads a subject; `None` when no message of ours travels there.
 pub(crate) fn parse(subject: &str) -> Option<Address> {
     use Family::{
-        Command, Control, Fault, FaultStatus, Incident, Outcome, Plan, Schema, Status, Telemetry,
+        Approval, Command, Control, Evidence, Fault, FaultStatus, Incident, Lease, Observer,
+        Outcome, Plan, Schema, Status, Telemetry,
     };
     let tokens: Vec<&str> = subject.split('.').collect();
     let address = |family, node: &str, service| {
@@ -161,9 +216,13 @@ pub(crate) fn parse(subject: &str) -> Option<Address> {
         ["arena", "outcome", node] => address(Outcome, node, None),
         ["arena", "fault", node] => address(Fault, node, None),
         ["arena", "fault_status", node] => address(FaultStatus, node, None),
+        ["arena", "evidence", node] => address(Evidence, node, None),
         ["$KV", "status", node] => address(Status, node, None),
         ["$KV", "schema", node] => address(Schema, node, None),
-        ["$KV", "control", CONTROL_KEY] => address(Control, CONTROL_KEY, None),
+        ["$KV", "control", CONTROL_KEY] => address(Control, NO_NODE, None),
+        ["$KV", "approvals", key] if is_key(key) => address(Approval, NO_NODE, None),
+        ["$KV", "observer", key] if is_key(key) => address(Observer, NO_NODE, None),
+        ["$KV", "lease", key] if is_key(key) => address(Lease, NO_NODE, None),
         _ => None,
     }
 }
@@ -240,6 +299,7 @@ mod tests {
                 Family::Outcome,
                 Family::Fault,
                 Family::FaultStatus,
+                Family::Evidence,
                 Family::Status,
                 Family::Schema,
             ] {
@@ -264,6 +324,8 @@ mod tests {
             "arena.command.NODE",
             "arena.command.a.b",
             "$KV.control.other",
+            "$KV.approvals.inc-1.2",
+            "$KV.lease.",
             "$JS.API.INFO",
         ] {
             assert_eq!(parse(subject), None, "{subject}");

@@ -109,6 +109,7 @@ async fn the_recorder_reads_every_stream() {
             Event::Outcome(_) => 4,
             Event::Fault(_) => 5,
             Event::FaultStatus(_) => 6,
+            Event::Evidence(_) => 7,
         });
     }
     kinds.sort_unstable();

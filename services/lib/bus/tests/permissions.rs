@@ -49,7 +49,7 @@ fn table() -> Vec<Cell> {
             });
         }
     }
-    assert_eq!(table.len(), 17 * 7, "every subject, every role");
+    assert_eq!(table.len(), 22 * 7, "every subject, every role");
     table
 }
 
@@ -166,10 +166,14 @@ fn ways_to_read(subject: &str) -> Vec<(String, String)> {
         "command" => "COMMANDS",
         "outcome" => "OUTCOMES",
         "fault" | "fault_status" => "FAULTS",
+        "evidence" => "EVIDENCE",
         "score" => "SCORES",
         "status" => "KV_status",
         "schema" => "KV_schema",
         "control" => "KV_control",
+        "approvals" => "KV_approvals",
+        "observer" => "KV_observer",
+        "lease" => "KV_lease",
         _ => return Vec::new(),
     };
     let consumer = format!(

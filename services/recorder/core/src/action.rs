@@ -76,7 +76,9 @@ impl ActionFacts {
                 merge(&mut self.outcomes, outcome.state, fact);
                 Some((outcome.action, outcome.target()))
             }
-            Event::Incident(_) | Event::Fault(_) | Event::FaultStatus(_) => return,
+            Event::Incident(_) | Event::Fault(_) | Event::FaultStatus(_) | Event::Evidence(_) => {
+                return;
+            }
         };
         if let Some((action, target)) = asked {
             keep_min(&mut self.asked, Asked { action, target });

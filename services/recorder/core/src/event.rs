@@ -1,8 +1,8 @@
 //! The events that the recorder takes, and what each of them is about.
 
 use arena_proto::{
-    Command, CommandId, FaultId, FaultRequest, FaultStatus, IncidentEvent, IncidentId, Message,
-    NodeName, Outcome, Plan, ServiceName, Timestamp,
+    Command, CommandId, Evidence, FaultId, FaultRequest, FaultStatus, IncidentEvent, IncidentId,
+    Message, NodeName, Outcome, Plan, ServiceName, Timestamp,
 };
 use arena_proto::{Decision, FaultOperation};
 
@@ -21,6 +21,8 @@ pub enum Event {
     Fault(FaultRequest),
     /// From a node.
     FaultStatus(FaultStatus),
+    /// From a node, before it acted.
+    Evidence(Evidence),
 }
 
 /// Which message an event is.
@@ -38,6 +40,8 @@ pub enum EventKind {
     Fault,
     /// A fault status.
     FaultStatus,
+    /// What a node saw.
+    Evidence,
 }
 
 impl EventKind {
@@ -51,6 +55,7 @@ impl EventKind {
             Self::Outcome => "outcome",
             Self::Fault => "fault",
             Self::FaultStatus => "fault_status",
+            Self::Evidence => "evidence",
         }
     }
 }
@@ -66,6 +71,7 @@ impl Event {
             Self::Outcome(_) => EventKind::Outcome,
             Self::Fault(_) => EventKind::Fault,
             Self::FaultStatus(_) => EventKind::FaultStatus,
+            Self::Evidence(_) => EventKind::Evidence,
         }
     }
 
@@ -77,6 +83,7 @@ impl Event {
             Self::Plan(plan) => Some(&plan.incident_id),
             Self::Command(command) => command.incident_id.as_ref(),
             Self::Outcome(outcome) => outcome.incident_id.as_ref(),
+            Self::Evidence(evidence) => Some(&evidence.incident_id),
             Self::Fault(_) | Self::FaultStatus(_) => None,
         }
     }
@@ -91,7 +98,7 @@ impl Event {
                 .filter(|_| plan.decision == Decision::Act),
             Self::Command(command) => Some(&command.id),
             Self::Outcome(outcome) => Some(&outcome.command_id),
-            Self::Incident(_) | Self::Fault(_) | Self::FaultStatus(_) => None,
+            Self::Incident(_) | Self::Fault(_) | Self::FaultStatus(_) | Self::Evidence(_) => None,
         }
     }
 
@@ -115,6 +122,7 @@ impl Event {
             Self::Outcome(outcome) => &outcome.node,
             Self::Fault(request) => &request.node,
             Self::FaultStatus(status) => &status.node,
+            Self::Evidence(evidence) => &evidence.entity.node,
         }
     }
 
@@ -131,6 +139,7 @@ impl Event {
                 FaultOperation::Renew | FaultOperation::Revert => None,
             },
             Self::FaultStatus(status) => status.service.as_ref(),
+            Self::Evidence(evidence) => evidence.entity.service.as_ref(),
         }
     }
 
@@ -144,6 +153,7 @@ impl Event {
             Self::Outcome(outcome) => outcome.at,
             Self::Fault(request) => request.at,
             Self::FaultStatus(status) => status.at,
+            Self::Evidence(evidence) => evidence.at,
         }
     }
 
@@ -158,6 +168,7 @@ impl Event {
             Self::Outcome(outcome) => outcome.encode(),
             Self::Fault(request) => request.encode(),
             Self::FaultStatus(status) => status.encode(),
+            Self::Evidence(evidence) => evidence.encode(),
         };
         // Our own encoding is JSON, always.
         without_nul(serde_json::from_slice(&body).unwrap_or_default())

@@ -84,7 +84,7 @@ impl IncidentFacts {
                 }
             }
             Event::Command(_) | Event::Outcome(_) => {}
-            Event::Fault(_) | Event::FaultStatus(_) => return,
+            Event::Fault(_) | Event::FaultStatus(_) | Event::Evidence(_) => return,
         }
         if let Some(id) = event.command_id() {
             self.actions.entry(id.clone()).or_default().apply(event);

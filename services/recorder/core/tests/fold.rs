@@ -473,7 +473,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
                 Event::Plan(plan) => plan.at = plan.at + skew,
                 Event::Command(command) => command.at = command.at - skew,
                 Event::Outcome(outcome) => outcome.at = outcome.at - skew,
-                Event::Fault(_) | Event::FaultStatus(_) => {}
+                Event::Fault(_) | Event::FaultStatus(_) | Event::Evidence(_) => {}
             }
         }
         events

@@ -189,6 +189,7 @@ pub(crate) fn new_event(event: Event) -> NewEvent {
         Event::Outcome(outcome) => outcome.event_id(),
         Event::Fault(request) => format!("{}.APPLY", request.id),
         Event::FaultStatus(status) => status.event_id(),
+        Event::Evidence(evidence) => evidence.event_id(),
     };
     NewEvent {
         subject: format!("arena.{}.test", event.kind().as_str()),
