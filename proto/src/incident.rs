@@ -103,6 +103,15 @@ impl Reading {
     }
 }
 
+impl IncidentContext {
+    /// The fingerprint of a symptom of an entity: the same at every detector, and after every restart.
+    #[must_use]
+    pub fn fingerprint_of(entity: &Entity, symptom: &str) -> String {
+        let text = format!("{entity} {symptom}");
+        format!("{:016x}", crate::trace::fnv1a_64(text.as_bytes()))
+    }
+}
+
 impl IncidentEvent {
     /// Identifies this event: `<incident id>.<revision>`.
     #[must_use]

@@ -64,7 +64,7 @@ impl Entry {
 
 fn report(entity: &Entity, symptom: &str, view: &View) -> SignalReport {
     SignalReport {
-        readings: Vec::new(),
+        readings: view.readings.clone(),
         inhibited_by: None,
         entity: entity.clone(),
         symptom: symptom.to_owned(),
@@ -153,6 +153,7 @@ impl Board {
                 raised: true,
                 first_abnormal_at: report.since,
                 evidence: report.evidence.clone(),
+                readings: report.readings.clone(),
             };
             let entry = Entry {
                 view,

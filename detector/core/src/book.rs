@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_proto::{
-    Entity, IncidentEvent, IncidentEventKind, IncidentId, Severity, SignalReport, SignalState,
-    Timestamp,
+    Entity, IncidentContext, IncidentEvent, IncidentEventKind, IncidentId, Severity, SignalReport,
+    SignalState, Timestamp,
 };
 
 /// UPDATED is told at most this often an incident: a person cannot read faster, and a flapping child must not flood
@@ -99,8 +99,9 @@ impl Book {
     }
 
     /// Takes up an incident that was open before a restart.
-    pub(crate) fn restore(&mut self, event: IncidentEvent) {
+    pub(crate) fn restore(&mut self, mut event: IncidentEvent) {
         let entity = event.entity.clone();
+        event.context.fingerprint = IncidentContext::fingerprint_of(&entity, &event.symptom);
         let changed = false;
         self.open.insert(entity, Incident { event, changed });
     }
@@ -121,7 +122,6 @@ impl Book {
         let all = || placements.iter();
         let first_abnormal_at = all().map(|p| p.first_abnormal_at).min().unwrap_or(now);
         let event = IncidentEvent {
-            context: arena_proto::IncidentContext::default(),
             kind: IncidentEventKind::Opened,
             id: IncidentId::derive(&entity, &symptom, now),
             revision: 0,
@@ -129,12 +129,17 @@ impl Book {
             severity: all().map(|p| p.severity).max().unwrap_or(first.severity),
             signals: all().map(|p| p.report.clone()).collect(),
             root_cause: entity.clone(),
-            reason: format!("{symptom} on {entity}: {}", first.report.evidence),
+            reason: first.report.evidence.clone(),
             first_abnormal_at: first_abnormal_at.min(now),
             opened_at: now,
             at: now,
             pid: process.pid,
             generation: process.generation,
+            context: IncidentContext {
+                fingerprint: IncidentContext::fingerprint_of(&entity, &symptom),
+                candidates: vec![entity.clone()],
+                ..IncidentContext::default()
+            },
             symptom,
         };
         let changed = false;
@@ -145,13 +150,15 @@ impl Book {
     }
 
     /// Folds a signal into an open incident.
-    pub(crate) fn fold(&mut self, into: &Entity, placement: Placement) {
+    pub(crate) fn fold(&mut self, into: &Entity, mut placement: Placement) {
         let Some(incident) = self.open.get_mut(into) else {
             return;
         };
         let own = placement.report.entity == *into;
         if own {
             incident.event.severity = incident.event.severity.max(placement.severity);
+        } else {
+            placement.report.inhibited_by = Some(into.clone());
         }
         if let Some(known) = incident.signal(&placement.report) {
             *known = placement.report;
@@ -179,7 +186,11 @@ impl Book {
         };
         let abnormal = matches!(report.state, SignalState::Pending | SignalState::Firing);
         if signal.state != report.state && (abnormal || !is_over(signal.state)) {
-            *signal = report;
+            let inhibited_by = signal.inhibited_by.take();
+            *signal = SignalReport {
+                inhibited_by,
+                ..report
+            };
             incident.changed = true;
         }
     }

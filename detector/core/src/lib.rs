@@ -11,11 +11,13 @@
 mod board;
 mod book;
 mod expression;
+mod fleet;
 mod graph;
 mod liveness;
 mod node;
 mod policy;
 mod rules;
+mod samples;
 mod signal;
 mod state;
 mod symptom;
@@ -31,6 +33,7 @@ use arena_proto::{
 use board::Board;
 use book::Process;
 use expression::Evaluator;
+use fleet::Fleet;
 use liveness::{Finding, Liveness};
 use node::{Node, Order, Restored};
 use symptom::View;
@@ -109,7 +112,7 @@ pub struct Detector {
     policy: Policy,
     evaluator: Evaluator,
     liveness: Liveness,
-    nodes: BTreeMap<NodeName, Node>,
+    fleet: Fleet,
     /// The last boot that each node said goodbye with.
     left: BTreeMap<NodeName, u64>,
     restored: Restored,
@@ -124,7 +127,7 @@ impl Detector {
         Self {
             evaluator: Evaluator::new(),
             liveness: Liveness::new(policy.silence_limit),
-            nodes: BTreeMap::new(),
+            fleet: Fleet::default(),
             left: BTreeMap::new(),
             restored: Restored::new(),
             board: policy.board(),
@@ -150,8 +153,10 @@ impl Detector {
             Input::NodeLeaving { node, boot_id } => self.node_leaving(now, &node, boot_id),
             Input::Tick => {}
         }
-        let events = self.board.judge(now).into_iter();
-        outputs.extend(events.map(|event| Output::Publish(Box::new(event))));
+        for mut event in self.board.judge(now) {
+            self.fleet.describe(&mut event);
+            outputs.push(Output::Publish(Box::new(event)));
+        }
         outputs
     }
 
@@ -199,11 +204,12 @@ impl Detector {
             self.counters.stale += 1;
             return;
         }
-        if !self.nodes.contains_key(name) && self.nodes.len() == NODES_MAX {
+        if !self.fleet.nodes.contains_key(name) && self.fleet.nodes.len() == NODES_MAX {
             self.counters.nodes_over_limit += 1;
             return;
         }
         let known_schema = self
+            .fleet
             .nodes
             .get(name)
             .is_some_and(|node| node.has_schema(telemetry.schema_id));
@@ -212,6 +218,7 @@ impl Detector {
             return;
         }
         let node = self
+            .fleet
             .nodes
             .entry(name.clone())
             .or_insert_with(|| Node::new(telemetry.boot_id));
@@ -246,7 +253,7 @@ impl Detector {
 
     fn node_forgotten(&mut self, now: Timestamp, name: &NodeName) {
         let evidence = "the node was taken out of the arena";
-        let node = self.nodes.remove(name);
+        let node = self.fleet.nodes.remove(name);
         let mut changes = node.map_or_else(Vec::new, |node| node.retire(now, evidence));
         changes.extend(node::retire_restored(
             now,
@@ -268,10 +275,11 @@ impl Detector {
         }
         self.left.insert(name.clone(), boot_id);
         if self
+            .fleet
             .nodes
             .get(name)
             .is_some_and(|node| node.boot_id() == boot_id)
-            && let Some(mut node) = self.nodes.remove(name)
+            && let Some(mut node) = self.fleet.nodes.remove(name)
         {
             self.report(now, node.silence(now));
             self.restored.extend(node.into_restored());
@@ -295,6 +303,7 @@ impl Detector {
                         raised: true,
                         first_abnormal_at: last_heard,
                         evidence: format!("no telemetry for {:.1} s", silence.as_secs_f64()),
+                        readings: Vec::new(),
                     };
                     self.report_silence(now, node, view);
                 }
@@ -309,7 +318,7 @@ impl Detector {
     }
 
     fn unheard(&mut self, now: Timestamp, name: &NodeName) {
-        let node = self.nodes.get_mut(name);
+        let node = self.fleet.nodes.get_mut(name);
         let changes = node.map(|node| node.silence(now)).unwrap_or_default();
         self.report(now, changes);
     }
@@ -321,6 +330,7 @@ impl Detector {
             raised: false,
             first_abnormal_at: now,
             evidence: evidence.to_owned(),
+            readings: Vec::new(),
         };
         self.report_silence(now, name.clone(), view);
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arena_proto::{Entity, NodeName, Schema, SchemaId, Telemetry, Timestamp};
 
+use crate::fleet::Latest;
 use crate::rules::ColumnIndex;
 use crate::symptom::Symptom;
 use crate::track::{Change, Message, Reader, Track};
@@ -33,7 +34,7 @@ pub(crate) struct Node {
     boot_id: u64,
     seq: u64,
     past_boots: VecDeque<u64>,
-    schema: Option<(SchemaId, Arc<Schema>)>,
+    schema: Option<(SchemaId, Latest)>,
     /// The node itself first, then its services in the order of the schema.
     tracks: Vec<Track>,
 }
@@ -47,6 +48,11 @@ impl Node {
             schema: None,
             tracks: Vec::new(),
         }
+    }
+
+    /// What it said last.
+    pub(crate) fn latest(&self) -> Option<&Latest> {
+        self.schema.as_ref().map(|(_, latest)| latest)
     }
 
     pub(crate) fn boot_id(&self) -> u64 {
@@ -101,7 +107,7 @@ impl Node {
             let track = Track::build(reader, &index, entity, before, raised_before);
             self.tracks.push(track);
         }
-        self.schema = Some((id, Arc::clone(schema)));
+        self.schema = Some((id, Latest::new(schema)));
         let evidence = "the node runs no such service any more";
         let mut changes: Vec<Change> = old
             .into_values()
@@ -126,6 +132,9 @@ impl Node {
 
     /// Reads a newer message; its entries fit the schema.
     pub(crate) fn read(&mut self, reader: Reader<'_>, telemetry: &Telemetry) -> Vec<Change> {
+        if let Some((_, latest)) = &mut self.schema {
+            latest.take(telemetry);
+        }
         let message = Message::new(reader, telemetry);
         let mut changes = Vec::new();
         let samples = std::iter::once(None).chain(telemetry.services.iter().map(Some));

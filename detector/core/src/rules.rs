@@ -95,7 +95,10 @@ impl Rule {
         raised: bool,
         evaluator: &Evaluator,
     ) -> Reading {
-        let holds = |expression, columns| evaluator.holds(expression, &pick(columns, values));
+        let holds = |expression: &Expression, columns: &Columns| {
+            let readings: Vec<_> = read(columns, values).map(|v| v.map(f64::from)).collect();
+            evaluator.holds(expression, &readings)
+        };
         let abnormal = holds(&self.raise, &binding.raise);
         if abnormal == Some(true) {
             return Reading::Abnormal;
@@ -120,25 +123,40 @@ impl Rule {
 
     /// The readings that raised it, in words: `cpu_percent = 97.3`.
     pub(crate) fn readings(&self, binding: &Binding, values: &[f32]) -> String {
-        let picked = pick(&binding.raise, values);
-        let metrics = self.raise.names().iter().zip(picked);
-        let words: Vec<String> = metrics
+        let picked = self.values(binding, values);
+        let words: Vec<String> = picked
             .map(|(metric, value)| match value {
-                Some(value) => format!("{metric} = {value:.1}"),
+                Some(value) => format!("{metric} = {}", in_words(value)),
                 None => format!("{metric} has no reading"),
             })
             .collect();
         words.join(", ")
     }
+
+    /// The metrics that raise it, with what they read.
+    pub(crate) fn values<'a>(
+        &'a self,
+        binding: &'a Binding,
+        values: &'a [f32],
+    ) -> impl Iterator<Item = (&'a str, Option<f32>)> {
+        let metrics = self.raise.names().iter().map(String::as_str);
+        metrics.zip(read(&binding.raise, values))
+    }
+}
+
+/// A reading with one digit after the point, where that says anything.
+fn in_words(value: f32) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 /// NaN is what a node sends where there is no reading.
-fn pick(columns: &[Option<usize>], values: &[f32]) -> Vec<Option<f64>> {
-    columns
-        .iter()
-        .map(|column| {
-            let value = column.and_then(|at| values.get(at))?;
-            Some(f64::from(*value)).filter(|value| !value.is_nan())
-        })
-        .collect()
+fn read<'a>(
+    columns: &'a [Option<usize>],
+    values: &'a [f32],
+) -> impl Iterator<Item = Option<f32>> + 'a {
+    columns.iter().map(|column| {
+        let value = column.and_then(|at| values.get(at))?;
+        Some(*value).filter(|value| !value.is_nan())
+    })
 }

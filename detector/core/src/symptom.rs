@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arena_proto::{Severity, SignalState, Timestamp};
+use arena_proto::{Reading, Severity, SignalState, Timestamp};
 
 use crate::signal::Signal;
 
@@ -33,16 +33,19 @@ pub(crate) struct View {
     pub(crate) raised: bool,
     pub(crate) first_abnormal_at: Timestamp,
     pub(crate) evidence: String,
+    /// The samples that it was judged by, oldest first.
+    pub(crate) readings: Vec<Reading>,
 }
 
 impl View {
-    pub(crate) fn of(signal: &Signal, evidence: String) -> Self {
+    pub(crate) fn of(signal: &Signal, evidence: String, readings: Vec<Reading>) -> Self {
         Self {
             state: signal.state(),
             since: signal.since(),
             raised: signal.is_raised(),
             first_abnormal_at: signal.first_abnormal_at(),
             evidence,
+            readings,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::book::Process;
 use crate::expression::Evaluator;
 use crate::policy::Policy;
 use crate::rules::{Binding, ColumnIndex};
+use crate::samples::Samples;
 use crate::signal::{Moment, Reading, Signal, Timing};
 use crate::state;
 use crate::symptom::{Symptom, View};
@@ -47,6 +48,7 @@ struct Tracked {
     source: Source,
     symptom: Arc<Symptom>,
     signal: Signal,
+    samples: Samples,
 }
 
 /// An entity (the node, or one of its services) and its signals.
@@ -112,12 +114,15 @@ impl Track {
         let mut signals = Vec::new();
         let mut track = |source, symptom: &Arc<Symptom>, always: bool| {
             let known = before.take(symptom);
-            let raised = known.as_ref().is_some_and(Signal::is_raised);
+            let raised = known.as_ref().is_some_and(|(signal, _)| signal.is_raised());
             if always || raised {
+                let (signal, samples) =
+                    known.unwrap_or_else(|| (Signal::new(reader.now), Samples::default()));
                 signals.push(Tracked {
                     source,
                     symptom: Arc::clone(symptom),
-                    signal: known.unwrap_or_else(|| Signal::new(reader.now)),
+                    signal,
+                    samples,
                 });
             }
         };
@@ -146,6 +151,7 @@ impl Track {
             source: Source::ProcessExited,
             symptom,
             signal: Signal::restored(since),
+            samples: Samples::default(),
         });
         Self {
             entity,
@@ -155,12 +161,13 @@ impl Track {
         }
     }
 
-    fn take(&mut self, symptom: &Symptom) -> Option<Signal> {
+    fn take(&mut self, symptom: &Symptom) -> Option<(Signal, Samples)> {
         let at = self
             .signals
             .iter()
             .position(|tracked| tracked.symptom.name == symptom.name)?;
-        Some(self.signals.swap_remove(at).signal)
+        let tracked = self.signals.swap_remove(at);
+        Some((tracked.signal, tracked.samples))
     }
 
     /// The node is not heard: no signal has a reading.
@@ -201,6 +208,7 @@ impl Track {
                 raised: false,
                 first_abnormal_at: tracked.signal.first_abnormal_at(),
                 evidence: evidence.to_owned(),
+                readings: tracked.samples.readings(),
             },
             process,
         };
@@ -235,6 +243,7 @@ impl Track {
                 (Source::ProcessExited | Source::ProbeFailed, Some(sample)) => sample.since,
                 _ => message.sampled,
             };
+            tracked.take_sample(message, reading);
             if tracked
                 .signal
                 .observe(message.moment(theirs), reading, &timing)
@@ -288,8 +297,22 @@ impl Tracked {
         Change {
             entity: entity.clone(),
             symptom: Arc::clone(&self.symptom),
-            view: View::of(&self.signal, evidence),
+            view: View::of(&self.signal, evidence, self.samples.readings()),
             process,
+        }
+    }
+
+    /// Remembers what the reading rests on, from the first abnormal one.
+    fn take_sample(&mut self, message: &Message<'_>, reading: Reading) {
+        let Source::Rule(at, binding) = &self.source else {
+            return;
+        };
+        if reading == Reading::Abnormal || self.signal.is_raised() {
+            let rule = &message.reader.policy.rules[*at];
+            let values = rule.values(binding, message.values);
+            self.samples.push(message.sampled, values);
+        } else {
+            self.samples.clear();
         }
     }
 

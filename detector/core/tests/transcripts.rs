@@ -647,8 +647,8 @@ fn evidence_speaks() {
     }
     expect![[r#"
         OPENED cpu_percent = 97.3, with `cpu_percent > 80.0` for 1s
-        UPDATED cpu_percent = 10.0, with `cpu_percent < 50.0`
-        CLEARED cpu_percent = 10.0, with `cpu_percent < 50.0` for 1s
+        UPDATED cpu_percent = 10, with `cpu_percent < 50.0`
+        CLEARED cpu_percent = 10, with `cpu_percent < 50.0` for 1s
         OPENED process EXITED, ended by signal 9
     "#]]
     .assert_eq(&lines);

@@ -1,8 +1,10 @@
 //! A small arena for tests: nodes that send telemetry each second, changed by a text script.
 //!
 //! ```text
-//! node n1: edge(orders) orders(payments)   # a node and its services, all healthy; in brackets what they call
-//! set n1/orders cpu=95 p95=300 err=5 rate=0 storage=9 (nan: no reading) state=EXITED probe=FAILING gen=2 exit=137
+//! node n1: edge(orders) orders(payments;ledger) burner*
+//!                       # a node and its services, all healthy; in brackets what they call; and are seen to call; * BATCH
+//! set n1 cpu=95         # the node itself
+//! set n1/orders cpu=95 wait=30 p95=300 err=5 rate=0 storage=9 (nan: no reading) state=EXITED probe=FAILING gen=2 exit=137
 //! run 3                                     # seconds; node k ticks k * 100 ms after the full second
 //! send n1                                   # at once, state only
 //! mute n1 | unmute n1 | leave n1 | reboot n1 | known n1 | forget n1 | skew n1 MILLISECONDS
@@ -17,14 +19,15 @@ use std::time::Duration;
 use arena_detector_core::{Detector, Input, Output, Policy};
 use arena_proto::{
     Column, Entity, IncidentEvent, IncidentEventKind, NodeName, ProbeVerdict, ProcessState, Schema,
-    ServiceInfo, ServiceName, ServiceSample, Telemetry, Timestamp,
+    ServiceClass, ServiceInfo, ServiceName, ServiceSample, Telemetry, Timestamp,
 };
 
-const METRICS: [(&str, &str, f32); 5] = [
+const METRICS: [(&str, &str, f32); 6] = [
     ("cpu", "cpu_percent", 10.0),
     ("p95", "latency_p95_ms", 20.0),
     ("err", "error_percent", 0.0),
     ("rate", "request_rate_hz", 50.0),
+    ("wait", "cpu_wait_percent", 0.0),
     ("storage", "storage_latency_p95_ms", 5.0),
 ];
 
@@ -36,6 +39,7 @@ pub(crate) struct Service {
 pub(crate) struct NodeState {
     pub(crate) schema: Arc<Schema>,
     pub(crate) services: Vec<Service>,
+    cpu_percent: f32,
     boot_id: u64,
     seq: u64,
     muted: bool,
@@ -123,9 +127,13 @@ impl World {
                 metric: (*metric).to_owned(),
             })
         });
+        let own = Column {
+            service: None,
+            metric: "cpu_percent".to_owned(),
+        };
         let schema = Schema {
             node: node.clone(),
-            columns: columns.collect(),
+            columns: std::iter::once(own).chain(columns).collect(),
             services: infos.clone(),
         };
         let since = self.now - Duration::from_mins(1);
@@ -145,6 +153,7 @@ impl World {
         let state = NodeState {
             schema: Arc::new(schema),
             services: infos.iter().map(service).collect(),
+            cpu_percent: 20.0,
             boot_id: 1,
             seq: before.map_or(0, |before| before.seq),
             muted: false,
@@ -161,10 +170,15 @@ impl World {
             .expect("an entity");
         let now = self.now;
         let node = self.node(&entity.node);
-        let names = node.schema.services.iter().map(|info| Some(&info.name));
+        let Some(service) = &entity.service else {
+            let cpu = words.next().and_then(|w| w.strip_prefix("cpu="));
+            node.cpu_percent = cpu.expect("cpu=NUMBER").parse().expect("a number");
+            return;
+        };
+        let names = node.schema.services.iter().map(|info| &info.name);
         let at = names
             .into_iter()
-            .position(|name| name == entity.service.as_ref())
+            .position(|name| name == service)
             .expect("a known service");
         let service = &mut node.services[at];
         for word in words {
@@ -225,6 +239,7 @@ impl World {
             }
         };
         let columns = node.services.iter().flat_map(|service| service.values);
+        let columns = std::iter::once(node.cpu_percent).chain(columns);
         let samples = node.services.iter().map(|service| ServiceSample {
             since: shift(service.sample.since),
             ..service.sample.clone()
@@ -324,17 +339,27 @@ impl World {
 }
 
 fn service_info(text: &str) -> ServiceInfo {
-    let (name, calls) = text.split_once('(').unwrap_or((text, ")"));
-    let calls = calls
-        .trim_end_matches(')')
-        .split(',')
-        .filter(|c| !c.is_empty());
+    let batch = text.ends_with('*');
+    let (name, calls) = text
+        .trim_end_matches('*')
+        .split_once('(')
+        .unwrap_or((text.trim_end_matches('*'), ")"));
+    let calls = calls.trim_end_matches(')');
+    let (declared, observed) = calls.split_once(';').unwrap_or((calls, ""));
+    let names = |list: &str| {
+        let names = list.split(',').filter(|name| !name.is_empty());
+        names
+            .map(|name| ServiceName::new(name).expect("a service"))
+            .collect()
+    };
     ServiceInfo {
-        observed: Vec::new(),
-        class: arena_proto::ServiceClass::Service,
         name: ServiceName::new(name).expect("a service"),
-        depends_on: calls
-            .map(|c| ServiceName::new(c).expect("a service"))
-            .collect(),
+        depends_on: names(declared),
+        observed: names(observed),
+        class: if batch {
+            ServiceClass::Batch
+        } else {
+            ServiceClass::Service
+        },
     }
 }

@@ -1,0 +1,130 @@
+//! Every node that is heard, and what else is measured around an entity: the facts that an incident is judged by.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arena_proto::{
+    Entity, IncidentEvent, NodeName, Number, Numbers, ProcessState, Schema, ServiceClass,
+    ServiceName, Telemetry,
+};
+
+use crate::node::Node;
+
+/// What ranks the neighbours.
+const CPU_PERCENT: &str = "cpu_percent";
+
+/// The nodes that are heard, or were until now.
+#[derive(Debug, Default)]
+pub(crate) struct Fleet {
+    pub(crate) nodes: BTreeMap<NodeName, Node>,
+}
+
+impl Fleet {
+    fn latest(&self, node: &NodeName) -> Option<&Latest> {
+        self.nodes.get(node).and_then(Node::latest)
+    }
+
+    /// The other running service of the node that used the most CPU; of a node, its busiest service.
+    pub(crate) fn neighbour(&self, entity: &Entity) -> Option<Entity> {
+        let latest = self.latest(&entity.node)?;
+        let at = latest.neighbour(entity.service.as_ref())?;
+        let service = latest.schema.services.get(at)?;
+        Some(Entity::service(entity.node.clone(), service.name.clone()))
+    }
+
+    /// Fills in what was measured last. Of a node that was never heard, the event keeps what it said before.
+    pub(crate) fn describe(&self, event: &mut IncidentEvent) {
+        if let Some(latest) = self.latest(&event.entity.node) {
+            event.context.facts = latest.facts(&event.entity);
+            event.context.neighbour = self.neighbour(&event.entity);
+        }
+    }
+}
+
+/// What a node said last.
+#[derive(Debug)]
+pub(crate) struct Latest {
+    schema: Arc<Schema>,
+    /// Where each service's CPU stands among the columns.
+    cpu_columns: Vec<Option<usize>>,
+    /// Of the last message that had any.
+    values: Vec<f32>,
+    /// The two running services that used the most CPU, the busier first.
+    busiest: [Option<usize>; 2],
+}
+
+impl Latest {
+    pub(crate) fn new(schema: &Arc<Schema>) -> Self {
+        let cpu_of = |name: &ServiceName| {
+            let mut columns = schema.columns.iter();
+            columns.position(|c| c.service.as_ref() == Some(name) && c.metric == CPU_PERCENT)
+        };
+        let services = schema.services.iter();
+        Self {
+            cpu_columns: services.map(|service| cpu_of(&service.name)).collect(),
+            schema: Arc::clone(schema),
+            values: Vec::new(),
+            busiest: [None; 2],
+        }
+    }
+
+    /// A message of states only leaves the readings as they were.
+    pub(crate) fn take(&mut self, telemetry: &Telemetry) {
+        if telemetry.values.is_empty() {
+            return;
+        }
+        self.values.clone_from(&telemetry.values);
+        let running = |at: usize| {
+            let sample = telemetry.services.get(at);
+            sample.is_some_and(|sample| sample.state == ProcessState::Running)
+        };
+        let mut busiest = [(None, 0.0); 2];
+        for (at, column) in self.cpu_columns.iter().enumerate() {
+            let cpu = column.and_then(|column| self.values.get(column).copied());
+            match cpu {
+                Some(cpu) if running(at) && cpu > busiest[0].1 => {
+                    busiest = [(Some(at), cpu), busiest[0]];
+                }
+                Some(cpu) if running(at) && cpu > busiest[1].1 => busiest[1] = (Some(at), cpu),
+                _ => {}
+            }
+        }
+        self.busiest = busiest.map(|(at, _)| at);
+    }
+
+    /// Which service of the schema is the neighbour; nobody is when nobody else used any CPU.
+    pub(crate) fn neighbour(&self, of: Option<&ServiceName>) -> Option<usize> {
+        let mut busiest = self.busiest.into_iter().flatten();
+        busiest.find(|at| Some(&self.schema.services[*at].name) != of)
+    }
+
+    fn facts(&self, entity: &Entity) -> Numbers {
+        let neighbour = self.neighbour(entity.service.as_ref());
+        let neighbour = neighbour.and_then(|at| self.schema.services.get(at));
+        let mut facts = Numbers::new();
+        for (column, value) in self.schema.columns.iter().zip(&self.values) {
+            let (owner, metric) = (column.service.as_ref(), &column.metric);
+            let Some(value) = number(*value) else {
+                continue;
+            };
+            if owner == entity.service.as_ref() {
+                facts.insert(metric.clone(), value);
+            }
+            if owner.is_none() {
+                facts.insert(format!("node_{metric}"), value);
+            } else if owner == neighbour.map(|service| &service.name) {
+                facts.insert(format!("neighbour_{metric}"), value);
+            }
+        }
+        if let Some(neighbour) = neighbour {
+            let batch = u32::from(neighbour.class == ServiceClass::Batch);
+            facts.insert("neighbour_batch".to_owned(), batch.into());
+        }
+        facts
+    }
+}
+
+/// A column's value as people would write it: 97.3, and not the nearest double of the nearest float. `None`: no reading.
+pub(crate) fn number(value: f32) -> Option<Number> {
+    Number::new(value.to_string().parse().ok()?)
+}
