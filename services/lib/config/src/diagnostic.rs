@@ -26,12 +26,25 @@ pub struct Diagnostic {
     pub what: String,
     /// How to mend it.
     pub mend: String,
-    /// The line itself, and how many characters of it the mistake covers.
-    excerpt: (String, usize),
+    /// Boxed, for a small error.
+    excerpt: Box<Excerpt>,
 }
 
-/// A longer line is cut in the excerpt: a terminal's worth, twice.
-const EXCERPT_CHARS_MAX: usize = 160;
+/// The line of the mistake, or what of a long one is around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Excerpt {
+    line: String,
+    /// Characters of `line` before the mistake, and covered by it.
+    before: usize,
+    width: usize,
+}
+
+/// A longer line is cut: it fits a wide terminal.
+const EXCERPT_CHARS_MAX: usize = 120;
+/// What is kept of a long line before the mistake: enough to see what it belongs to.
+const EXCERPT_BEFORE_CHARS: usize = 40;
+/// A message that quotes a longer value is cut: a whole file on one line is no message.
+const MESSAGE_CHARS_MAX: usize = 400;
 
 impl Diagnostic {
     /// A mistake at a byte range of the file's text.
@@ -47,23 +60,48 @@ impl Diagnostic {
         let end = floor_char(text, range.end.max(start));
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let column = text[line_start..start].chars().count() + 1;
+        let before = text[line_start..start].chars().count();
         let width = text[start..end.min(line_end)].chars().count().max(1);
         Self {
             file: file.to_owned(),
             line: text[..start].matches('\n').count() + 1,
-            column,
-            what: what.into(),
-            mend: mend.into(),
-            excerpt: (
-                text[line_start..line_end]
-                    .trim_end_matches('\r')
-                    .chars()
-                    .take(EXCERPT_CHARS_MAX)
-                    .collect(),
-                width,
-            ),
+            column: before + 1,
+            what: cut(&what.into(), MESSAGE_CHARS_MAX),
+            mend: cut(&mend.into(), MESSAGE_CHARS_MAX),
+            excerpt: Box::new(Excerpt::new(&text[line_start..line_end], before, width)),
         }
+    }
+}
+
+impl Excerpt {
+    fn new(line: &str, before: usize, width: usize) -> Self {
+        let line = line.trim_end_matches('\r');
+        let long = line.chars().nth(EXCERPT_CHARS_MAX).is_some();
+        let skipped = if long {
+            before.saturating_sub(EXCERPT_BEFORE_CHARS)
+        } else {
+            0
+        };
+        let mark = if skipped > 0 { "…" } else { "" };
+        let kept: String = line.chars().skip(skipped).collect();
+        let line = format!("{mark}{}", cut(&kept, EXCERPT_CHARS_MAX));
+        let before = before - skipped + mark.chars().count();
+        let width = width
+            .min(line.chars().count().saturating_sub(before))
+            .max(1);
+        Self {
+            line,
+            before,
+            width,
+        }
+    }
+}
+
+/// At most so many characters; one that is cut ends in "…".
+fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -83,23 +121,21 @@ impl fmt::Display for Diagnostic {
             column,
             what,
             mend,
-            excerpt: (source, width),
+            excerpt,
         } = self;
         let gutter = " ".repeat(line.to_string().len());
+        let source = &excerpt.line;
         // Tabs are kept, so that the caret stands under its place whatever a tab is worth.
         let indent: String = source
             .chars()
-            .take(column - 1)
+            .take(excerpt.before)
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
-        let width = (*width)
-            .min(source.chars().count().saturating_sub(column - 1))
-            .max(1);
         writeln!(f, "{file}:{line}:{column}: {what}")?;
         writeln!(
             f,
             "{gutter} |\n{line} | {source}\n{gutter} | {indent}{}",
-            "^".repeat(width)
+            "^".repeat(excerpt.width)
         )?;
         write!(f, "  mend: {mend}")
     }
@@ -111,10 +147,38 @@ impl std::error::Error for Diagnostic {}
 pub fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Diagnostic> {
     toml::from_str(text).map_err(|error| {
         let range = error.span().unwrap_or(0..0);
-        let message = error.message().lines().collect::<Vec<_>>().join("; ");
+        let message = plain(&error.message().lines().collect::<Vec<_>>().join("; "));
         let mend = mend_for(&message);
         Diagnostic::at(file, text, range, message, mend)
     })
+}
+
+/// The TOML reader's message, with the types in words instead of Rust's.
+fn plain(message: &str) -> String {
+    match message.rsplit_once(", expected ") {
+        Some((found, expected)) if message.starts_with("invalid ") => {
+            format!("{found}, expected {}", in_words(expected))
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// A type as a person would write a value of it.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "bool" | "a boolean" => "true or false",
+        "string" | "a string" | "path string" => "text in quotes",
+        "a sequence" => "a list in [ ]",
+        "a map" => "a table",
+        "string or table" | "unit" => "a word in quotes",
+        other if other.starts_with("struct ") => "a table",
+        other => other,
+    }
 }
 
 /// What to do about the TOML reader's own messages.
@@ -136,7 +200,10 @@ fn mend_for(message: &str) -> String {
         );
     }
     if message.starts_with("invalid type") || message.starts_with("invalid value") {
-        return "give it the type that is expected".to_owned();
+        return match message.rsplit_once(", expected ") {
+            Some((_, expected)) => format!("write {expected}"),
+            None => "write what this field is for".to_owned(),
+        };
     }
     if message.contains("not a duration") {
         return "write the duration as text with its unit".to_owned();
@@ -248,6 +315,33 @@ mod tests {
                   |          ^
                   mend: correct this line; https://toml.io shows how TOML is written"#]],
         );
+    }
+
+    #[test]
+    fn a_wrong_type_is_told_in_words() {
+        check(
+            "name = 5\ninterval = \"1s\"\n",
+            &expect![[r#"
+            sample.toml:1:8: invalid type: integer `5`, expected text in quotes
+              |
+            1 | name = 5
+              |        ^
+              mend: write text in quotes"#]],
+        );
+    }
+
+    #[test]
+    fn of_a_long_line_only_what_is_around_the_mistake_is_shown() {
+        let long = format!(
+            "interval = \"1s\"\nname = [{}7]\n",
+            "\"x\", ".repeat(100_000)
+        );
+        let at = long.len() - 3;
+        let told = Diagnostic::at("f", &long, at..at + 1, "w".repeat(9_000), "m").to_string();
+        assert!(told.chars().count() < 1_000, "{told}");
+        let lines: Vec<&str> = told.lines().collect();
+        let caret = lines[3].chars().position(|c| c == '^').unwrap();
+        assert_eq!(lines[2].chars().nth(caret), Some('7'), "{told}");
     }
 
     #[test]

@@ -8,5 +8,6 @@ pub mod arena;
 mod diagnostic;
 pub mod duration;
 mod raw;
+mod reader;
 
 pub use diagnostic::{Diagnostic, closest, parse};

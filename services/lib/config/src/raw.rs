@@ -32,7 +32,7 @@ pub(crate) struct RawService {
     pub(crate) depends_on: Vec<Spanned<String>>,
     #[serde(default)]
     pub(crate) env: BTreeMap<String, String>,
-    pub(crate) working_dir: Option<PathBuf>,
+    pub(crate) working_dir: Option<Spanned<PathBuf>>,
     pub(crate) health: Option<Spanned<RawHealth>>,
     pub(crate) stop_grace: Option<Spanned<Text>>,
     pub(crate) class: Option<Class>,

@@ -62,6 +62,12 @@ pub enum SpawnError {
         #[source]
         source: io::Error,
     },
+    /// Where it is to run is no folder.
+    #[error("working_dir {} is not a folder that exists: make it, or change working_dir", path.display())]
+    WorkingDir {
+        /// The path.
+        path: PathBuf,
+    },
     /// The program is not there or may not be run.
     #[error("cannot start {program:?}")]
     Start {
@@ -114,6 +120,10 @@ pub fn spawn(spawn: &Spawn) -> Result<Process, SpawnError> {
         .stderr(log_copy)
         .process_group(0);
     if let Some(working_dir) = &spawn.working_dir {
+        if !working_dir.is_dir() {
+            let path = working_dir.clone();
+            return Err(SpawnError::WorkingDir { path });
+        }
         command.current_dir(working_dir);
     }
     let mut child = command.spawn().map_err(|source| SpawnError::Start {

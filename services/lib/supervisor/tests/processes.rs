@@ -95,6 +95,10 @@ async fn a_program_that_is_not_there_and_a_log_that_cannot_be_are_told_apart() {
     let mut wanted = shell("", folder.path());
     wanted.argv = vec!["/no/such/program".to_owned()];
     assert!(matches!(spawn(&wanted), Err(SpawnError::Start { .. })));
+    wanted.working_dir = Some(folder.path().join("nowhere"));
+    let said = spawn(&wanted).expect_err("no folder").to_string();
+    assert!(said.ends_with("is not a folder that exists: make it, or change working_dir"));
+    wanted.working_dir = None;
     wanted.argv.clear();
     assert!(matches!(spawn(&wanted), Err(SpawnError::Empty)));
     let mut wanted = shell("", folder.path());
