@@ -8,7 +8,7 @@ use arena_proto::{
 };
 
 use crate::case::{Case, Stage};
-use crate::playbook::Playbooks;
+use crate::playbook::{EntityClass, Playbooks};
 
 /// How many incidents are kept: each is about 2 KB, and nobody follows four thousand at once. When there are more, the
 /// ones that ended first are forgotten; when all are open, a new one is escalated at once.
@@ -37,7 +37,13 @@ struct Recalled {
 
 impl Book {
     /// Takes an event in. One that is not newer than what is known changes nothing.
-    pub(crate) fn note(&mut self, since: Timestamp, event: IncidentEvent, playbooks: &Playbooks) {
+    pub(crate) fn note(
+        &mut self,
+        since: Timestamp,
+        event: IncidentEvent,
+        playbooks: &Playbooks,
+        class: EntityClass,
+    ) {
         let cleared = event.kind == IncidentEventKind::Cleared;
         if let Some(case) = self.cases.get_mut(&event.id) {
             if event.revision <= case.event.revision {
@@ -49,7 +55,7 @@ impl Book {
             return;
         }
         let full = self.make_room(since);
-        let playbook = playbooks.get(&event.symptom).cloned();
+        let playbook = playbooks.get(&event.symptom, class).cloned();
         let mut case = Case::new(since, event, playbook);
         case.cleared_since = cleared.then_some(since);
         case.over_limit = full;

@@ -1,11 +1,12 @@
 //! What the remediator knows of one incident, and what it says about it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arena_proto::{
-    ActionKind, Command, CommandId, Decision, Entity, IncidentEvent, IncidentState, Plan, PlanId,
-    Preconditions, Resolution, ServiceName, Timestamp,
+    ActionKind, Command, CommandId, Decision, Entity, IncidentEvent, IncidentState, Plan,
+    PlanBasis, PlanId, Preconditions, Resolution, Timestamp,
 };
 
 use crate::Output;
@@ -19,6 +20,9 @@ use crate::span::VERIFY;
 pub(crate) const COMMAND_EXPIRY: Duration = Duration::from_secs(10);
 /// How long after its expiry and deadline a command's outcome may still travel before it is UNKNOWN.
 const OUTCOME_TRAVEL: Duration = Duration::from_secs(1);
+
+/// Under which name a plan's numbers tell how often its incident was acted on so far; also the name of that fact.
+pub(crate) const ATTEMPT: &str = "attempt";
 
 /// One incident.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub(crate) struct Case {
     pub(crate) rung: u32,
     /// How often it waited on this rung.
     pub(crate) waits: u32,
+    /// How often it was acted on: how many commands were issued.
+    pub(crate) attempts: u32,
     /// Why the last rung was left; empty on the first.
     pub(crate) because: String,
     pub(crate) stage: Stage,
@@ -95,7 +101,8 @@ pub(crate) struct Flight {
     pub(crate) command_id: CommandId,
     pub(crate) action: ActionKind,
     pub(crate) target: Entity,
-    pub(crate) service: ServiceName,
+    /// What it says besides, by name.
+    pub(crate) params: BTreeMap<String, String>,
     pub(crate) deadline: Duration,
     pub(crate) issued_at: Timestamp,
     /// The process that it is for; not known of a command from before a restart.
@@ -153,6 +160,7 @@ impl Case {
             revision: 0,
             rung: 0,
             waits: 0,
+            attempts: 0,
             because: String::new(),
             stage: Stage::Deciding(None),
             credit: None,
@@ -163,10 +171,11 @@ impl Case {
     }
 
     /// What actions are for: the service that is believed to be the cause, else the service that is hurt.
-    pub(crate) fn target(&self) -> Option<(Entity, ServiceName)> {
+    pub(crate) fn target(&self) -> Option<Entity> {
         [&self.event.root_cause, &self.event.entity]
             .into_iter()
-            .find_map(|entity| Some((entity.clone(), entity.service.clone()?)))
+            .find(|entity| entity.service.is_some())
+            .cloned()
     }
 
     pub(crate) fn rungs(&self) -> u32 {
@@ -212,10 +221,13 @@ impl Case {
         if plan.revision <= self.revision {
             return;
         }
-        if plan.symptom != self.symptom {
-            let playbook = playbooks.get(&plan.symptom).cloned();
-            self.treat(plan.symptom.clone(), playbook);
+        let named = playbooks.named(&plan.playbook).cloned();
+        if plan.symptom != self.symptom || named.is_some() {
+            self.treat(plan.symptom.clone(), named);
         }
+        let attempts = plan.basis.numbers.get(ATTEMPT);
+        let attempts = attempts.and_then(|number| number.to_string().parse().ok());
+        self.attempts = attempts.unwrap_or(self.attempts);
         self.revision = plan.revision;
         self.rung = plan.rung;
         self.stage = match plan.decision {
@@ -233,7 +245,6 @@ impl Case {
 
     fn flight_of(&self, plan: &Plan) -> Option<Flight> {
         let target = plan.target.clone()?;
-        let service = target.service.clone()?;
         Some(Flight {
             command_id: plan.command_id.clone()?,
             action: plan.action?,
@@ -241,7 +252,7 @@ impl Case {
                 .step()
                 .map_or(Command::DEADLINE_DEFAULT, |step| step.deadline),
             target,
-            service,
+            params: self.step().map(|step| step.params).unwrap_or_default(),
             issued_at: plan.at,
             preconditions: Preconditions::default(),
         })
@@ -274,7 +285,10 @@ impl Case {
         self.revision += 1;
         let id = &self.event.id;
         Box::new(Plan {
-            basis: arena_proto::PlanBasis::default(),
+            basis: PlanBasis {
+                numbers: [(ATTEMPT.to_owned(), self.attempts.into())].into(),
+                ..PlanBasis::default()
+            },
             id: PlanId::derive(id, self.revision),
             incident_id: id.clone(),
             revision: self.revision,
@@ -287,7 +301,7 @@ impl Case {
             playbook: self
                 .playbook
                 .as_ref()
-                .map_or_else(String::new, |playbook| playbook.symptom.clone()),
+                .map_or_else(String::new, |playbook| playbook.name()),
             rung: self.rung.min(self.rungs()),
             rungs: self.rungs(),
             action: None,
@@ -300,11 +314,11 @@ impl Case {
     pub(crate) fn command(&self, flight: &Flight, reason: String) -> Command {
         Command {
             fence: None,
-            params: std::collections::BTreeMap::new(),
+            params: flight.params.clone(),
             id: flight.command_id.clone(),
             action: flight.action,
             node: flight.target.node.clone(),
-            service: Some(flight.service.clone()),
+            service: flight.target.service.clone(),
             expires_at: flight.expires_at(),
             deadline: flight.deadline,
             preconditions: flight.preconditions,

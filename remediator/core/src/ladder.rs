@@ -1,13 +1,12 @@
 //! What is done next: which rung, whether it fits the service's state, and the command.
 
 use arena_proto::{
-    ActionKind, CommandId, Decision, Entity, IncidentState, Preconditions, ServiceName, Timestamp,
-    check_action,
+    ActionKind, CommandId, Decision, Entity, IncidentState, Preconditions, Timestamp, check_action,
 };
 
 use crate::book::CASES_MAX;
 use crate::case::{Case, Flight, Refused, Stage};
-use crate::playbook::Step;
+use crate::playbook::{Step, StepAction};
 use crate::rails::{self, HELD_MAX, Rail, Refusal};
 use crate::words::{after, say, verb};
 use crate::{Output, Remediator};
@@ -18,7 +17,7 @@ pub(crate) const WAITS_MAX: u32 = 2;
 impl Remediator {
     /// Decides about an incident that is open and has nothing under way.
     pub(crate) fn decide(&mut self, now: Timestamp, case: &mut Case, out: &mut Vec<Output>) {
-        let (target, service) = match hopeless(case) {
+        let target = match hopeless(case) {
             Ok(target) => target,
             Err(reason) => {
                 case.escalate(now, after(&case.because, &reason), out);
@@ -49,11 +48,15 @@ impl Remediator {
             }
             return;
         }
-        if let Err(sentence) = self.fits(case, &target, step.action) {
+        let StepAction::Command(action) = step.action else {
+            case.next_rung(format!("{} is passed over", step.action));
+            return;
+        };
+        if let Err(sentence) = self.fits(case, &target, action) {
             wait(now, case, (&step, None), &sentence, out);
             return;
         }
-        self.act(now, case, &step, (target, service), out);
+        self.act(now, case, &step, (action, target), out);
     }
 
     /// The first rung; but the one after the last that was tried when the symptom is back within the cooldown.
@@ -97,26 +100,27 @@ impl Remediator {
         now: Timestamp,
         case: &mut Case,
         step: &Step,
-        (target, service): (Entity, ServiceName),
+        (action, target): (ActionKind, Entity),
         out: &mut Vec<Output>,
     ) {
-        let action = verb(step.action);
+        let verb = verb(action);
         let because = if case.because.is_empty() {
             case.event.reason.clone()
         } else {
             case.because.clone()
         };
         let reason = format!(
-            "{because}; rung {} of {}: {action} {target}",
+            "{because}; rung {} of {}: {verb} {target}",
             case.rung,
             case.rungs()
         );
-        let preconditions = self.preconditions(case, &target, step.action);
+        let preconditions = self.preconditions(case, &target, action);
+        case.attempts += 1;
         let flight = Flight {
             command_id: CommandId::derive(&case.event.id, case.revision + 1),
-            action: step.action,
+            action,
             target,
-            service,
+            params: step.params.clone(),
             deadline: step.deadline,
             issued_at: now,
             preconditions,
@@ -163,7 +167,7 @@ impl Remediator {
 }
 
 /// The service to act on, or why no rung can ever be tried.
-fn hopeless(case: &Case) -> Result<(Entity, ServiceName), String> {
+fn hopeless(case: &Case) -> Result<Entity, String> {
     let symptom = &case.symptom;
     if case.over_limit {
         return Err(format!(
@@ -248,7 +252,7 @@ pub(crate) fn wait(
     if case.waits >= WAITS_MAX {
         case.next_rung(format!(
             "{} was not possible after {WAITS_MAX} waits: {sentence}",
-            verb(step.action)
+            step.action
         ));
         return;
     }

@@ -19,6 +19,7 @@
 
 mod book;
 mod case;
+mod facts;
 mod ladder;
 mod playbook;
 mod rails;
@@ -29,16 +30,17 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use arena_expression::Evaluator;
 use arena_proto::{
     Command, Control, Entity, IncidentEvent, IncidentId, NodeName, NodeStatus, Outcome, Plan,
-    ServiceStatus, Timestamp,
+    ServiceClass, ServiceStatus, Timestamp,
 };
 
 use book::Book;
 use case::{Case, Stage};
 use rails::Rails;
 
-pub use playbook::{Playbook, Playbooks, Step};
+pub use playbook::{Condition, EntityClass, Playbook, Playbooks, Step, StepAction, Target};
 pub use span::{ACT, PLAN, Span, act_key};
 
 /// What the remediator learns.
@@ -75,6 +77,7 @@ pub enum Output {
 #[derive(Debug)]
 pub struct Remediator {
     playbooks: Playbooks,
+    evaluator: Evaluator,
     book: Book,
     rails: Rails,
     statuses: BTreeMap<NodeName, NodeStatus>,
@@ -88,6 +91,7 @@ impl Remediator {
     pub fn new(playbooks: Playbooks) -> Self {
         Self {
             playbooks,
+            evaluator: Evaluator::new(),
             book: Book::default(),
             rails: Rails::default(),
             statuses: BTreeMap::new(),
@@ -146,12 +150,13 @@ impl Remediator {
         } else {
             event.at.min(now)
         };
-        self.book.note(since, event, &self.playbooks);
+        let class = self.class_of(&event.entity);
+        self.book.note(since, event, &self.playbooks, class);
     }
 
     fn recall(&mut self, plan: Plan) {
         if !self.restored {
-            let playbook = self.playbooks.get(&plan.symptom);
+            let playbook = self.playbooks.named(&plan.playbook);
             self.rails
                 .restore(&plan, playbook.map(|playbook| &**playbook));
             self.book.recall(plan, &self.playbooks);
@@ -218,6 +223,18 @@ impl Remediator {
             .iter()
             .find(|service| service.name == *name)?;
         Some((status, service))
+    }
+
+    /// Which playbooks are for an entity: what is not known to be a batch is a service.
+    fn class_of(&self, entity: &Entity) -> EntityClass {
+        let class = self
+            .service(entity)
+            .and_then(|(_, service)| service.detail.class);
+        match (&entity.service, class) {
+            (None, _) => EntityClass::Node,
+            (Some(_), Some(ServiceClass::Batch)) => EntityClass::Batch,
+            (Some(_), _) => EntityClass::Service,
+        }
     }
 
     /// The other incident of the same entity and symptom that was opened later, if there is one.

@@ -9,7 +9,7 @@ use arena_proto::{
 };
 
 use crate::book::Book;
-use crate::case::Case;
+use crate::case::{Case, Flight};
 use crate::playbook::{Playbook, Step};
 use crate::words::{say, verb};
 
@@ -218,18 +218,18 @@ impl Rails {
         &mut self,
         ended_at: Timestamp,
         case: &Case,
-        target: Entity,
+        flight: &Flight,
         step: &Step,
     ) {
         let last = LastAction {
             incident: case.event.id.clone(),
             symptom: case.symptom.clone(),
-            action: step.action,
+            action: flight.action,
             rung: case.rung,
             ended_at,
             settle: step.settle,
         };
-        self.keep(target, last);
+        self.keep(flight.target.clone(), last);
     }
 
     fn keep(&mut self, target: Entity, action: LastAction) {
@@ -254,12 +254,13 @@ impl Rails {
     pub(crate) fn restore(&mut self, plan: &Plan, playbook: Option<&Playbook>) {
         let step = playbook.and_then(|playbook| playbook.step(plan.rung));
         if plan.decision == Decision::Verify
-            && let (Some(target), Some(step)) = (plan.target.clone(), step)
+            && let (Some(target), Some(action), Some(step)) =
+                (plan.target.clone(), plan.action, step)
         {
             let last = LastAction {
                 incident: plan.incident_id.clone(),
                 symptom: plan.symptom.clone(),
-                action: step.action,
+                action,
                 rung: plan.rung,
                 ended_at: plan.at,
                 settle: step.settle,

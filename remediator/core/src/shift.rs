@@ -7,7 +7,7 @@ use std::time::Duration;
 use arena_proto::{SignalReport, SignalState, Timestamp};
 
 use crate::case::{Case, Stage};
-use crate::playbook::{Playbook, Playbooks};
+use crate::playbook::Playbook;
 use crate::span::VERIFY;
 use crate::words::after;
 use crate::{Output, Remediator};
@@ -87,7 +87,7 @@ impl Remediator {
         }
         // Whatever comes of it: it is looked at again with the next event.
         case.shifts.alone_since = None;
-        let Some((symptom, playbook, reason)) = next_ladder(&self.playbooks, case) else {
+        let Some((symptom, playbook, reason)) = self.next_ladder(case) else {
             return;
         };
         if !case.shifts.count(now) {
@@ -102,14 +102,15 @@ impl Remediator {
         case.because = reason;
         case.stage = Stage::Deciding(None);
     }
-}
 
-fn next_ladder(playbooks: &Playbooks, case: &Case) -> Option<(String, Arc<Playbook>, String)> {
-    let signal = case.shown_instead()?;
-    let playbook = playbooks.get(&signal.symptom)?;
-    let (old, entity) = (&case.symptom, &case.event.entity);
-    let reason = format!("{} of {entity} took the place of {old}", signal.symptom);
-    let reason = after(&reason, &signal.evidence);
-    let reason = reason.trim_end_matches("; ").to_owned();
-    Some((signal.symptom.clone(), Arc::clone(playbook), reason))
+    fn next_ladder(&self, case: &Case) -> Option<(String, Arc<Playbook>, String)> {
+        let signal = case.shown_instead()?;
+        let class = self.class_of(&case.event.entity);
+        let playbook = self.playbooks.get(&signal.symptom, class)?;
+        let (old, entity) = (&case.symptom, &case.event.entity);
+        let reason = format!("{} of {entity} took the place of {old}", signal.symptom);
+        let reason = after(&reason, &signal.evidence);
+        let reason = reason.trim_end_matches("; ").to_owned();
+        Some((signal.symptom.clone(), Arc::clone(playbook), reason))
+    }
 }

@@ -7,6 +7,7 @@ use arena_proto::{
 
 use crate::case::{By, Case, Credit, Flight, Stage};
 use crate::ladder::wait;
+use crate::playbook::StepAction;
 use crate::span::VERIFY;
 use crate::words::{after, say, verb};
 use crate::{Output, Remediator};
@@ -50,7 +51,7 @@ impl Remediator {
             return;
         };
         if outcome.state == CommandState::Succeeded {
-            self.rails.remember(now, case, flight.target.clone(), &step);
+            self.rails.remember(now, case, &flight, &step);
             let reason = format!(
                 "{} of {} succeeded after {}{}; {} must clear within {} and stay clear for {}",
                 verb(flight.action),
@@ -74,7 +75,7 @@ impl Remediator {
         let failure = failure.unwrap_or_default();
         case.stage = Stage::Deciding(None);
         if outcome.state != CommandState::Rejected {
-            self.rails.remember(now, case, flight.target, &step);
+            self.rails.remember(now, case, &flight, &step);
         }
         let outdated = (outcome.reason == Some(RejectionReason::TargetChanged))
             .then_some(flight.preconditions);
@@ -148,7 +149,7 @@ impl Remediator {
         );
         out.push(case.act_span(flight, now, Some(reason.clone())));
         if let Some(step) = case.step() {
-            self.rails.remember(now, case, flight.target.clone(), &step);
+            self.rails.remember(now, case, &flight, &step);
         }
         if case.cleared_since.is_some() {
             needless(now, case, &reason, out);
@@ -166,7 +167,7 @@ impl Remediator {
         until: Timestamp,
         outdated: Option<Preconditions>,
     ) {
-        let (Some(step), Some((target, _))) = (case.step(), case.target()) else {
+        let (Some(step), Some(target)) = (case.step(), case.target()) else {
             case.stage = Stage::Deciding(None);
             return;
         };
@@ -175,8 +176,11 @@ impl Remediator {
             .map(|(_, service)| service)
             .filter(|service| !outdated.is_some_and(|outdated| is_still(service, outdated)));
         let fits = service.is_some_and(|service| {
+            let StepAction::Command(action) = step.action else {
+                return false;
+            };
             check_action(
-                step.action,
+                action,
                 service.name.as_str(),
                 service.state,
                 &service.detail,
@@ -190,7 +194,7 @@ impl Remediator {
                 "{} did not clear within {}, and {} did not become possible",
                 case.symptom,
                 say(step.verify_within),
-                verb(step.action)
+                step.action
             ));
         }
     }
@@ -266,10 +270,7 @@ fn give_credit(case: &mut Case, outcome: &Outcome) {
     {
         By::Remediator
     } else {
-        let at_work_on = [
-            Some(case.event.entity.clone()),
-            case.target().map(|(t, _)| t),
-        ];
+        let at_work_on = [Some(case.event.entity.clone()), case.target()];
         let concerns = at_work_on
             .iter()
             .flatten()

@@ -18,7 +18,7 @@ pub(crate) fn say(duration: Duration) -> String {
 
 /// An action as a reason gives it: "restart".
 pub(crate) fn verb(action: ActionKind) -> String {
-    action.as_str().to_lowercase()
+    action.verb()
 }
 
 /// Joins what led to a decision and the decision.
