@@ -1,10 +1,10 @@
-//! Requests on the bus: `incidents`, `faults` and `summary` (docs/ARCHITECTURE.md, "Requests").
+//! Requests on the bus: `incidents`, `story`, `efficacy`, `faults` and `summary` (docs/ARCHITECTURE.md, "Requests").
 
 use std::collections::BTreeMap;
 
 use arena_bus::{Bus, BusError, Registration, ServiceDescription};
 use arena_chassis::Clock;
-use arena_proto::IncidentQuery;
+use arena_proto::{EfficacyQuery, IncidentQuery, StoryQuery};
 use serde::Deserialize;
 
 use crate::database::{Database, DatabaseError};
@@ -35,6 +35,23 @@ pub async fn register(
             async move {
                 let records = database.incidents(clock.now(), &query).await;
                 records.map_err(told)
+            }
+        })
+        .await?;
+    let held = database.clone();
+    registration
+        .endpoint("story", move |query: StoryQuery| {
+            let database = held.clone();
+            async move { database.story(&query).await.map_err(told) }
+        })
+        .await?;
+    let held = database.clone();
+    registration
+        .endpoint("efficacy", move |query: EfficacyQuery| {
+            let database = held.clone();
+            async move {
+                let rows = database.efficacy(clock.now(), &query).await;
+                rows.map_err(told)
             }
         })
         .await?;

@@ -1,4 +1,5 @@
-//! What is known of one command: the plan that issued it, the command itself, and its outcomes.
+//! What is known of one command: the plan that issued it, the command itself, its outcomes, and the judgement of what it
+//! did to its incident.
 //!
 //! Each of the three alone names the action and its target, so an action is whole even when its command aged out of
 //! its stream (60 s) before the recorder came to it.
@@ -6,13 +7,13 @@
 use std::collections::BTreeMap;
 
 use arena_proto::{
-    ActionKind, ActionRecord, CommandId, CommandState, Entity, IncidentId, RejectionReason,
-    Timestamp,
+    ActionKind, ActionRecord, CommandId, CommandState, Effect, Entity, IncidentId, Plan,
+    RejectionReason, RiskClass, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::Event;
-use crate::facts::{keep_max, keep_min, merge, nanos, nanos_or_none, text};
+use crate::facts::{keep_max, keep_min, merge, name, nanos, nanos_or_none, some_text, text};
 
 /// Facts about one command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,6 +29,14 @@ pub struct ActionFacts {
     issued_at: Option<Timestamp>,
     /// At most one a state, so at most nine.
     outcomes: BTreeMap<CommandState, OutcomeFact>,
+    /// The symptom of its incident, from a plan that is about it; the least, should two disagree.
+    symptom: Option<String>,
+    /// What the plan that issued it rested on; the least, should two disagree.
+    basis: Option<Basis>,
+    /// The last judgement: a late recovery may change it.
+    judged: Option<Judged>,
+    /// There is evidence that was taken before it.
+    evidence: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,11 +61,40 @@ struct OutcomeFact {
     pid_after: Option<u32>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Basis {
+    step: String,
+    cause: String,
+    risk: Option<RiskClass>,
+}
+
+/// Ordered by the revision of the plan that judges.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Judged {
+    revision: u32,
+    effect: Effect,
+}
+
 impl ActionFacts {
-    /// Adds what an event says about this command; an event that is about none adds nothing.
-    pub fn apply(&mut self, event: &Event) {
+    /// Adds what an event says about the command `id`; an event that is not about it adds nothing.
+    pub fn apply(&mut self, id: &CommandId, event: &Event) {
+        if let Event::Plan(plan) = event {
+            self.judge(id, plan);
+        }
+        if event.command_id() != Some(id) {
+            return;
+        }
         let asked = match event {
-            Event::Plan(plan) => plan.action.zip(plan.target.clone()),
+            Event::Plan(plan) => {
+                keep_min(&mut self.symptom, name(&plan.symptom));
+                let basis = Basis {
+                    step: name(&plan.basis.step),
+                    cause: name(&plan.basis.cause),
+                    risk: plan.basis.risk,
+                };
+                keep_min(&mut self.basis, basis);
+                plan.action.zip(plan.target.clone())
+            }
             Event::Command(command) => {
                 let request = Request {
                     issuer: text(&command.issuer),
@@ -76,9 +114,11 @@ impl ActionFacts {
                 merge(&mut self.outcomes, outcome.state, fact);
                 Some((outcome.action, outcome.target()))
             }
-            Event::Incident(_) | Event::Fault(_) | Event::FaultStatus(_) | Event::Evidence(_) => {
-                return;
+            Event::Evidence(_) => {
+                self.evidence = true;
+                None
             }
+            Event::Incident(_) | Event::Fault(_) | Event::FaultStatus(_) => return,
         };
         if let Some((action, target)) = asked {
             keep_min(&mut self.asked, Asked { action, target });
@@ -89,6 +129,44 @@ impl ActionFacts {
         if matches!(event, Event::Plan(_) | Event::Command(_)) {
             keep_min(&mut self.issued_at, event.at());
         }
+    }
+
+    fn judge(&mut self, id: &CommandId, plan: &Plan) {
+        let Some((_, effect)) = plan.basis.judged.as_ref().filter(|(of, _)| of == id) else {
+            return;
+        };
+        let judged = Judged {
+            revision: plan.revision,
+            effect: *effect,
+        };
+        keep_max(&mut self.judged, judged);
+        keep_min(&mut self.symptom, name(&plan.symptom));
+        keep_min(&mut self.incident_id, plan.incident_id.clone());
+    }
+
+    /// The symptom of its incident; `None` for a person's command.
+    #[must_use]
+    pub fn symptom(&self) -> Option<&str> {
+        self.symptom.as_deref()
+    }
+
+    /// The step as the playbook writes it.
+    #[must_use]
+    pub fn step(&self) -> Option<&str> {
+        let step = self.basis.as_ref().map(|basis| basis.step.as_str());
+        step.filter(|step| !step.is_empty())
+    }
+
+    /// What it did to its incident; `None` until it was judged.
+    #[must_use]
+    pub fn effect(&self) -> Option<Effect> {
+        self.judged.as_ref().map(|judged| judged.effect)
+    }
+
+    /// There is evidence that was taken before it.
+    #[must_use]
+    pub const fn has_evidence(&self) -> bool {
+        self.evidence
     }
 
     /// The incident that it is for, if any.
@@ -160,7 +238,20 @@ impl ActionFacts {
             outcome: self.state().to_string(),
             command_id: id.to_string(),
             message: self.message(),
-            ..ActionRecord::default()
+            effect: self.effect().map(|effect| effect.to_string()),
+            issued_at: self.issued_at.map(|at| at.to_string()),
+            ended_at: self.ended_at().map(|at| at.to_string()),
+            risk: self
+                .basis
+                .as_ref()
+                .and_then(|basis| Some(basis.risk?.to_string())),
+            cause: self
+                .basis
+                .as_ref()
+                .and_then(|basis| some_text(&basis.cause)),
+            step: self.step().map(ToOwned::to_owned),
+            issuer: self.issuer().map(ToOwned::to_owned),
+            evidence: self.evidence,
         }
     }
 

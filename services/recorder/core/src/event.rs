@@ -21,7 +21,7 @@ pub enum Event {
     Fault(FaultRequest),
     /// From a node.
     FaultStatus(FaultStatus),
-    /// From a node, before it acted.
+    /// From a node that is about to act.
     Evidence(Evidence),
 }
 
@@ -40,7 +40,7 @@ pub enum EventKind {
     Fault,
     /// A fault status.
     FaultStatus,
-    /// What a node saw.
+    /// Evidence.
     Evidence,
 }
 
@@ -88,9 +88,20 @@ impl Event {
         }
     }
 
-    /// The command that it is about, if any. A plan is about one only when it issues it.
-    #[must_use]
-    pub fn command_id(&self) -> Option<&CommandId> {
+    /// The commands that it is about: that of a command, an outcome or evidence; of a plan the one that it issues, and the
+    /// one that it judges.
+    pub fn command_ids(&self) -> impl Iterator<Item = &CommandId> {
+        let judged = match self {
+            Self::Plan(plan) => plan.basis.judged.as_ref().map(|(id, _)| id),
+            _ => None,
+        };
+        let own = self.command_id();
+        own.into_iter()
+            .chain(judged.filter(move |judged| own != Some(judged)))
+    }
+
+    /// The command that it is, issues or tells about.
+    pub(crate) fn command_id(&self) -> Option<&CommandId> {
         match self {
             Self::Plan(plan) => plan
                 .command_id
@@ -98,7 +109,8 @@ impl Event {
                 .filter(|_| plan.decision == Decision::Act),
             Self::Command(command) => Some(&command.id),
             Self::Outcome(outcome) => Some(&outcome.command_id),
-            Self::Incident(_) | Self::Fault(_) | Self::FaultStatus(_) | Self::Evidence(_) => None,
+            Self::Evidence(evidence) => Some(&evidence.command_id),
+            Self::Incident(_) | Self::Fault(_) | Self::FaultStatus(_) => None,
         }
     }
 

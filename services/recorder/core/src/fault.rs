@@ -56,15 +56,15 @@ struct Status {
     params: BTreeMap<String, String>,
 }
 
-/// How far along a fault's life a state is. A rejection is low: it may be the answer to a repeated request for a fault
-/// that is in effect.
+/// How far along a fault's life a state is. Those that end it come last: a fault that was armed and could not take
+/// effect is rejected. A rejection is the least of them: it may also answer a repeated request for a fault that is over.
 const fn progress(state: FaultState) -> u8 {
     match state {
         FaultState::Requested => 0,
-        FaultState::Rejected => 1,
-        FaultState::Armed => 2,
-        FaultState::Active => 3,
-        FaultState::Reverting => 4,
+        FaultState::Armed => 1,
+        FaultState::Active => 2,
+        FaultState::Reverting => 3,
+        FaultState::Rejected => 4,
         FaultState::RevertFailed => 5,
         FaultState::Reverted => 6,
     }

@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 
 use arena_proto::{
-    CommandId, Decision, DecisionRecord, Entity, IncidentEvent, IncidentId, IncidentRecord,
-    IncidentState, Plan, Resolution, Severity, Timestamp, TraceId,
+    ChildRecord, CommandId, Decision, Entity, IncidentEvent, IncidentId, IncidentRecord,
+    IncidentState, Severity, Timestamp, TraceId,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{keep_max, keep_min, merge, millis, nanos, text};
+use crate::decision::Decided;
+use crate::facts::{keep_max, keep_min, merge, millis, name, nanos, text};
 use crate::{ActionFacts, Event};
 
 /// Of more decisions the last ones are kept. A ladder of five rungs takes about twenty.
 const DECISIONS_MAX: usize = 64;
 /// Of more actions those with the least ids are kept. A ladder has a handful of rungs.
 const ACTIONS_MAX: usize = 64;
+/// Of more children those of the least entities are kept. A failing root hurts a handful of dependents.
+const CHILDREN_MAX: usize = 32;
+/// Of more candidates the likeliest are kept.
+const CANDIDATES_MAX: usize = 16;
 
 /// Facts about one incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +32,8 @@ pub struct IncidentFacts {
     /// By revision.
     plans: BTreeMap<u32, Decided>,
     actions: BTreeMap<CommandId, ActionFacts>,
+    /// What it explains or ever explained, by entity and symptom.
+    children: BTreeMap<String, Child>,
 }
 
 /// What one incident event says. Ordered by revision.
@@ -42,17 +49,21 @@ struct Said {
     first_abnormal_at: Timestamp,
     #[serde(with = "nanos")]
     opened_at: Timestamp,
+    // Facts of before these were known have none.
+    #[serde(default)]
+    fingerprint: String,
+    #[serde(default)]
+    candidates: Vec<Entity>,
 }
 
-/// What one plan says.
+/// A symptom that another entity's incident explains. Ordered by the revision of the event that says so.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Decided {
-    #[serde(with = "nanos")]
-    at: Timestamp,
-    decision: Decision,
-    incident_state: IncidentState,
-    resolution: Option<Resolution>,
-    reason: String,
+struct Child {
+    revision: u32,
+    entity: Entity,
+    symptom: String,
+    inhibited_by: Entity,
+    evidence: String,
 }
 
 /// How long each part took, in milliseconds; `None` until known, never negative.
@@ -73,6 +84,7 @@ impl IncidentFacts {
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Incident(event) => {
+                self.add_children(event);
                 let said = Said::from(event);
                 keep_min(&mut self.opening, said.clone());
                 keep_max(&mut self.latest, said);
@@ -83,13 +95,34 @@ impl IncidentFacts {
                     self.plans.pop_first();
                 }
             }
-            Event::Command(_) | Event::Outcome(_) => {}
-            Event::Fault(_) | Event::FaultStatus(_) | Event::Evidence(_) => return,
+            Event::Command(_) | Event::Outcome(_) | Event::Evidence(_) => {}
+            Event::Fault(_) | Event::FaultStatus(_) => return,
         }
-        if let Some(id) = event.command_id() {
-            self.actions.entry(id.clone()).or_default().apply(event);
+        for id in event.command_ids() {
+            let action = self.actions.entry(id.clone()).or_default();
+            action.apply(id, event);
             if self.actions.len() > ACTIONS_MAX {
                 self.actions.pop_last();
+            }
+        }
+    }
+
+    fn add_children(&mut self, event: &IncidentEvent) {
+        for signal in &event.signals {
+            let Some(inhibited_by) = &signal.inhibited_by else {
+                continue;
+            };
+            let child = Child {
+                revision: event.revision,
+                entity: signal.entity.clone(),
+                symptom: name(&signal.symptom),
+                inhibited_by: inhibited_by.clone(),
+                evidence: text(&signal.evidence),
+            };
+            let key = format!("{} {}", child.entity, child.symptom);
+            merge(&mut self.children, key, child);
+            if self.children.len() > CHILDREN_MAX {
+                self.children.pop_last();
             }
         }
     }
@@ -171,9 +204,28 @@ impl IncidentFacts {
             trace_id: TraceId::of(id).to_string(),
             ended_at: self.ended_at().map(|at| at.to_string()),
             reason: opening.reason.clone(),
-            decisions: self.plans.values().map(Decided::record).collect(),
-            ..IncidentRecord::default()
+            decisions: self
+                .plans
+                .iter()
+                .map(|(revision, plan)| plan.record(*revision))
+                .collect(),
+            fingerprint: latest.fingerprint.clone(),
+            candidates: latest.candidates.iter().map(Entity::to_string).collect(),
+            children: self.children.values().map(Child::record).collect(),
+            support: self.support(),
+            evidence_count: self.evidence_count(),
         })
+    }
+
+    fn evidence_count(&self) -> u64 {
+        let with_evidence = self.actions.values().filter(|facts| facts.has_evidence());
+        u64::try_from(with_evidence.count()).unwrap_or(u64::MAX)
+    }
+
+    /// Why it counts as resolved.
+    fn support(&self) -> Option<String> {
+        let verdict = self.verdict()?;
+        (verdict.decision == Decision::Resolve).then(|| verdict.reason.clone())
     }
 
     /// The last decision that ends it, as long as it stays ended: a decision to act again reopens it.
@@ -218,29 +270,25 @@ impl From<&IncidentEvent> for Said {
             reason: text(&event.reason),
             first_abnormal_at: event.first_abnormal_at,
             opened_at: event.opened_at,
+            fingerprint: name(&event.context.fingerprint),
+            candidates: event
+                .context
+                .candidates
+                .iter()
+                .take(CANDIDATES_MAX)
+                .cloned()
+                .collect(),
         }
     }
 }
 
-impl From<&Plan> for Decided {
-    fn from(plan: &Plan) -> Self {
-        Self {
-            at: plan.at,
-            decision: plan.decision,
-            incident_state: plan.incident_state,
-            resolution: plan.resolution,
-            reason: text(&plan.reason),
-        }
-    }
-}
-
-impl Decided {
-    fn record(&self) -> DecisionRecord {
-        DecisionRecord {
-            decision: self.decision.to_string(),
-            reason: self.reason.clone(),
-            at: self.at.to_string(),
-            ..DecisionRecord::default()
+impl Child {
+    fn record(&self) -> ChildRecord {
+        ChildRecord {
+            entity: self.entity.to_string(),
+            symptom: self.symptom.clone(),
+            inhibited_by: self.inhibited_by.to_string(),
+            evidence: self.evidence.clone(),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the recorder makes of events, as plain data: an incident, an action and a fault are each a fold of the events
-//! that name them, and telemetry is rolled up into buckets.
+//! What the recorder makes of events, as plain data: an incident, an action, its evidence and a fault are each a fold of
+//! the events that name them, telemetry is rolled up into buckets, and judged actions are counted.
 //!
 //! A fold is a *merge of facts*: what an event says is kept under a key of its own (a revision, a state), and where
 //! two events speak about the same key the greater fact stays. So a fold does not depend on the order of events, and
@@ -13,14 +13,20 @@
 //! text in a fact has a limit; no time in a record is negative.
 
 mod action;
+mod decision;
+mod efficacy;
 mod event;
+mod evidence;
 mod facts;
 mod fault;
 mod incident;
 mod rollup;
 
 pub use action::ActionFacts;
+pub use efficacy::{Try, efficacy};
 pub use event::{Event, EventKind};
+pub use evidence::{Captured, EvidenceFacts};
+pub use facts::millis;
 pub use fault::FaultFacts;
 pub use incident::{IncidentFacts, Times};
 pub use rollup::{BUCKET, Reading, Rollup, Rollups, SERIES_MAX, Series};

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_proto::{
-    ActionKind, Command, CommandId, CommandState, Decision, Entity, FaultId, FaultOperation,
-    FaultReason, FaultRequest, FaultState, FaultStatus, IncidentEvent, IncidentEventKind,
-    IncidentId, IncidentState, Outcome, Plan, PlanId, Preconditions, Resolution, Severity,
+    ActionKind, Command, CommandId, CommandState, Decision, Effect, Entity, Evidence, FaultId,
+    FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus, IncidentEvent,
+    IncidentEventKind, IncidentId, IncidentState, Number, Outcome, Plan, PlanBasis, PlanId,
+    Preconditions, ProcessRow, Reading, Resolution, RiskClass, Severity, SignalReport, SignalState,
     Timestamp,
 };
-use arena_recorder_core::{ActionFacts, Event, FaultFacts, IncidentFacts};
+use arena_recorder_core::{ActionFacts, Event, EvidenceFacts, FaultFacts, IncidentFacts};
 use expect_test::expect;
 use proptest::prelude::*;
 
@@ -106,6 +107,67 @@ fn outcome(revision: u32, state: CommandState, millis: i64) -> Event {
     })
 }
 
+/// A plan that rests on something.
+fn based(plan: Event, basis: PlanBasis) -> Event {
+    let Event::Plan(plan) = plan else {
+        unreachable!()
+    };
+    Event::Plan(Plan { basis, ..plan })
+}
+
+fn judged(revision: u32, of: u32, effect: Effect, decision: Decision, millis: i64) -> Event {
+    let basis = PlanBasis {
+        judged: Some((CommandId::derive(&id(), of), effect)),
+        ..PlanBasis::default()
+    };
+    let state = IncidentState::Verifying;
+    based(decided(revision, decision, state, millis), basis)
+}
+
+fn captured(revision: u32, millis: i64) -> Event {
+    Event::Evidence(Evidence {
+        incident_id: id(),
+        command_id: CommandId::derive(&id(), revision),
+        entity: entity(),
+        at: at(millis),
+        readings: vec![Reading {
+            at: at(millis - 1000),
+            metric: "cpu_percent".into(),
+            value: Number::new(97.123_456).unwrap(),
+        }],
+        log: vec!["\u{1b}[31mspinning".into()],
+        processes: vec![ProcessRow {
+            pid: 7,
+            parent: 1,
+            state: "R".into(),
+            cpu_percent: Number::from(97),
+            memory_bytes: 1 << 20,
+            threads: 2,
+            command: "python3 orders.py".into(),
+        }],
+        message: String::new(),
+    })
+}
+
+/// The detector's word about a child that this incident explains.
+fn explains(event: Event, child: &str, evidence: &str) -> Event {
+    let Event::Incident(mut event) = event else {
+        unreachable!()
+    };
+    event.context.fingerprint = "orders.cpu_high".into();
+    event.context.candidates = vec![entity()];
+    event.signals.push(SignalReport {
+        entity: child.parse().unwrap(),
+        symptom: "latency_high".into(),
+        state: SignalState::Firing,
+        since: at(-500),
+        evidence: evidence.into(),
+        readings: Vec::new(),
+        inhibited_by: Some(entity()),
+    });
+    Event::Incident(event)
+}
+
 /// One rung fails, the next one heals.
 fn story() -> Vec<Event> {
     vec![
@@ -129,6 +191,16 @@ fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> IncidentFacts {
     let mut facts = IncidentFacts::default();
     for event in events {
         // As the database keeps them in between.
+        let kept = serde_json::to_value(&facts).unwrap();
+        facts = serde_json::from_value(kept).unwrap();
+        facts.apply(event);
+    }
+    facts
+}
+
+fn evidence<'a>(events: impl IntoIterator<Item = &'a Event>) -> EvidenceFacts {
+    let mut facts = EvidenceFacts::default();
+    for event in events {
         let kept = serde_json::to_value(&facts).unwrap();
         facts = serde_json::from_value(kept).unwrap();
         facts.apply(event);
@@ -171,12 +243,12 @@ fn the_whole_story_as_people_read_it() {
               "command_id": "cmd-inc-1.1",
               "message": "failed",
               "effect": null,
-              "issued_at": null,
-              "ended_at": null,
+              "issued_at": "2023-11-14T22:13:20.010Z",
+              "ended_at": "2023-11-14T22:13:20.500Z",
               "risk": null,
               "cause": null,
               "step": null,
-              "issuer": null,
+              "issuer": "remediator",
               "evidence": false
             },
             {
@@ -186,12 +258,12 @@ fn the_whole_story_as_people_read_it() {
               "command_id": "cmd-inc-1.2",
               "message": "succeeded",
               "effect": null,
-              "issued_at": null,
-              "ended_at": null,
+              "issued_at": "2023-11-14T22:13:20.700Z",
+              "ended_at": "2023-11-14T22:13:21.010Z",
               "risk": null,
               "cause": null,
               "step": null,
-              "issuer": null,
+              "issuer": "remediator",
               "evidence": false
             }
           ],
@@ -203,18 +275,18 @@ fn the_whole_story_as_people_read_it() {
               "decision": "ACT",
               "reason": "decision 1",
               "at": "2023-11-14T22:13:20.010Z",
-              "revision": 0,
-              "incident_state": "",
+              "revision": 1,
+              "incident_state": "ACTING",
               "rail": null,
               "cause": null,
               "risk": null,
               "step": null,
-              "action": null,
-              "target": null,
-              "playbook": null,
-              "rung": 0,
-              "rungs": 0,
-              "command_id": null,
+              "action": "restart",
+              "target": "node-1/orders",
+              "playbook": "cpu",
+              "rung": 1,
+              "rungs": 2,
+              "command_id": "cmd-inc-1.1",
               "expires_at": null,
               "numbers": {},
               "judged": null
@@ -223,18 +295,18 @@ fn the_whole_story_as_people_read_it() {
               "decision": "ACT",
               "reason": "decision 2",
               "at": "2023-11-14T22:13:20.700Z",
-              "revision": 0,
-              "incident_state": "",
+              "revision": 2,
+              "incident_state": "ACTING",
               "rail": null,
               "cause": null,
               "risk": null,
               "step": null,
-              "action": null,
-              "target": null,
-              "playbook": null,
-              "rung": 0,
-              "rungs": 0,
-              "command_id": null,
+              "action": "restart",
+              "target": "node-1/orders",
+              "playbook": "cpu",
+              "rung": 1,
+              "rungs": 2,
+              "command_id": "cmd-inc-1.2",
               "expires_at": null,
               "numbers": {},
               "judged": null
@@ -243,17 +315,17 @@ fn the_whole_story_as_people_read_it() {
               "decision": "VERIFY",
               "reason": "decision 3",
               "at": "2023-11-14T22:13:21.020Z",
-              "revision": 0,
-              "incident_state": "",
+              "revision": 3,
+              "incident_state": "VERIFYING",
               "rail": null,
               "cause": null,
               "risk": null,
               "step": null,
               "action": null,
               "target": null,
-              "playbook": null,
-              "rung": 0,
-              "rungs": 0,
+              "playbook": "cpu",
+              "rung": 1,
+              "rungs": 2,
               "command_id": null,
               "expires_at": null,
               "numbers": {},
@@ -263,17 +335,17 @@ fn the_whole_story_as_people_read_it() {
               "decision": "RESOLVE",
               "reason": "decision 4",
               "at": "2023-11-14T22:13:23.010Z",
-              "revision": 0,
-              "incident_state": "",
+              "revision": 4,
+              "incident_state": "RESOLVED",
               "rail": null,
               "cause": null,
               "risk": null,
               "step": null,
               "action": null,
               "target": null,
-              "playbook": null,
-              "rung": 0,
-              "rungs": 0,
+              "playbook": "cpu",
+              "rung": 1,
+              "rungs": 2,
               "command_id": null,
               "expires_at": null,
               "numbers": {},
@@ -283,7 +355,7 @@ fn the_whole_story_as_people_read_it() {
           "fingerprint": "",
           "candidates": [],
           "children": [],
-          "support": null,
+          "support": "decision 4",
           "evidence_count": 0
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&record).unwrap());
@@ -338,14 +410,154 @@ fn acting_again_after_an_escalation_reopens_it() {
 #[test]
 fn an_action_is_whole_without_its_command_and_its_plan() {
     let mut facts = ActionFacts::default();
-    facts.apply(&outcome(1, CommandState::Succeeded, 10));
-    let record = facts.record(&CommandId::derive(&id(), 1));
+    let command = CommandId::derive(&id(), 1);
+    facts.apply(&command, &outcome(1, CommandState::Succeeded, 10));
+    let record = facts.record(&command);
     assert_eq!(
         (record.action.as_str(), record.target.as_str()),
         ("restart", "node-1/orders")
     );
     assert_eq!(record.outcome, "SUCCEEDED");
     assert_eq!(facts.incident_id(), Some(&id()));
+}
+
+#[test]
+fn what_a_decision_rests_on_is_told_with_it() {
+    let basis = PlanBasis {
+        rail: "replicas".into(),
+        cause: "own_burn".into(),
+        risk: Some(RiskClass::Medium),
+        step: "restart".into(),
+        expires_at: Some(at(120_000)),
+        numbers: [(
+            "replicas_up".to_owned(),
+            Number::new(1.484_103_000_000_000_2).unwrap(),
+        )]
+        .into(),
+        judged: Some((CommandId::derive(&id(), 1), Effect::Useless)),
+    };
+    let facts = fold(&[
+        explains(
+            said(1, IncidentEventKind::Opened, 0),
+            "node-1/checkout",
+            "p95 = 900 ms",
+        ),
+        decided(1, Decision::Act, IncidentState::Acting, 10),
+        captured(1, 15),
+        based(
+            decided(2, Decision::Wait, IncidentState::AwaitingApproval, 20),
+            basis,
+        ),
+    ]);
+    let record = facts.record(&id()).unwrap();
+    expect![[r#"
+        {
+          "decision": "WAIT",
+          "reason": "decision 2",
+          "at": "2023-11-14T22:13:20.020Z",
+          "revision": 2,
+          "incident_state": "AWAITING_APPROVAL",
+          "rail": "replicas",
+          "cause": "own_burn",
+          "risk": "MEDIUM",
+          "step": "restart",
+          "action": null,
+          "target": null,
+          "playbook": "cpu",
+          "rung": 1,
+          "rungs": 2,
+          "command_id": null,
+          "expires_at": "2023-11-14T22:15:20.000Z",
+          "numbers": {
+            "replicas_up": 1.484
+          },
+          "judged": {
+            "command_id": "cmd-inc-1.1",
+            "effect": "USELESS"
+          }
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&record.decisions[1]).unwrap());
+    let action = &record.actions[0];
+    assert_eq!(
+        (action.effect.as_deref(), action.evidence),
+        (Some("USELESS"), true)
+    );
+    assert_eq!(record.evidence_count, 1);
+    assert_eq!(record.fingerprint, "orders.cpu_high");
+    assert_eq!(record.candidates, ["node-1/orders"]);
+    assert_eq!(record.support, None);
+    expect![[r#"
+        [
+          {
+            "entity": "node-1/checkout",
+            "symptom": "latency_high",
+            "inhibited_by": "node-1/orders",
+            "evidence": "p95 = 900 ms"
+          }
+        ]"#]]
+    .assert_eq(&serde_json::to_string_pretty(&record.children).unwrap());
+}
+
+#[test]
+fn a_person_reads_who_decided_and_when_in_the_reason() {
+    let mut plan = decided(2, Decision::Act, IncidentState::Acting, 20);
+    let Event::Plan(inner) = &mut plan else {
+        unreachable!()
+    };
+    inner.reason = "approved by ada at 22:13:20: go".into();
+    let facts = fold(&[said(1, IncidentEventKind::Opened, 0), plan]);
+    let record = facts.record(&id()).unwrap();
+    assert_eq!(
+        record.decisions[0].reason,
+        "approved by ada at 22:13:20: go"
+    );
+}
+
+#[test]
+fn the_last_judgement_of_an_action_counts_and_a_resolved_incident_says_what_supports_it() {
+    let mut events = story();
+    events.push(judged(2, 1, Effect::Useless, Decision::Act, 700));
+    events.push(judged(3, 1, Effect::Unknown, Decision::Verify, 1020));
+    let record = fold(&events).record(&id()).unwrap();
+    assert_eq!(record.actions[0].effect.as_deref(), Some("UNKNOWN"));
+    assert_eq!(record.actions[1].effect, None);
+    assert_eq!(record.support.as_deref(), Some("decision 4"));
+}
+
+#[test]
+fn facts_of_the_version_before_still_read() {
+    let mut kept = serde_json::to_value(fold(&story())).unwrap();
+    kept.as_object_mut().unwrap().remove("children");
+    for said in ["opening", "latest"] {
+        let said = kept[said].as_object_mut().unwrap();
+        said.remove("fingerprint");
+        said.remove("candidates");
+    }
+    for plan in kept["plans"].as_object_mut().unwrap().values_mut() {
+        plan.as_object_mut().unwrap().remove("basis");
+    }
+    for action in kept["actions"].as_object_mut().unwrap().values_mut() {
+        for field in ["symptom", "basis", "judged", "evidence"] {
+            action.as_object_mut().unwrap().remove(field);
+        }
+    }
+    let facts: IncidentFacts = serde_json::from_value(kept).unwrap();
+    let record = facts.record(&id()).unwrap();
+    assert_eq!((record.actions.len(), record.decisions.len()), (2, 4));
+    assert_eq!(record.decisions[3].decision, "RESOLVE");
+}
+
+#[test]
+fn times_have_three_decimals_at_most() {
+    let mut facts = IncidentFacts::default();
+    let Event::Incident(mut event) = said(1, IncidentEventKind::Opened, 0) else {
+        unreachable!()
+    };
+    event.first_abnormal_at = event.opened_at - Duration::from_nanos(1_484_103);
+    facts.apply(&Event::Incident(event));
+    let record = facts.record(&id()).unwrap();
+    let json = serde_json::to_string(&record).unwrap();
+    assert!(json.contains("\"detect_ms\":1.484,"), "{json}");
 }
 
 #[test]
@@ -357,6 +569,16 @@ fn facts_are_bounded_and_fit_a_reply() {
             unreachable!()
         };
         plan.reason = "\"é\n".repeat(100_000);
+        let long = |n: u32| format!("{n}{}", "\"é\n".repeat(100_000));
+        plan.basis = PlanBasis {
+            rail: long(0),
+            cause: long(0),
+            step: long(0),
+            numbers: (0..100)
+                .map(|n| (long(n), Number::new(f64::MIN_POSITIVE).unwrap()))
+                .collect(),
+            ..PlanBasis::default()
+        };
         facts.apply(&Event::Plan(plan));
         let Event::Outcome(mut outcome) = outcome(revision, CommandState::Failed, 2) else {
             unreachable!()
@@ -364,12 +586,17 @@ fn facts_are_bounded_and_fit_a_reply() {
         outcome.message = "\\\u{1b}".repeat(100_000);
         facts.apply(&Event::Outcome(outcome));
     }
-    facts.apply(&said(1, IncidentEventKind::Opened, 0));
+    for child in 0..500 {
+        let word = said(1, IncidentEventKind::Opened, 0);
+        let child = format!("node-1/child-{child}");
+        facts.apply(&explains(word, &child, &"\"é\n".repeat(100_000)));
+    }
     let record = facts.record(&id()).unwrap();
+    assert_eq!(record.children.len(), 32);
     assert_eq!((record.decisions.len(), record.actions.len()), (64, 64));
     assert_eq!(record.decisions.last().unwrap().at, at(1).to_string());
     let json = serde_json::to_string(&record).unwrap();
-    assert!(json.len() < 300_000, "{}", json.len());
+    assert!(json.len() < 600_000, "{}", json.len());
     assert!(!json.contains("\\u001b"));
 }
 
@@ -449,6 +676,32 @@ fn a_fault_goes_from_requested_to_reverted() {
     assert_eq!(record.params["cores"], "1");
 }
 
+#[test]
+fn a_fault_that_could_not_take_effect_is_rejected_and_one_that_is_over_stays_over() {
+    let events = fault_events();
+    let Event::FaultStatus(armed) = &events[1] else {
+        unreachable!()
+    };
+    let rejected = Event::FaultStatus(FaultStatus {
+        state: FaultState::Rejected,
+        reason: Some(FaultReason::Unsupported),
+        message: "no such device".into(),
+        at: at(2),
+        ..armed.clone()
+    });
+    let state = |events: &[&Event]| {
+        let mut facts = FaultFacts::default();
+        for event in events {
+            facts.apply(event);
+        }
+        facts.state()
+    };
+    let [armed, reverted] = [&events[1], &events[5]];
+    assert_eq!(state(&[armed, &rejected]), FaultState::Rejected);
+    assert_eq!(state(&[&rejected, armed]), FaultState::Rejected);
+    assert_eq!(state(&[armed, reverted, &rejected]), FaultState::Reverted);
+}
+
 /// The story, events that contradict it (same revision or state, other contents), and times out of all order.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let skew = prop::collection::vec(-5000_i64..5000, 20);
@@ -465,6 +718,12 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             ));
             events.push(command(revision, millis));
             events.push(outcome(revision, CommandState::Succeeded, millis));
+            events.push(captured(revision % 3, millis));
+            let effect = Effect::ALL[revision as usize % Effect::ALL.len()];
+            events.push(judged(revision, 1, effect, Decision::Verify, millis));
+            let child = format!("node-1/child-{}", revision % 3);
+            let word = said(revision, IncidentEventKind::Updated, millis);
+            events.push(explains(word, &child, &format!("since {millis}")));
         }
         for (event, skew) in events.iter_mut().zip(&skew) {
             let skew = Duration::from_millis(skew.unsigned_abs());
@@ -473,7 +732,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
                 Event::Plan(plan) => plan.at = plan.at + skew,
                 Event::Command(command) => command.at = command.at - skew,
                 Event::Outcome(outcome) => outcome.at = outcome.at - skew,
-                Event::Fault(_) | Event::FaultStatus(_) | Event::Evidence(_) => {}
+                Event::Evidence(evidence) => evidence.at = evidence.at + skew,
+                Event::Fault(_) | Event::FaultStatus(_) => {}
             }
         }
         events
@@ -506,12 +766,13 @@ proptest! {
         let command = CommandId::derive(&id(), 1);
         let action = |events: &[Event]| {
             let mut facts = ActionFacts::default();
-            for event in events.iter().filter(|event| event.command_id() == Some(&command)) {
-                facts.apply(event);
+            for event in events {
+                facts.apply(&command, event);
             }
             facts
         };
         prop_assert_eq!(action(&events), action(&mixed));
+        prop_assert_eq!(evidence(&events), evidence(&mixed));
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(super) mod incidents {
         pub state: String,
         pub resolution: Option<String>,
         pub root_cause: Option<String>,
+        pub fingerprint: Option<String>,
         pub opened_at_ns: Option<i64>,
         pub ended_at_ns: Option<i64>,
         pub detect_ms: Option<f64>,
@@ -79,6 +80,34 @@ pub(super) mod actions {
         pub message: String,
         pub issued_at_ns: Option<i64>,
         pub ended_at_ns: Option<i64>,
+        pub symptom: Option<String>,
+        pub step: Option<String>,
+        pub cause: Option<String>,
+        pub risk: Option<String>,
+        pub effect: Option<String>,
+        #[sea_orm(column_type = "JsonBinary")]
+        pub facts: Json,
+        pub updated_at_ns: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod evidence {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "evidence")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub command_id: String,
+        pub incident_id: String,
+        pub node: String,
+        pub service: Option<String>,
+        pub at_ns: i64,
         #[sea_orm(column_type = "JsonBinary")]
         pub facts: Json,
         pub updated_at_ns: i64,

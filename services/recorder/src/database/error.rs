@@ -41,6 +41,14 @@ pub enum DatabaseError {
         /// What was named.
         id: String,
     },
+    /// A request names an incident by the beginning of its id, and there are several.
+    #[error("{prefix:?} is the beginning of several incidents: {}; give more of the id", some.join(", "))]
+    SeveralIncidents {
+        /// What was named.
+        prefix: String,
+        /// Some of them.
+        some: Vec<String>,
+    },
     /// What a row holds does not read back.
     #[error("the row of {row} cannot be read back: {cause}")]
     Row {

@@ -7,14 +7,17 @@
 //! microseconds only, and the two databases would disagree about the last digits.
 
 mod address;
+mod efficacy;
 mod entity;
 mod error;
+mod fold;
 mod migration;
 mod open;
 mod query;
 mod retain;
 mod rollup;
 mod store;
+mod story;
 
 use std::time::Duration;
 

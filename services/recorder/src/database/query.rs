@@ -15,7 +15,8 @@ use sea_orm::{
 };
 
 use super::entity::{faults, incidents, totals};
-use super::store::{TOTAL_EVENTS, TOTAL_INCIDENTS, read_facts};
+use super::fold::read_facts;
+use super::store::{TOTAL_EVENTS, TOTAL_INCIDENTS};
 use super::{Database, DatabaseError, READ_MAX, within};
 
 /// At most this many incidents, or faults, in a reply.
@@ -24,7 +25,7 @@ const RECORDS_MAX: u64 = 200;
 const RECORDS_DEFAULT: u64 = 50;
 /// A reply ends before it would be larger: nats-server takes messages of up to 1 MB, headers and all. A record is far
 /// smaller (the core's limits see to it), so every page has at least one.
-const REPLY_BYTES_MAX: usize = 900_000;
+pub(super) const REPLY_BYTES_MAX: usize = 900_000;
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -142,7 +143,7 @@ impl Database {
 
 impl Database {
     /// What several reads see alike, whatever is written meanwhile.
-    async fn begin_snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+    pub(super) async fn begin_snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
             // SQLite gives every transaction a snapshot; PostgreSQL wants to be asked.
             isolation_level: (self.reader.get_database_backend() == DbBackend::Postgres)
@@ -154,7 +155,7 @@ impl Database {
 }
 
 /// Those that the detector has told of: a plan that came first makes a row, and no incident yet.
-fn known_incidents() -> Select<incidents::Entity> {
+pub(super) fn known_incidents() -> Select<incidents::Entity> {
     incidents::Entity::find().filter(Expr::col(incidents::Column::OpenedAtNs).is_not_null())
 }
 
@@ -180,7 +181,7 @@ fn page<T: serde::Serialize>(
     Ok(records)
 }
 
-fn unreadable(id: &str, error: &impl ToString) -> DatabaseError {
+pub(super) fn unreadable(id: &str, error: &impl ToString) -> DatabaseError {
     DatabaseError::Row {
         row: id.to_owned(),
         cause: error.to_string(),

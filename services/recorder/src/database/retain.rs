@@ -7,7 +7,7 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::entity::{actions, events, faults, incidents, rollups};
+use super::entity::{actions, events, evidence, faults, incidents, rollups};
 use super::{Database, DatabaseError};
 
 /// Rows that one transaction deletes, and the rows of the same nanosecond as the last of them (a batch of events, a
@@ -17,7 +17,7 @@ const ROWS_PER_BATCH: u64 = 1000;
 /// How long what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Events since they were stored; incidents, actions and faults since they last changed.
+    /// Events since they were stored; incidents, actions, evidence and faults since they last changed.
     pub events: Duration,
     /// Roll-ups since their bucket began.
     pub rollups: Duration,
@@ -28,7 +28,7 @@ pub struct Retention {
 pub struct Retained {
     /// Events.
     pub events: u64,
-    /// Incidents, actions and faults.
+    /// Incidents, actions, evidence and faults.
     pub records: u64,
     /// Roll-ups.
     pub rollups: u64,
@@ -52,6 +52,9 @@ impl Database {
                 .await?
                 + self
                     .remove::<actions::Entity>(actions::Column::UpdatedAtNs, events)
+                    .await?
+                + self
+                    .remove::<evidence::Entity>(evidence::Column::UpdatedAtNs, events)
                     .await?
                 + self
                     .remove::<faults::Entity>(faults::Column::UpdatedAtNs, events)
