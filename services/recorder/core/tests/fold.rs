@@ -13,7 +13,7 @@ use arena_proto::{
     Timestamp,
 };
 use arena_recorder_core::{ActionFacts, Event, EvidenceFacts, FaultFacts, IncidentFacts};
-use expect_test::expect;
+use expect_test::{expect, expect_file};
 use proptest::prelude::*;
 
 fn id() -> IncidentId {
@@ -221,144 +221,8 @@ fn times(facts: &IncidentFacts) -> [Option<f64>; 4] {
 #[test]
 fn the_whole_story_as_people_read_it() {
     let record = fold(&story()).record(&id()).unwrap();
-    expect![[r#"
-        {
-          "id": "inc-1",
-          "entity": "node-1/orders",
-          "symptom": "cpu_high",
-          "severity": "ERROR",
-          "state": "RESOLVED",
-          "resolution": "REMEDIATED",
-          "root_cause": "node-1/orders",
-          "opened_at": "2023-11-14T22:13:20.000Z",
-          "detect_ms": 2000.0,
-          "plan_ms": 10.0,
-          "act_ms": 1000.0,
-          "verify_ms": 2000.0,
-          "actions": [
-            {
-              "action": "restart",
-              "target": "node-1/orders",
-              "outcome": "FAILED",
-              "command_id": "cmd-inc-1.1",
-              "message": "failed",
-              "effect": null,
-              "issued_at": "2023-11-14T22:13:20.010Z",
-              "ended_at": "2023-11-14T22:13:20.500Z",
-              "risk": null,
-              "cause": null,
-              "step": null,
-              "issuer": "remediator",
-              "evidence": false
-            },
-            {
-              "action": "restart",
-              "target": "node-1/orders",
-              "outcome": "SUCCEEDED",
-              "command_id": "cmd-inc-1.2",
-              "message": "succeeded",
-              "effect": null,
-              "issued_at": "2023-11-14T22:13:20.700Z",
-              "ended_at": "2023-11-14T22:13:21.010Z",
-              "risk": null,
-              "cause": null,
-              "step": null,
-              "issuer": "remediator",
-              "evidence": false
-            }
-          ],
-          "trace_id": "5b1d704895b438c53e64754a617b3e18",
-          "ended_at": "2023-11-14T22:13:23.010Z",
-          "reason": "word 1",
-          "decisions": [
-            {
-              "decision": "ACT",
-              "reason": "decision 1",
-              "at": "2023-11-14T22:13:20.010Z",
-              "revision": 1,
-              "incident_state": "ACTING",
-              "rail": null,
-              "cause": null,
-              "risk": null,
-              "step": null,
-              "action": "restart",
-              "target": "node-1/orders",
-              "playbook": "cpu",
-              "rung": 1,
-              "rungs": 2,
-              "command_id": "cmd-inc-1.1",
-              "expires_at": null,
-              "numbers": {},
-              "judged": null
-            },
-            {
-              "decision": "ACT",
-              "reason": "decision 2",
-              "at": "2023-11-14T22:13:20.700Z",
-              "revision": 2,
-              "incident_state": "ACTING",
-              "rail": null,
-              "cause": null,
-              "risk": null,
-              "step": null,
-              "action": "restart",
-              "target": "node-1/orders",
-              "playbook": "cpu",
-              "rung": 1,
-              "rungs": 2,
-              "command_id": "cmd-inc-1.2",
-              "expires_at": null,
-              "numbers": {},
-              "judged": null
-            },
-            {
-              "decision": "VERIFY",
-              "reason": "decision 3",
-              "at": "2023-11-14T22:13:21.020Z",
-              "revision": 3,
-              "incident_state": "VERIFYING",
-              "rail": null,
-              "cause": null,
-              "risk": null,
-              "step": null,
-              "action": null,
-              "target": null,
-              "playbook": "cpu",
-              "rung": 1,
-              "rungs": 2,
-              "command_id": null,
-              "expires_at": null,
-              "numbers": {},
-              "judged": null
-            },
-            {
-              "decision": "RESOLVE",
-              "reason": "decision 4",
-              "at": "2023-11-14T22:13:23.010Z",
-              "revision": 4,
-              "incident_state": "RESOLVED",
-              "rail": null,
-              "cause": null,
-              "risk": null,
-              "step": null,
-              "action": null,
-              "target": null,
-              "playbook": "cpu",
-              "rung": 1,
-              "rungs": 2,
-              "command_id": null,
-              "expires_at": null,
-              "numbers": {},
-              "judged": null
-            }
-          ],
-          "fingerprint": "",
-          "candidates": [],
-          "children": [],
-          "support": "decision 4",
-          "evidence_count": 0
-        }"#]]
-    .assert_eq(&serde_json::to_string_pretty(&record).unwrap());
+    expect_file!["expected/story.json"]
+        .assert_eq(&(serde_json::to_string_pretty(&record).unwrap() + "\n"));
 }
 
 #[test]
@@ -450,33 +314,8 @@ fn what_a_decision_rests_on_is_told_with_it() {
         ),
     ]);
     let record = facts.record(&id()).unwrap();
-    expect![[r#"
-        {
-          "decision": "WAIT",
-          "reason": "decision 2",
-          "at": "2023-11-14T22:13:20.020Z",
-          "revision": 2,
-          "incident_state": "AWAITING_APPROVAL",
-          "rail": "replicas",
-          "cause": "own_burn",
-          "risk": "MEDIUM",
-          "step": "restart",
-          "action": null,
-          "target": null,
-          "playbook": "cpu",
-          "rung": 1,
-          "rungs": 2,
-          "command_id": null,
-          "expires_at": "2023-11-14T22:15:20.000Z",
-          "numbers": {
-            "replicas_up": 1.484
-          },
-          "judged": {
-            "command_id": "cmd-inc-1.1",
-            "effect": "USELESS"
-          }
-        }"#]]
-    .assert_eq(&serde_json::to_string_pretty(&record.decisions[1]).unwrap());
+    expect_file!["expected/decision.json"]
+        .assert_eq(&(serde_json::to_string_pretty(&record.decisions[1]).unwrap() + "\n"));
     let action = &record.actions[0];
     assert_eq!(
         (action.effect.as_deref(), action.evidence),

@@ -52,11 +52,11 @@ impl Database {
         if prefix.is_empty() {
             return Err(no_such_incident(prefix));
         }
-        let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+        let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
         // Not LIKE: `_` is a letter of ids.
         let begins = Func::cust("substr").args([
             Expr::col(incidents::Column::Id),
-            Expr::val(1_i64),
+            Expr::val(1_i32),
             Expr::val(length),
         ]);
         let found = known_incidents()

@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use arena_proto::{
-    ActionKind, Command, CommandId, CommandState, Decision, Entity, FaultOperation, FaultRequest,
-    FaultState, FaultStatus, IncidentEvent, IncidentEventKind, IncidentId, IncidentState, Outcome,
-    Plan, PlanId, Preconditions, Resolution, Severity, Timestamp, TraceContext,
+    ActionKind, Command, CommandId, CommandState, Decision, Entity, Evidence, FaultOperation,
+    FaultRequest, FaultState, FaultStatus, IncidentEvent, IncidentEventKind, IncidentId,
+    IncidentState, Number, Outcome, Plan, PlanId, Preconditions, Reading, Resolution, Severity,
+    Timestamp, TraceContext,
 };
 use arena_recorder::database::{Address, Database, NewEvent};
 use arena_recorder_core::Event;
@@ -144,6 +145,23 @@ pub(crate) fn outcome(id: &IncidentId, state: CommandState, millis: i64) -> Outc
         at: at(millis),
         pid_before: Some(7),
         pid_after: Some(8),
+    }
+}
+
+pub(crate) fn evidence(id: &IncidentId, millis: i64) -> Evidence {
+    Evidence {
+        incident_id: id.clone(),
+        command_id: CommandId::derive(id, 1),
+        entity: entity(),
+        at: at(millis),
+        readings: vec![Reading {
+            at: at(millis),
+            metric: "cpu_percent".into(),
+            value: Number::from(97),
+        }],
+        log: vec!["spinning".into()],
+        processes: Vec::new(),
+        message: "the process table cannot be read".into(),
     }
 }
 
