@@ -1,0 +1,259 @@
+//! Golden transcripts: one line in, one line out. A line in is a time in milliseconds and what is told; between the lines
+//! time passes as the shell lets it pass, by `next_wakeup`.
+//!
+//! ```text
+//! 0 status node-1/orders RUNNING PASSING 10 1     state, probe, pid (0: none), generation; see `detail`
+//! 0 opened a node-1/orders cpu_high               also updated, cleared; revisions count by themselves
+//! 0 opened a node-1/orders cpu_starved cpu_percent=3.5 neighbour=node-1/reports   its context
+//! 0 updated a cpu_high=NO_DATA process_exited=FIRING   its own signals
+//! 0 outcome cmd-a.1 SUCCEEDED                     also REJECTED with a reason
+//! 0 person node-1/orders RESTART                  succeeded by hand
+//! 0 control AUTO STOPPED
+//! 0 restart                                       a new core, told what was published so far
+//! 0 tick
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use arena_proto::{
+    Command, Control, IncidentEvent, IncidentEventKind, NodeName, NodeStatus, Number, Plan,
+    ServiceClass, ServiceName, Severity, Timestamp,
+};
+use arena_remediator_core::{Input, Output, Playbooks, Remediator};
+
+use crate::common::{at, entity, event, outcome, persons, signal, status};
+
+pub(crate) struct Scene {
+    pub(crate) remediator: Remediator,
+    pub(crate) opened: BTreeMap<String, IncidentEvent>,
+    pub(crate) plans: Vec<Plan>,
+    pub(crate) commands: Vec<Command>,
+    spans: bool,
+    statuses: BTreeMap<NodeName, NodeStatus>,
+    pub(crate) transcript: String,
+}
+
+impl Scene {
+    pub(crate) fn new(spans: bool) -> Self {
+        let mut remediator = Remediator::new(Playbooks::built_in().unwrap());
+        remediator.step(at(0), Input::Restored);
+        Self {
+            remediator,
+            opened: BTreeMap::new(),
+            plans: Vec::new(),
+            commands: Vec::new(),
+            spans,
+            statuses: BTreeMap::new(),
+            transcript: String::new(),
+        }
+    }
+
+    pub(crate) fn play(&mut self, line: &str) {
+        let (ms, words) = line.trim().split_once(' ').unwrap();
+        let now = at(ms.parse().unwrap());
+        while let Some(wakeup) = self.remediator.next_wakeup().filter(|wakeup| *wakeup < now) {
+            let out = self.remediator.step(wakeup, Input::Tick);
+            self.write(wakeup, out);
+        }
+        writeln!(self.transcript, "{ms:<6} {words}").unwrap();
+        if words == "restart" {
+            self.restart(now);
+            return;
+        }
+        let input = self.read(now, words);
+        let out = self.remediator.step(now, input);
+        self.write(now, out);
+    }
+
+    fn read(&mut self, now: Timestamp, words: &str) -> Input {
+        let words: Vec<&str> = words.split(' ').collect();
+        match words[..] {
+            [
+                "status",
+                target,
+                state,
+                probe,
+                pid,
+                generation,
+                ref more @ ..,
+            ] => {
+                let pid = Some(pid.parse().unwrap()).filter(|pid| *pid != 0);
+                let process = (pid, generation.parse().unwrap());
+                let (state, probe) = (state.parse().unwrap(), probe.parse().unwrap());
+                let mut told = status(target, state, probe, process, now);
+                for word in more {
+                    detail(&mut told, word, now);
+                }
+                self.merge(told)
+            }
+            [kind @ ("opened" | "updated" | "cleared"), id, ref rest @ ..] => {
+                Input::Incident(self.event(now, kind.parse().unwrap(), id, rest))
+            }
+            ["outcome", id, state, ref rest @ ..] => {
+                let command = self
+                    .commands
+                    .iter()
+                    .find(|command| command.id.as_str() == id);
+                let reason = rest.first().map(|reason| reason.parse().unwrap());
+                let mut outcome = outcome(command.unwrap(), state.parse().unwrap(), reason, now);
+                outcome.pid_after = Some(99);
+                Input::Outcome(outcome)
+            }
+            ["person", target, action] => {
+                Input::Outcome(persons(target, action.parse().unwrap(), now))
+            }
+            ["control", mode, lever] => Input::Control(Control {
+                mode: mode.parse().unwrap(),
+                lever: lever.parse().unwrap(),
+                at: now,
+                by: "ada".to_owned(),
+                ..Control::default()
+            }),
+            ["tick"] => Input::Tick,
+            _ => panic!("{words:?}"),
+        }
+    }
+
+    /// A node tells of all its services at once.
+    fn merge(&mut self, mut told: NodeStatus) -> Input {
+        if let Some(before) = self.statuses.remove(&told.node) {
+            let others = before.services.into_iter();
+            told.services.extend(
+                others
+                    .filter(|other| other.name != told.services[0].name)
+                    .collect::<Vec<_>>(),
+            );
+        }
+        self.statuses.insert(told.node.clone(), told.clone());
+        Input::Status(told)
+    }
+
+    fn event(
+        &mut self,
+        now: Timestamp,
+        kind: IncidentEventKind,
+        id: &str,
+        rest: &[&str],
+    ) -> IncidentEvent {
+        let mut next = match (self.opened.get(id), rest) {
+            (Some(last), _) => IncidentEvent {
+                revision: last.revision + 1,
+                ..last.clone()
+            },
+            (None, [target, symptom, root_cause @ ..]) => {
+                let mut event = event(kind, id, 1, target, symptom, (now, now));
+                if let Some(root_cause) = root_cause.first().filter(|word| !word.contains('=')) {
+                    event.root_cause = entity(root_cause);
+                }
+                event
+            }
+            (None, _) => panic!("{id} {rest:?}"),
+        };
+        if kind != IncidentEventKind::Opened {
+            let signals = rest.iter().filter_map(|word| word.split_once('='));
+            let signals = signals.filter(|(_, state)| state.starts_with(char::is_uppercase));
+            let signals = signals.map(|(symptom, state)| signal(&next.entity, symptom, state, now));
+            next.signals = signals.collect();
+        }
+        for (name, value) in rest.iter().filter_map(|word| word.split_once('=')) {
+            if name == "neighbour" {
+                next.context.neighbour = Some(entity(value));
+            } else if let Some(number) = value.parse().ok().and_then(Number::new) {
+                next.context.facts.insert(name.to_owned(), number);
+            }
+        }
+        (next.kind, next.at, next.severity) = (kind, now, Severity::Error);
+        self.opened.insert(id.to_owned(), next.clone());
+        next
+    }
+
+    fn restart(&mut self, now: Timestamp) {
+        self.remediator = Remediator::new(Playbooks::built_in().unwrap());
+        let known = self.opened.values().cloned().map(Input::Incident);
+        let plans = self.plans.iter().cloned().map(Input::Restore);
+        let inputs: Vec<Input> = plans.chain(known).chain([Input::Restored]).collect();
+        for input in inputs {
+            let out = self.remediator.step(now, input);
+            self.write(now, out);
+        }
+    }
+
+    fn write(&mut self, now: Timestamp, out: Vec<Output>) {
+        let ms = now.saturating_since(at(0)).as_millis();
+        for output in out {
+            match output {
+                Output::Publish(plan) => {
+                    self.write_plan(ms, &plan);
+                    self.plans.push(*plan);
+                }
+                Output::Issue(command) => {
+                    let mut meant = String::new();
+                    if let Some(pid) = command.preconditions.pid {
+                        write!(meant, " pid {pid}").unwrap();
+                    }
+                    if let Some(generation) = command.preconditions.generation {
+                        write!(meant, " generation {generation}").unwrap();
+                    }
+                    for (name, value) in &command.params {
+                        write!(meant, " {name}={value}").unwrap();
+                    }
+                    let (id, action) = (&command.id, command.action);
+                    let target = command.target();
+                    writeln!(
+                        self.transcript,
+                        "{ms:<6}   -> {id} {action} {target}{meant}"
+                    )
+                    .unwrap();
+                    self.commands.push(*command);
+                }
+                Output::Record(span) if self.spans => {
+                    let (start, end) = (span.start, span.end);
+                    let start = start.saturating_since(at(0)).as_millis();
+                    let end = end.saturating_since(at(0)).as_millis();
+                    let error = span.error.as_deref().unwrap_or("ok");
+                    let (name, key) = (span.name, &span.key);
+                    let depth = if span.parent().is_some() { "  " } else { "" };
+                    writeln!(
+                        self.transcript,
+                        "{ms:<6}   .. {depth}{name} [{key}] {start}..{end} {error}"
+                    )
+                    .unwrap();
+                }
+                Output::Record(_) => {}
+            }
+        }
+    }
+
+    fn write_plan(&mut self, ms: u128, plan: &Plan) {
+        let resolution = plan
+            .resolution
+            .map_or(String::new(), |resolution| format!(" {resolution}"));
+        let (id, decision, state) = (&plan.id, plan.decision, plan.incident_state);
+        let (rung, rungs, reason) = (plan.rung, plan.rungs, &plan.reason);
+        writeln!(
+            self.transcript,
+            "{ms:<6}   {id} {decision} {state}{resolution} {rung}/{rungs}: {reason}"
+        )
+        .unwrap();
+    }
+}
+
+/// One more thing that a status tells of a service.
+fn detail(status: &mut NodeStatus, word: &str, now: Timestamp) {
+    let service = &mut status.services[0];
+    let detail = &mut service.detail;
+    match word.split_once('=').unwrap_or((word, "")) {
+        ("batch", _) => detail.class = Some(ServiceClass::Batch),
+        ("service", _) => detail.class = Some(ServiceClass::Service),
+        ("standby", _) => detail.standby = true,
+        ("drained", _) => detail.drained = true,
+        ("throttled", _) => detail.throttled = Some((now, 50)),
+        ("rollback", _) => detail.can_roll_back = true,
+        ("clean", _) => detail.can_clean_disk = true,
+        ("held", by) => detail.port_holder = Some((812, by.to_owned())),
+        ("started", ticks) => detail.start_time = Some(ticks.parse().unwrap()),
+        ("calls", callee) => service.depends_on.push(ServiceName::new(callee).unwrap()),
+        _ => panic!("{word}"),
+    }
+}
