@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
 use arena_bus::{Bus, Events, NatsArgs, Partitions, Registration, Role, TelemetryStream};
-use arena_chassis::Chassis;
+use arena_chassis::{Chassis, Exit};
 use arena_recorder::database::{Address, Database, Retention};
 use arena_recorder::{api, ingest, retention, telemetry};
 
@@ -23,7 +24,10 @@ struct Args {
     /// The folder of the SQLite database, when no other is given
     #[arg(long, value_name = "DIR", default_value = ".arena")]
     data_dir: PathBuf,
-    /// How long events, incidents, actions and faults are kept
+    /// Open the database as at start, say what is wrong if anything is, and end: 0 usable, 1 not usable, 2 no address
+    #[arg(long)]
+    check_database: bool,
+    /// How long events, incidents, actions, evidence and faults are kept
     #[arg(long, value_name = "TIME", default_value = "30days", value_parser = humantime::parse_duration)]
     keep_events: Duration,
     /// How long the 10 s roll-ups of telemetry are kept
@@ -37,6 +41,9 @@ fn main() -> ExitCode {
 
 async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     let address = address(&args)?;
+    if args.check_database {
+        return Ok(Database::open(&address).await?.close().await?);
+    }
     let keep = Retention {
         events: args.keep_events,
         rollups: args.keep_rollups,
@@ -97,9 +104,10 @@ impl Recording {
     }
 }
 
-fn address(args: &Args) -> anyhow::Result<Address> {
+fn address(args: &Args) -> Result<Address, Exit> {
     match &args.database {
-        Some(text) => Ok(text.parse()?),
-        None => Ok(Address::Sqlite(args.data_dir.join("arena.db"))),
+        // Not by clap, whose error would show the password.
+        Some(text) => Address::from_str(text).map_err(|error| Exit::new(2, error.to_string())),
+        None => Ok(Address::in_data_dir(&args.data_dir)),
     }
 }

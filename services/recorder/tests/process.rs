@@ -327,26 +327,95 @@ async fn told_to_stop_it_stores_the_open_bucket() {
     }
 }
 
+/// How the recorder ends with a database, and what it says.
+fn said_to(url: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_arena-recorder"))
+        .args(arguments)
+        .env("DATABASE_URL", url)
+        .env("RUST_LOG", "trace")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!said.contains("s3cret"), "{said}");
+    assert!(output.stdout.is_empty());
+    (output.status.code(), said)
+}
+
 #[test]
 fn a_wrong_address_ends_it_at_once_with_the_mend_and_without_the_password() {
-    for (url, mend) in [
-        ("mysql://arena:s3cret@db/arena", "mend: give --database"),
-        (
-            "postgres://arena:s3cret@127.0.0.1:1/arena",
-            "is PostgreSQL running there",
-        ),
-    ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_arena-recorder"))
-            .env("DATABASE_URL", url)
-            .env("RUST_LOG", "trace")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(mend), "{said}");
-        assert!(!said.contains("s3cret"), "{said}");
-        assert!(output.stdout.is_empty());
+    for arguments in [&[][..], &["--check-database"]] {
+        for (url, code, words) in [
+            ("mysql://arena:s3cret@db/arena", 2, "mysql:// is neither"),
+            ("", 2, "it is empty"),
+            (
+                "postgres://arena:s3cret@127.0.0.1:1/arena",
+                1,
+                "127.0.0.1:1",
+            ),
+            (
+                "postgres://arena:s3cret@no.such.host.invalid/arena",
+                1,
+                "no.such.host.invalid:5432",
+            ),
+            (
+                "sqlite:/no/such/folder/arena.db",
+                1,
+                "there is no folder /no/such/folder",
+            ),
+            (
+                "sqlite:/proc/arena.db",
+                1,
+                "give a path in a folder that this user may write",
+            ),
+            ("sqlite:/dev/null/arena.db", 1, "/dev/null is no folder"),
+            ("sqlite:/tmp", 1, "it is a folder"),
+        ] {
+            let (exit, said) = said_to(url, arguments);
+            assert_eq!(exit, Some(code), "{said}");
+            assert!(said.contains(words), "{said}");
+            assert!(said.contains("mend: "), "{said}");
+            assert!(!said.contains("slow threshold"), "{said}");
+        }
+        let (_, said) = said_to("postgres://arena:s3cret@127.0.0.1:1/arena", arguments);
+        assert!(said.contains("Connection refused"), "{said}");
+        assert!(said.contains("is PostgreSQL running there"), "{said}");
     }
+}
+
+#[test]
+fn a_server_that_says_nothing_is_told_as_that() {
+    // It takes the connection, and nobody reads from it.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let url = format!("postgres://arena:s3cret@127.0.0.1:{port}/arena");
+    let (exit, said) = said_to(&url, &["--check-database"]);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("no answer within 2s"), "{said}");
+    assert!(said.contains(&port.to_string()), "{said}");
+}
+
+#[test]
+fn a_database_that_can_be_used_is_checked_in_silence() {
+    for backend in backends() {
+        let (exit, said) = said_to(&backend.url(), &["--check-database"]);
+        assert_eq!(exit, Some(0), "{said}");
+        assert!(!said.contains("mend"), "{said}");
+    }
+    // Arena's own folder is made.
+    let folder = temp_dir();
+    let data = folder.path().join("new");
+    let status = Command::new(env!("CARGO_BIN_EXE_arena-recorder"))
+        .args(["--check-database", "--data-dir"])
+        .arg(&data)
+        .env_remove("DATABASE_URL")
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert!(data.join("arena.db").is_file());
+}
+
+#[test]
+fn help_tells_no_password() {
     let help = Command::new(env!("CARGO_BIN_EXE_arena-recorder"))
         .arg("--help")
         .env("DATABASE_URL", "postgres://arena:s3cret@db/arena")

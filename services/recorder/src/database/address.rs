@@ -1,7 +1,7 @@
 //! Where the database is. Nothing here prints a password: neither `Display` nor `Debug` nor an error.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sea_orm::sqlx::postgres::PgConnectOptions;
@@ -10,7 +10,13 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 #[derive(Clone, PartialEq, Eq)]
 pub enum Address {
     /// A file on this machine.
-    Sqlite(PathBuf),
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Its folder is made when it is missing: the folder is Arena's own. Any other one that is missing is more
+        /// likely a slip of the pen.
+        makes_folder: bool,
+    },
     /// A PostgreSQL server.
     Postgres {
         /// As given, with the password.
@@ -31,11 +37,20 @@ pub struct AddressError {
 }
 
 impl Address {
+    /// The file `arena.db` in Arena's own data folder.
+    #[must_use]
+    pub fn in_data_dir(folder: &Path) -> Self {
+        Self::Sqlite {
+            path: folder.join("arena.db"),
+            makes_folder: true,
+        }
+    }
+
     /// `sqlite` or `postgres`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Sqlite(_) => "sqlite",
+            Self::Sqlite { .. } => "sqlite",
             Self::Postgres { .. } => "postgres",
         }
     }
@@ -57,8 +72,16 @@ impl FromStr for Address {
                 shown: shown(&options),
             });
         }
+        if text.is_empty() {
+            return Err(error("it is empty"));
+        }
         let Some(path) = text.strip_prefix("sqlite:") else {
-            return Err(error("it begins with neither sqlite: nor postgres://"));
+            // What is before :// is no secret.
+            let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+            return Err(error(&scheme.map_or_else(
+                || "it begins with neither sqlite: nor postgres://".to_owned(),
+                |scheme| format!("{scheme}:// is neither sqlite: nor postgres://"),
+            )));
         };
         let path = path.strip_prefix("//").unwrap_or(path);
         match path {
@@ -67,7 +90,10 @@ impl FromStr for Address {
                 "a database in memory keeps nothing, which is what it is for",
             )),
             path if path.contains('?') => Err(error("sqlite: takes no parameters")),
-            path => Ok(Self::Sqlite(PathBuf::from(path))),
+            path => Ok(Self::Sqlite {
+                path: PathBuf::from(path),
+                makes_folder: false,
+            }),
         }
     }
 }
@@ -85,7 +111,7 @@ fn shown(options: &PgConnectOptions) -> String {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sqlite(path) => write!(f, "SQLite database {}", path.display()),
+            Self::Sqlite { path, .. } => write!(f, "SQLite database {}", path.display()),
             Self::Postgres { shown, .. } => f.write_str(shown),
         }
     }

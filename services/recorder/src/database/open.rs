@@ -1,11 +1,14 @@
 //! Opening the database: connections, settings, migrations, and words for who gave a wrong address.
 
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use sea_orm::sqlx;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
+use sea_orm::sqlx::{ConnectOptions as _, Connection};
+use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, RuntimeErr};
 use sea_orm_migration::MigratorTrait;
 
 use super::error::{code, driver_error, sqlite_code};
@@ -15,9 +18,13 @@ use super::{Address, Database, DatabaseError, begin_alone};
 /// How long a writer waits for another program's write lock on SQLite (a backup, a person's shell) before it fails and
 /// tries again; less than [`CONNECT_MAX`], so that a lock is told as a lock.
 const BUSY_MAX: Duration = Duration::from_secs(2);
-/// How long opening a connection, or waiting for one from the pool, may take; less than [`super::READ_MAX`], so that
+/// How long opening a connection, or waiting for one from the pool, may take, and no less: who waited in vain says so,
+/// and one who had to wait is no news. Less than [`super::READ_MAX`], so that
 /// who asks is told that this is what failed.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// How long a server may take to answer when the database is opened: `arena up` asks before it starts anything, and
+/// whoever waits for it should soon know.
+const REACH_MAX: Duration = Duration::from_secs(2);
 /// Before the one other try at a locked SQLite file: where two recorders make it together, the second finds it locked
 /// while the first switches it to WAL, and SQLite does not wait for that.
 const LOCKED_PAUSE: Duration = Duration::from_millis(200);
@@ -31,6 +38,7 @@ const READERS_POSTGRES: u32 = 2;
 
 const MEND_PATH: &str =
     "give a path in a folder that this user may write (--data-dir, or --database sqlite:PATH)";
+const MEND_FOLDER: &str = "make the folder first, or mend the path in --database sqlite:PATH";
 const MEND_DAMAGED: &str =
     "the file is no SQLite database or is damaged: restore a backup, or move it away to begin anew";
 const MEND_LOCKED: &str = "another program holds a lock on it: close it and start again";
@@ -49,23 +57,21 @@ impl Database {
     pub async fn open(address: &Address) -> Result<Self, DatabaseError> {
         let opening = async {
             let (writer, reader) = match address {
-                Address::Sqlite(path) => {
-                    let parent = path
-                        .parent()
-                        .filter(|parent| !parent.as_os_str().is_empty());
-                    if let Some(parent) = parent {
-                        std::fs::create_dir_all(parent)
-                            .map_err(|error| failed(address, &error, MEND_PATH))?;
-                    }
+                Address::Sqlite { path, makes_folder } => {
+                    folder_of(path, *makes_folder)
+                        .map_err(|(cause, mend)| failed(address, &cause, mend))?;
                     (
                         connect(address, sqlite(path, false)).await?,
                         sqlite(path, true),
                     )
                 }
-                Address::Postgres { url, .. } => (
-                    connect(address, postgres(url, WRITERS)).await?,
-                    postgres(url, READERS_POSTGRES),
-                ),
+                Address::Postgres { url, .. } => {
+                    reach(address, url).await?;
+                    (
+                        connect(address, postgres(url, WRITERS)).await?,
+                        postgres(url, READERS_POSTGRES),
+                    )
+                }
             };
             migrate(&writer)
                 .await
@@ -89,6 +95,49 @@ impl Database {
     }
 }
 
+/// Sees to it that there is a folder for the file, or says what is wrong and how to mend it.
+fn folder_of(path: &Path, makes_folder: bool) -> Result<(), (String, &'static str)> {
+    if path.is_dir() {
+        return Err(("it is a folder".to_owned(), MEND_PATH));
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let shown = folder.display();
+    if folder.exists() {
+        return Err((format!("{shown} is no folder"), MEND_PATH));
+    }
+    if !makes_folder {
+        return Err((format!("there is no folder {shown}"), MEND_FOLDER));
+    }
+    std::fs::create_dir_all(folder).map_err(|error| {
+        (
+            format!("cannot make the folder {shown}: {error}"),
+            MEND_PATH,
+        )
+    })
+}
+
+/// One try to log in. The pool tries again and again where a server refuses, and forgets why.
+async fn reach(address: &Address, url: &str) -> Result<(), DatabaseError> {
+    let login = async {
+        let connection = PgConnectOptions::from_str(url)?.connect().await?;
+        connection.close().await
+    };
+    match tokio::time::timeout(REACH_MAX, login).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            let error = DbErr::Conn(RuntimeErr::SqlxError(error.into()));
+            Err(failed(address, &error, mend(&error)))
+        }
+        Err(_) => {
+            let cause = format!("no answer within {REACH_MAX:?}");
+            Err(failed(address, &cause, MEND_SERVER))
+        }
+    }
+}
+
 /// One transaction for all: a migration that fails leaves nothing behind, and two recorders that start together
 /// migrate one after the other.
 async fn migrate(writer: &DatabaseConnection) -> Result<(), DbErr> {
@@ -104,6 +153,7 @@ fn sqlite(path: &Path, reads: bool) -> ConnectOptions {
         if reads { READERS_SQLITE } else { WRITERS },
     );
     let path = path.to_owned();
+    options.map_sqlx_sqlite_pool_opts(|pool| pool.acquire_slow_threshold(CONNECT_MAX));
     options.map_sqlx_sqlite_opts(move |options| {
         let options = options.filename(&path).busy_timeout(BUSY_MAX);
         if reads {
@@ -123,6 +173,7 @@ fn sqlite(path: &Path, reads: bool) -> ConnectOptions {
 fn postgres(url: &str, connections: u32) -> ConnectOptions {
     let mut options = pool(url, connections);
     options.set_application_name("arena-recorder");
+    options.map_sqlx_postgres_pool_opts(|pool| pool.acquire_slow_threshold(CONNECT_MAX));
     options
 }
 
