@@ -1,11 +1,14 @@
 //! What the detector hears, in one loop: telemetry, which nodes there are, the state of the connection, and time.
 
-use arena_bus::{Bus, Change, Consume, From, Partitions, TelemetryStream, Values};
+use arena_bus::{
+    Bus, CanaryReceiver, CanarySender, Change, Consume, From, Partitions, TelemetryStream, Values,
+};
 use arena_chassis::{CancellationToken, Chassis, Clock};
 use arena_detector_core::{Detector, Input, Output};
 use arena_proto::{IncidentEvent, NodeName, NodeStatus, ProcessState, Timestamp};
 use tokio::sync::watch;
 
+use crate::observer::ObserverWriter;
 use crate::publisher::Publisher;
 
 /// Losses are told at most this often, in milliseconds: one line a minute shows that they go on.
@@ -18,6 +21,8 @@ pub(crate) struct Intake {
     telemetry: TelemetryStream,
     statuses: Values<NodeStatus>,
     partitions: Partitions,
+    canary: (CanarySender, CanaryReceiver),
+    observer: ObserverWriter,
     connected: watch::Receiver<bool>,
     lost: Loss,
 }
@@ -41,6 +46,8 @@ impl Intake {
             clock: chassis.clock,
             telemetry: bus.telemetry(partitions.clone()).await?,
             statuses: bus.watch_statuses().await?,
+            canary: bus.canary().await?,
+            observer: ObserverWriter::start(bus, chassis.clock, &partitions),
             partitions,
             connected: bus.connected(),
             lost: Loss::default(),
@@ -84,6 +91,10 @@ impl Intake {
                     Ok(()) => Input::Connected(*self.connected.borrow_and_update()),
                     Err(_) => return,
                 },
+                heard = self.canary.1.next() => match heard {
+                    Some(number) => Input::CanaryHeard(number),
+                    None => return,
+                },
                 () = sleep_until(&self.clock, wakeup) => Input::Tick,
             };
             tokio::select! {
@@ -97,11 +108,13 @@ impl Intake {
         for output in self.detector.step(self.clock.now(), input) {
             match output {
                 Output::Publish(event) => publisher.publish(*event).await,
-                Output::StormBegan { silent, known } => tracing::warn!(
-                    "{silent} of {known} nodes went silent at once: this looks like a fault between them and \
-                     the detector, so none of them is judged by its silence"
-                ),
-                Output::StormEnded => tracing::info!("the nodes are heard again"),
+                Output::Observer(hearing) => self.observer.tell(hearing),
+                Output::SendCanary(number) => {
+                    // Refused while the bus is away: then it does not come back, which is what it is for.
+                    if let Err(error) = self.canary.0.send(number).await {
+                        tracing::debug!("no canary: {error}");
+                    }
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod args;
 mod intake;
+mod observer;
 mod publisher;
 
 use std::process::ExitCode;

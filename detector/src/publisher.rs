@@ -97,7 +97,9 @@ fn tell(event: &IncidentEvent) {
         ..
     } = event;
     match kind {
-        IncidentEventKind::Opened => tracing::info!("opened {id} {severity}: {reason}"),
+        IncidentEventKind::Opened => {
+            tracing::info!("opened {id} {severity}: {symptom} on {entity}: {reason}");
+        }
         IncidentEventKind::Cleared => tracing::info!("cleared {id}: {symptom} on {entity}"),
         IncidentEventKind::Updated => {}
     }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arena_bus::{Bus, Consume, Deliveries, Delivery, From, NatsArgs, Partitions, Role};
+use arena_bus::{Bus, Change, Consume, Deliveries, Delivery, From, NatsArgs, Partitions, Role};
 use arena_chassis::Clock;
 use arena_proto::{
-    Column, Entity, IncidentEvent, IncidentEventKind, NodeName, NodeStatus, ProbeVerdict,
-    ProcessState, Schema, ServiceInfo, ServiceName, ServiceSample, SignalState, SpanId, Telemetry,
-    Timestamp, TraceContext,
+    Column, Entity, IncidentEvent, IncidentEventKind, NodeName, NodeStatus, ObserverState,
+    ProbeVerdict, ProcessState, Schema, ServiceInfo, ServiceName, ServiceSample, SignalState,
+    SpanId, Telemetry, Timestamp, TraceContext,
 };
 use arena_testkit::{NatsServer, otlp::OtlpReceiver, temp_dir, wait_for};
 
@@ -353,4 +353,47 @@ fn a_policy_is_checked_without_a_server() {
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("mine.toml:"), "{told}");
     assert!(told.contains("mend: did you mean `cpu_percent`"), "{told}");
+}
+
+#[tokio::test]
+async fn it_says_whether_it_can_believe_what_it_hears() {
+    let mut nats = NatsServer::start().await;
+    let operator = connect(&nats, Role::Operator).await;
+    operator.ensure_streams().await.expect("streams");
+    let mut words = operator.watch_observers().await.expect("KV observer");
+    let detector = Process::start(&nats, &[]);
+    // A storm may be over before it is written; that there was one shows in `since`.
+    let mut clear_after = async |before: Timestamp| {
+        let word = async {
+            loop {
+                if let Some(Change::Put(word)) = words.next_change().await
+                    && word.state == ObserverState::Clear
+                    && word.since > before
+                {
+                    return word;
+                }
+            }
+        };
+        let word = tokio::time::timeout(Duration::from_mins(1), word);
+        word.await.expect("a word in KV observer")
+    };
+    let clear = clear_after(Timestamp::EPOCH).await;
+    assert_eq!(clear.detector, "all");
+    assert_eq!(clear.reason, "0 of 0 nodes are heard");
+
+    // Held up for longer than a second: what it says of silence then is worth nothing, and it says so.
+    let pid = detector.0.id().to_string();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &pid]).status();
+        assert!(sent.expect("kill").success());
+    };
+    signal("-STOP");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    signal("-CONT");
+    let clear = clear_after(clear.since).await;
+
+    // Cut off: it doubts itself until it has heard itself again.
+    nats.restart().await;
+    clear_after(clear.since).await;
+    assert!(detector.stop().await.success());
 }

@@ -15,6 +15,7 @@ mod fleet;
 mod graph;
 mod liveness;
 mod node;
+mod observer;
 mod policy;
 mod rules;
 mod samples;
@@ -36,9 +37,11 @@ use expression::Evaluator;
 use fleet::Fleet;
 use liveness::{Finding, Liveness};
 use node::{Node, Order, Restored};
+use observer::Observer;
 use symptom::View;
 use track::{Change, Reader};
 
+pub use observer::Hearing;
 pub use policy::Policy;
 
 pub(crate) const NODE_SILENT: &str = "node_silent";
@@ -73,6 +76,8 @@ pub enum Input {
         /// Which boot of its agent; another one is not meant.
         boot_id: u64,
     },
+    /// A canary came back: the number that [`Output::SendCanary`] gave.
+    CanaryHeard(u64),
     /// Time has passed.
     Tick,
 }
@@ -82,15 +87,11 @@ pub enum Input {
 pub enum Output {
     /// To be published, in this order.
     Publish(Box<IncidentEvent>),
-    /// Too many nodes went silent at once: the observer is at fault, and no node is judged by its silence.
-    StormBegan {
-        /// How many are silent.
-        silent: usize,
-        /// Of how many.
-        known: usize,
-    },
-    /// The nodes are heard again.
-    StormEnded,
+    /// To be written where all can read it: whether the detector believes what it hears. At the start, and when it
+    /// changes.
+    Observer(Hearing),
+    /// To be said to itself, over the bus, and heard again as [`Input::CanaryHeard`].
+    SendCanary(u64),
 }
 
 /// What was not used, and why.
@@ -112,6 +113,7 @@ pub struct Detector {
     policy: Policy,
     evaluator: Evaluator,
     liveness: Liveness,
+    observer: Observer,
     fleet: Fleet,
     /// The last boot that each node said goodbye with.
     left: BTreeMap<NodeName, u64>,
@@ -128,6 +130,7 @@ impl Detector {
             evaluator: Evaluator::new(),
             liveness: Liveness::new(policy.silence_limit),
             fleet: Fleet::default(),
+            observer: Observer::default(),
             left: BTreeMap::new(),
             restored: Restored::new(),
             board: policy.board(),
@@ -138,21 +141,29 @@ impl Detector {
 
     /// Takes one input. `now` never goes back.
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
-        let mut outputs = self.look_for_silence(now);
+        let canary = self.observer.wake(now).map(Output::SendCanary);
+        let mut outputs: Vec<Output> = canary.into_iter().collect();
+        self.liveness.deaf(now, self.observer.doubts());
+        self.look_for_silence(now);
         match input {
             // Judged with the first step after Started: until then what was open is not all known.
             Input::Restore(event) => {
                 self.restore(now, *event);
                 return outputs;
             }
-            Input::Started => self.liveness.connected(now, true),
-            Input::Connected(connected) => self.liveness.connected(now, connected),
+            Input::Started => self.connected(now, true),
+            Input::Connected(connected) => self.connected(now, connected),
+            Input::CanaryHeard(number) => self.observer.canary_heard(now, number),
             Input::Telemetry { telemetry, schema } => self.telemetry(now, &telemetry, &schema),
             Input::NodeKnown(node) => self.node_known(now, &node),
             Input::NodeForgotten(node) => self.node_forgotten(now, &node),
             Input::NodeLeaving { node, boot_id } => self.node_leaving(now, &node, boot_id),
             Input::Tick => {}
         }
+        self.liveness.deaf(now, self.observer.doubts());
+        let (storm, liveness) = (self.liveness.storm(), &self.liveness);
+        let hearing = self.observer.tell(now, storm, || liveness.crowd(now));
+        outputs.extend(hearing.map(Output::Observer));
         for mut event in self.board.judge(now) {
             self.fleet.describe(&mut event);
             outputs.push(Output::Publish(Box::new(event)));
@@ -163,7 +174,11 @@ impl Detector {
     /// When to send [`Input::Tick`] at the latest.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        let wakeups = [self.liveness.next_wakeup(), self.board.next_wakeup()];
+        let wakeups = [
+            self.liveness.next_wakeup(),
+            self.observer.next_wakeup(),
+            self.board.next_wakeup(),
+        ];
         wakeups.into_iter().flatten().min()
     }
 
@@ -180,6 +195,11 @@ impl Detector {
     #[must_use]
     pub fn open_incidents(&self) -> usize {
         self.board.book().len()
+    }
+
+    fn connected(&mut self, now: Timestamp, connected: bool) {
+        self.liveness.connected(now, connected);
+        self.observer.connected(now, connected);
     }
 
     fn restore(&mut self, now: Timestamp, event: IncidentEvent) {
@@ -290,8 +310,7 @@ impl Detector {
         }
     }
 
-    fn look_for_silence(&mut self, now: Timestamp) -> Vec<Output> {
-        let mut outputs = Vec::new();
+    fn look_for_silence(&mut self, now: Timestamp) {
         for finding in self.liveness.judge(now) {
             match finding {
                 Finding::Silent { node, last_heard } => {
@@ -308,13 +327,8 @@ impl Detector {
                     self.report_silence(now, node, view);
                 }
                 Finding::Unheard(node) => self.unheard(now, &node),
-                Finding::StormBegan { silent, known } => {
-                    outputs.push(Output::StormBegan { silent, known });
-                }
-                Finding::StormEnded => outputs.push(Output::StormEnded),
             }
         }
-        outputs
     }
 
     fn unheard(&mut self, now: Timestamp, name: &NodeName) {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use arena_proto::{NodeName, Timestamp};
 
+use crate::observer::{Crowd, OVERSLEPT};
+
 /// The share of the silence limit after which a node counts as silent for the question whether a storm begins. Nodes
 /// that a fault of the bus cuts off together spoke last within one tick of each other, so when the first of them
 /// reaches the limit the others are at least at `limit - 1 tick`: about 0.7 of it. The rest is for jitter.
@@ -18,11 +20,7 @@ const SUSPECT_SHARE: f64 = 0.6;
 /// How soon a storm is looked at again when nobody speaks: a quarter of the tick would be no better.
 const STORM_CHECK: Duration = Duration::from_millis(500);
 
-/// A look that comes later than this after it was due means that the detector was held up, and could not hear: one
-/// tick.
-const OVERSLEPT: Duration = Duration::from_secs(1);
-
-/// What became known about a node or the observer.
+/// What became known about a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// Said nothing for the limit, and is to be judged by it.
@@ -32,11 +30,6 @@ pub(crate) enum Finding {
     },
     /// Said nothing for the limit, in a storm: its readings are missing, and nothing else is known.
     Unheard(NodeName),
-    StormBegan {
-        silent: usize,
-        known: usize,
-    },
-    StormEnded,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +53,8 @@ pub(crate) struct Liveness {
     /// Silence counts from here at the earliest; `None` while nothing can be heard.
     listening_since: Option<Timestamp>,
     storm: bool,
+    /// The detector does not believe its own ears.
+    deaf: bool,
     due: Option<Timestamp>,
 }
 
@@ -70,6 +65,7 @@ impl Liveness {
             nodes: BTreeMap::new(),
             listening_since: None,
             storm: false,
+            deaf: false,
             due: None,
         }
     }
@@ -78,6 +74,35 @@ impl Liveness {
     pub(crate) fn connected(&mut self, now: Timestamp, connected: bool) {
         self.listening_since = connected.then_some(now);
         self.plan();
+    }
+
+    /// The detector doubts what it hears, or does so no longer: then who is silent gets the whole limit again.
+    pub(crate) fn deaf(&mut self, now: Timestamp, deaf: bool) {
+        if self.deaf && !deaf {
+            self.listening_since = self.listening_since.map(|_| now);
+            self.plan();
+        }
+        self.deaf = deaf;
+    }
+
+    /// Too many nodes went silent at once.
+    pub(crate) fn storm(&self) -> bool {
+        self.storm
+    }
+
+    /// How many nodes are silent: in a storm those that make it one, else those that are judged so.
+    pub(crate) fn crowd(&self, now: Timestamp) -> Crowd {
+        let silent = if self.storm {
+            self.suspects(now)
+        } else {
+            let watches = self.nodes.values();
+            let judged = watches.filter(|watch| watch.hearing == Hearing::Silent);
+            judged.count()
+        };
+        Crowd {
+            silent,
+            known: self.nodes.len(),
+        }
     }
 
     /// A message of the node; true when it was silent before.
@@ -137,11 +162,12 @@ impl Liveness {
         let Some(floor) = self.listening_since else {
             return Vec::new();
         };
-        let mut findings = self.judge_storm(now, floor);
+        self.judge_storm(now, floor);
+        let mut findings = Vec::new();
         let floor = self.listening_since.unwrap_or(floor);
         for (node, watch) in &mut self.nodes {
             let overdue = now.saturating_since(watch.last_heard.max(floor)) >= self.limit;
-            match (watch.hearing, self.storm) {
+            match (watch.hearing, self.storm || self.deaf) {
                 (Hearing::Heard, true) if overdue => {
                     watch.hearing = Hearing::Unheard;
                     findings.push(Finding::Unheard(node.clone()));
@@ -160,31 +186,31 @@ impl Liveness {
         findings
     }
 
-    fn judge_storm(&mut self, now: Timestamp, floor: Timestamp) -> Vec<Finding> {
-        let silence =
-            |watch: &Watch, from: Timestamp| now.saturating_since(watch.last_heard.max(from));
-        let known = self.nodes.len();
-        let suspect_after = self.limit.mul_f64(SUSPECT_SHARE);
-        // A node that was called silent before is one fault of its own, not part of a new one.
-        let nodes = || self.nodes.values();
-        let silent = nodes()
-            .filter(|watch| watch.hearing != Hearing::Silent)
-            .filter(|watch| silence(watch, Timestamp::EPOCH) >= suspect_after)
-            .count();
-        let many = silent >= 2 && silent * 3 > known;
-        let one_is_overdue = nodes()
-            .any(|watch| watch.hearing == Hearing::Heard && silence(watch, floor) >= self.limit);
+    fn judge_storm(&mut self, now: Timestamp, floor: Timestamp) {
+        let silent = self.suspects(now);
+        let many = silent >= 2 && silent * 3 > self.nodes.len();
+        let one_is_overdue = self.nodes.values().any(|watch| {
+            let silence = now.saturating_since(watch.last_heard.max(floor));
+            watch.hearing == Hearing::Heard && silence >= self.limit
+        });
         if !self.storm && many && one_is_overdue {
             self.storm = true;
-            return vec![Finding::StormBegan { silent, known }];
-        }
-        if self.storm && !many {
+        } else if self.storm && !many {
             self.storm = false;
             // Who is still silent gets the whole limit again, to be judged on its own.
             self.listening_since = Some(now);
-            return vec![Finding::StormEnded];
         }
-        Vec::new()
+    }
+
+    /// Nodes that are silent for long enough to be counted. One that was called silent before is a fault of its own, not
+    /// part of a new one.
+    fn suspects(&self, now: Timestamp) -> usize {
+        let suspect_after = self.limit.mul_f64(SUSPECT_SHARE);
+        let nodes = self.nodes.values();
+        nodes
+            .filter(|watch| watch.hearing != Hearing::Silent)
+            .filter(|watch| now.saturating_since(watch.last_heard) >= suspect_after)
+            .count()
     }
 
     fn plan(&mut self) {
@@ -204,7 +230,7 @@ impl Liveness {
     /// The same, after a look at `now`: never earlier than the next check of a storm.
     fn plan_from(&mut self, now: Timestamp) {
         self.plan();
-        if self.storm {
+        if self.storm || self.deaf {
             self.due = self.due.map(|due| due.max(now + STORM_CHECK));
         }
     }

@@ -437,8 +437,8 @@ fn most_nodes_silent_at_once_is_a_fault_of_the_observer() {
          unmute n1
          run 8",
         &expect![[r#"
-            5.6 storm: 2 of 3 silent
-            14.0 storm over
+            5.6 STORM 2 of 3 nodes went silent at once: a fault between them and the detector
+            14.0 CLEAR 3 of 3 nodes are heard
             17.5 OPENED n2 node_silent CRITICAL r1 [n2 node_silent FIRING]
         "#]],
     );
@@ -458,8 +458,10 @@ fn without_a_bus_nobody_is_silent() {
          unmute n2
          run 4",
         &expect![[r#"
-             66.5 storm: 2 of 3 silent
-             67.0 storm over
+            3.0 STORM the detector was cut off from NATS, and has not heard itself since
+            63.0 CLEAR 3 of 3 nodes are heard
+            66.5 STORM 2 of 3 nodes went silent at once: a fault between them and the detector
+            67.0 CLEAR 3 of 3 nodes are heard
         "#]],
     );
 }
@@ -672,4 +674,37 @@ fn late_and_repeated_messages_change_nothing() {
         2.0 OPENED n1/a process_exited CRITICAL r1 [n1/a process_exited FIRING]
     "#]]
     .assert_eq(&world.transcript);
+}
+
+#[test]
+fn a_detector_that_does_not_hear_itself_judges_nobody_by_silence() {
+    check_shop(
+        "set n3/inventory state=EXITED
+         run 1
+         deaf
+         mute n3
+         run 10
+         hear
+         run 2
+         unmute n3
+         run 3",
+        &expect![[r#"
+            3.2 OPENED n3/inventory process_exited CRITICAL r1 [n3/inventory process_exited FIRING]
+            6.5 STORM the detector has not heard its own canary for 2.5 s
+            7.0 UPDATED n3/inventory process_exited CRITICAL r2 [n3/inventory process_exited NO_DATA]
+            15.0 CLEAR 3 of 3 nodes are heard
+            16.2 UPDATED n3/inventory process_exited CRITICAL r3 [n3/inventory process_exited FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_detector_that_was_held_up_doubts_itself_until_it_hears_a_new_canary() {
+    check_shop(
+        "stall 5\n run 8",
+        &expect![[r#"
+        8.0 STORM the detector was held up for 4.0 s
+        8.0 CLEAR 3 of 3 nodes are heard
+    "#]],
+    );
 }

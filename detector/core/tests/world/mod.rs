@@ -9,6 +9,8 @@
 //! send n1                                   # at once, state only
 //! mute n1 | unmute n1 | leave n1 | reboot n1 | known n1 | forget n1 | skew n1 MILLISECONDS
 //! disconnect | connect | restart            # the detector's bus; the detector itself
+//! deaf | hear                               # whether its canary comes back
+//! stall 4                                   # seconds in which the detector is held up
 //! ```
 
 use std::collections::BTreeMap;
@@ -18,8 +20,9 @@ use std::time::Duration;
 
 use arena_detector_core::{Detector, Input, Output, Policy};
 use arena_proto::{
-    Column, Entity, IncidentEvent, IncidentEventKind, NodeName, ProbeVerdict, ProcessState, Schema,
-    ServiceClass, ServiceInfo, ServiceName, ServiceSample, Telemetry, Timestamp,
+    Column, Entity, IncidentEvent, IncidentEventKind, NodeName, ObserverState, ProbeVerdict,
+    ProcessState, Schema, ServiceClass, ServiceInfo, ServiceName, ServiceSample, Telemetry,
+    Timestamp,
 };
 
 const METRICS: [(&str, &str, f32); 6] = [
@@ -51,6 +54,10 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) nodes: BTreeMap<NodeName, NodeState>,
     pub(crate) log: Vec<IncidentEvent>,
+    /// The detector's canary does not come back.
+    deaf: bool,
+    /// What the detector said last of itself.
+    hearing: ObserverState,
     /// What the detector said, one line an output.
     pub(crate) transcript: String,
 }
@@ -66,6 +73,8 @@ impl World {
             now: Timestamp::from_unix_millis(1_000_000),
             nodes: BTreeMap::new(),
             log: Vec::new(),
+            deaf: false,
+            hearing: ObserverState::Clear,
             transcript: String::new(),
         };
         world.input(Input::Started);
@@ -108,6 +117,9 @@ impl World {
             }
             "disconnect" => self.input(Input::Connected(false)),
             "connect" => self.input(Input::Connected(true)),
+            "deaf" => self.deaf = true,
+            "hear" => self.deaf = false,
+            "stall" => self.now = self.now + Duration::from_secs(rest.parse().expect("seconds")),
             "restart" => self.restart(policy()),
             other => panic!("unknown verb {other}"),
         }
@@ -283,13 +295,8 @@ impl World {
     }
 
     pub(crate) fn input(&mut self, input: Input) {
+        let mut canary = None;
         for output in self.detector.step(self.now, input) {
-            let at = self.now.unix_millis() - 1_000_000;
-            let _ = write!(
-                self.transcript,
-                "{:.1} ",
-                Duration::from_millis(at.unsigned_abs()).as_secs_f64()
-            );
             match output {
                 Output::Publish(event) => {
                     let signals = event.signals.iter().map(|signal| {
@@ -298,19 +305,33 @@ impl World {
                     let signals: Vec<String> = signals.collect();
                     let (kind, entity, symptom) = (event.kind, &event.entity, &event.symptom);
                     let (severity, revision) = (event.severity, event.revision);
-                    let _ = writeln!(
-                        self.transcript,
-                        "{kind} {entity} {symptom} {severity} r{revision} [{}]",
-                        signals.join(", ")
-                    );
+                    let signals = signals.join(", ");
+                    let text =
+                        format!("{kind} {entity} {symptom} {severity} r{revision} [{signals}]");
+                    self.tell(&text);
                     self.log.push(*event);
                 }
-                Output::StormBegan { silent, known } => {
-                    let _ = writeln!(self.transcript, "storm: {silent} of {known} silent");
+                Output::Observer(hearing) => {
+                    // That it is well at the start is no news.
+                    let news =
+                        hearing.state != self.hearing || hearing.state == ObserverState::Storm;
+                    self.hearing = hearing.state;
+                    if news {
+                        self.tell(&format!("{} {}", hearing.state, hearing.reason));
+                    }
                 }
-                Output::StormEnded => self.transcript.push_str("storm over\n"),
+                Output::SendCanary(number) => canary = Some(number),
             }
         }
+        if let Some(number) = canary.filter(|_| !self.deaf) {
+            self.input(Input::CanaryHeard(number));
+        }
+    }
+
+    fn tell(&mut self, text: &str) {
+        let at = self.now.unix_millis() - 1_000_000;
+        let seconds = Duration::from_millis(at.unsigned_abs()).as_secs_f64();
+        let _ = writeln!(self.transcript, "{seconds:.1} {text}");
     }
 
     /// The incidents that are open by what was published, checking on the way that the stream makes sense.

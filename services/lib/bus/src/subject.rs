@@ -271,6 +271,12 @@ impl Partitions {
         self.0.as_ref().is_none_or(|held| held.contains(&partition))
     }
 
+    /// Which parts; `None`: everything.
+    #[must_use]
+    pub fn numbers(&self) -> Option<&[u32]> {
+        self.0.as_deref()
+    }
+
     pub(crate) fn subjects(&self) -> Vec<String> {
         match &self.0 {
             None => vec![Family::Telemetry.all()],
