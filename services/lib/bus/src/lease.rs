@@ -24,7 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::bucket::{is_removal, removal};
 use crate::subject::{self, Family};
-use crate::{Bus, BusError, Change};
+use crate::{Bus, BusError, Change, Values};
 
 /// Between two renewals: three fit into [`crate::streams::KEEP_LEASE`].
 const RENEW_EVERY: Duration = Duration::from_secs(1);
@@ -87,10 +87,9 @@ impl Bus {
             let key = name.to_owned();
             return Err(BusError::NoKey { key });
         }
-        let mut holders = self.watch_lease(name).await?;
+        let mut holders = self.holders(name).await?;
         let mut connected = self.connected();
         loop {
-            // An error means that the connection is gone for good; the attempt says so.
             let _ = connected.wait_for(|connected| *connected).await;
             if let Some(held) = self.take(name, holder).await {
                 return Ok(held);
@@ -101,6 +100,22 @@ impl Bus {
                     Some(Change::Removed(_)) => break,
                     None => return Err(BusError::Disconnected),
                 }
+            }
+        }
+    }
+
+    /// Waits for the server where it is away.
+    async fn holders(&self, name: &str) -> Result<Values<Lease>, BusError> {
+        let mut connected = self.connected();
+        loop {
+            // An error means that the connection is gone for good; reading says so.
+            let _ = connected.wait_for(|connected| *connected).await;
+            match self.watch_lease(name).await {
+                // It went away meanwhile: that says nothing about the bucket.
+                Err(error) if connected.has_changed().unwrap_or(false) => {
+                    tracing::debug!("watching lease {name}: {error}");
+                }
+                watched => return watched,
             }
         }
     }

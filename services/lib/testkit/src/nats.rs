@@ -63,9 +63,7 @@ impl NatsServer {
     /// When `kill` cannot be run.
     pub async fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            let pid = child.id().to_string();
-            let sent = Command::new("kill").args(["-TERM", &pid]).status();
-            assert!(sent.expect("kill").success(), "nats-server {pid} was gone");
+            signal("-TERM", child.id());
             wait_for("nats-server to stop", async || {
                 child.try_wait().ok().flatten()
             })
@@ -79,6 +77,26 @@ impl NatsServer {
             // It may be dead already, which is what is wanted.
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+
+    /// Stops it where it is (SIGSTOP): connections stay, and nobody answers.
+    ///
+    /// # Panics
+    /// When `kill` cannot be run.
+    pub fn pause(&self) {
+        if let Some(child) = &self.child {
+            signal("-STOP", child.id());
+        }
+    }
+
+    /// Lets it go on after [`NatsServer::pause`].
+    ///
+    /// # Panics
+    /// When `kill` cannot be run.
+    pub fn resume(&self) {
+        if let Some(child) = &self.child {
+            signal("-CONT", child.id());
         }
     }
 
@@ -124,6 +142,13 @@ impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn signal(signal: &str, pid: u32) {
+    let sent = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status();
+    assert!(sent.expect("kill").success(), "nats-server {pid} was gone");
 }
 
 /// Found once a test program; fetched when there is none.
