@@ -218,12 +218,12 @@ async fn fences_grow_when_the_bucket_is_lost_and_made_anew() {
     let client = async_nats::connect(server.url()).await.unwrap();
     let context = jetstream::new(client);
     let remediator = connect(&server, Role::Remediator).await;
-    let mut held = acquire(&remediator, "first").await;
+    // An old bucket has seen many writes, its successor none.
     let bucket = bucket(&server).await;
-    wait_for("some renewals", async || {
-        (revision(&bucket).await > 2).then_some(())
-    })
-    .await;
+    for _ in 0..100 {
+        bucket.put("other", "{}".into()).await.unwrap();
+    }
+    let mut held = acquire(&remediator, "first").await;
     context.delete_key_value("lease").await.unwrap();
     held.lost().await;
     operator.ensure_streams().await.unwrap();

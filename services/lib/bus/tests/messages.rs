@@ -10,8 +10,8 @@ use arena_bus::{
     ServiceDescription, TelemetryStream, describe,
 };
 use arena_proto::{
-    Command, Entity, FaultRequest, FaultStatus, IncidentEvent, IncidentQuery, NodeStatus, Outcome,
-    Plan, Summary, Telemetry, TraceContext,
+    Command, Entity, Evidence, FaultRequest, FaultStatus, IncidentEvent, IncidentQuery, NodeStatus,
+    ObserverState, Outcome, Plan, Summary, Telemetry, TraceContext,
 };
 use arena_testkit::wait_for;
 use common::*;
@@ -65,6 +65,9 @@ async fn each_durable_message_goes_there_and_back() {
     round_trip!(s, Role::Node, Role::Remediator, Outcome, outcome());
     round_trip!(s, Role::Injector, Role::Node, FaultRequest, fault());
     round_trip!(s, Role::Node, Role::Injector, FaultStatus, fault_status());
+    let delivery = round_trip!(s, Role::Node, Role::Recorder, Evidence, evidence());
+    assert_eq!(delivery.event_id, "cmd-1.evidence");
+    assert_eq!(delivery.subject, "arena.evidence.node-1");
     let of_node = IncidentEvent {
         entity: Entity::node(node("node-1")),
         ..incident(2)
@@ -94,11 +97,12 @@ async fn the_recorder_reads_every_stream() {
     operator.publish(&outcome(), None).await.unwrap();
     operator.publish(&fault(), None).await.unwrap();
     operator.publish(&fault_status(), None).await.unwrap();
+    operator.publish(&evidence(), None).await.unwrap();
     let recorder = connect(&server, Role::Recorder).await;
     let mut events = recorder.consume_events("recorder").await.unwrap();
-    assert_eq!(events.pending(), 6);
+    assert_eq!(events.pending(), 7);
     let mut kinds = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..7 {
         let event = events.next().await.unwrap();
         event.progress().await.unwrap();
         event.ack().await.unwrap();
@@ -113,7 +117,7 @@ async fn the_recorder_reads_every_stream() {
         });
     }
     kinds.sort_unstable();
-    assert_eq!(kinds, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(kinds, [1, 2, 3, 4, 5, 6, 7]);
     recorder.flush().await.unwrap();
     wait_for("the server to have every ack", async || {
         let again = recorder.consume_events("recorder").await.unwrap();
@@ -318,25 +322,22 @@ async fn a_schema_that_is_late_is_looked_up() {
     let agent = connect(&server, Role::Node).await;
     let detector = connect(&server, Role::Detector).await;
     let mut stream = detector.telemetry(Partitions::all()).await.unwrap();
-    detector.flush().await.unwrap();
-    agent
-        .publish_telemetry(&telemetry("node-1", 1))
-        .await
-        .unwrap();
+    let mut seq = 0;
     wait_for("telemetry without its schema to be refused", async || {
+        seq += 1;
+        // The server may hear the first before it hears that somebody listens.
+        let early = telemetry("node-1", seq);
+        agent.publish_telemetry(&early).await.unwrap();
         let given = tokio::time::timeout(Duration::from_millis(50), stream.next()).await;
         assert!(given.is_err(), "it has no schema yet");
-        (detector.rejected().get("telemetry") == Some(&1)).then_some(())
+        detector.rejected().contains_key("telemetry").then_some(())
     })
     .await;
     agent.put_schema(&schema("node-1")).await.unwrap();
-    let mut seq = 2;
     wait_for("telemetry with its schema", async || {
-        agent
-            .publish_telemetry(&telemetry("node-1", seq))
-            .await
-            .unwrap();
         seq += 1;
+        let late = telemetry("node-1", seq);
+        agent.publish_telemetry(&late).await.unwrap();
         let next = tokio::time::timeout(Duration::from_millis(100), stream.next()).await;
         next.ok().flatten()
     })
@@ -375,6 +376,72 @@ async fn buckets_tell_what_is_there_and_each_change() {
     operator.put_control(&control()).await.unwrap();
     assert_eq!(watch.next().await.unwrap(), control());
     assert_eq!(operator.control().await.unwrap(), control());
+}
+
+#[tokio::test]
+async fn what_people_and_detectors_say_reaches_who_acts_by_it() {
+    let (server, operator) = arena().await;
+    let remediator = connect(&server, Role::Remediator).await;
+    assert_eq!(remediator.approvals().await.unwrap(), []);
+    let mut approvals = remediator.watch_approvals().await.unwrap();
+    operator.put_approval(&approval("inc-1")).await.unwrap();
+    operator.put_approval(&approval("inc-2")).await.unwrap();
+    assert_eq!(approvals.next().await, Some(approval("inc-1")));
+    let both = [approval("inc-1"), approval("inc-2")];
+    let recorder = connect(&server, Role::Recorder).await;
+    assert_eq!(recorder.approvals().await.unwrap(), both);
+
+    let detector = connect(&server, Role::Detector).await;
+    let storm = observer("all", ObserverState::Storm);
+    let mut observers = remediator.watch_observers().await.unwrap();
+    detector.put_observer(&storm).await.unwrap();
+    assert_eq!(observers.next().await, Some(storm.clone()));
+    assert_eq!(operator.observers().await.unwrap(), [storm]);
+    let nameless = observer("all of them", ObserverState::Clear);
+    let refused = detector.put_observer(&nameless).await;
+    assert!(
+        matches!(refused, Err(BusError::NoKey { .. })),
+        "{refused:?}"
+    );
+
+    // The lever is heard by all who act and by who makes faults.
+    operator.put_control(&control()).await.unwrap();
+    for role in [Role::Node, Role::Injector, Role::Remediator] {
+        let bus = connect(&server, role).await;
+        let mut watch = bus.watch_control().await.unwrap();
+        assert_eq!(watch.next().await, Some(control()), "{role:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_canary_is_heard_by_its_own_detector_while_the_server_is_there() {
+    let (mut server, _operator) = arena().await;
+    let detector = connect(&server, Role::Detector).await;
+    let (voice, mut ear) = detector.canary().await.unwrap();
+    let (_, mut other) = detector.canary().await.unwrap();
+    for number in 1..=3 {
+        voice.send(number).await.unwrap();
+        assert_eq!(ear.next().await, Some(number));
+    }
+    let mut connected = detector.connected();
+    server.kill();
+    connected.wait_for(|connected| !*connected).await.unwrap();
+    let refused = voice.send(4).await;
+    assert!(
+        matches!(refused, Err(BusError::Disconnected)),
+        "{refused:?}"
+    );
+    server.restart().await;
+    connected.wait_for(|connected| *connected).await.unwrap();
+    let mut number = 4;
+    wait_for("the canary again", async || {
+        number += 1;
+        voice.send(number).await.unwrap();
+        let heard = tokio::time::timeout(Duration::from_millis(100), ear.next()).await;
+        heard.ok().flatten()
+    })
+    .await;
+    assert!(other.next().now_or_never().is_none(), "not its own");
 }
 
 /// As in a loop that has much else to hear.
@@ -493,6 +560,28 @@ async fn streams_are_made_twice_without_harm_and_limits_are_brought_back() {
 }
 
 #[tokio::test]
+async fn what_an_older_arena_left_out_is_made_and_what_it_kept_stays() {
+    let (server, operator) = arena().await;
+    operator.publish(&incident(1), None).await.unwrap();
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    for stream in ["EVIDENCE", "KV_approvals", "KV_observer", "KV_lease"] {
+        context.delete_stream(stream).await.unwrap();
+    }
+    operator.ensure_streams().await.unwrap();
+    operator.publish(&evidence(), None).await.unwrap();
+    operator.put_approval(&approval("inc-1")).await.unwrap();
+    let clear = observer("all", ObserverState::Clear);
+    operator.put_observer(&clear).await.unwrap();
+    operator.acquire_lease("x", "y").await.unwrap();
+    let kept = operator
+        .consume::<IncidentEvent>(Consume::ephemeral())
+        .await
+        .unwrap();
+    assert_eq!(kept.pending(), 1);
+}
+
+#[tokio::test]
 async fn a_stream_that_cannot_be_brought_back_is_refused_with_words() {
     let server = arena_testkit::NatsServer::start().await;
     let client = async_nats::connect(server.url()).await.unwrap();
@@ -514,6 +603,7 @@ async fn a_stream_that_cannot_be_brought_back_is_refused_with_words() {
 #[test]
 fn each_message_reads_as_one_line() {
     use arena_proto::Message;
+    let storm = observer("all", ObserverState::Storm);
     let lines = [
         describe(
             "arena.telemetry.2.node-1",
@@ -537,6 +627,14 @@ fn each_message_reads_as_one_line() {
         describe("arena.fault_status.node-1", &fault_status().encode(), None),
         describe("$KV.status.node-1", &status("node-1").encode(), None),
         describe("$KV.control.control", &control().encode(), None),
+        describe("$KV.control.control", &pausing_control().encode(), None),
+        describe("arena.plan.node-1.orders", &asking_plan().encode(), None),
+        describe("arena.evidence.node-1", &evidence().encode(), None),
+        describe("$KV.approvals.inc-1", &approval("inc-1").encode(), None),
+        describe("$KV.observer.all", &storm.encode(), None),
+        describe("$KV.lease.remediator", &lease().encode(), None),
+        describe("$KV.lease.remediator", b"", None),
+        describe("arena.canary.detector.x1", b"17", None),
         describe(
             "arena.command.node-2",
             &command("cmd-1", "node-1").encode(),
@@ -556,6 +654,14 @@ fn each_message_reads_as_one_line() {
         flt-1 cpu-spike node-1/orders ACTIVE
         node-1 RUNNING
         mode OBSERVE, lever STOPPED, by ann
+        mode OBSERVE, HIGH risk AUTO, lever RELEASED, node-1/orders paused by ann until 2023-11-14T22:14:20.000Z, by ann
+        inc-1 WAIT [approval] RESTART node-1/orders (HIGH risk), cause noisy neighbour, incident AWAITING_APPROVAL: rung 1 of 2; asked until 2023-11-14T22:15:20.000Z; cmd-0 was USELESS
+        inc-1 node-1/orders before cmd-1: 0 readings, 1 log lines, 1 processes
+        inc-1.1 APPROVED by ann: seen it
+        detector all STORM, 2 of 3 nodes silent: 2 of 3 nodes are silent
+        lease remediator held by host-1, fence 7, since 2023-11-14T22:13:20.000Z
+        lease  held by , fence 0, since 1970-01-01T00:00:00.000Z
+        canary of the detector, 17
         not a command message: the body is about "node-1", the subject about "node-2"
         hello there
         3 bytes that are no text"#]]

@@ -4,7 +4,9 @@
 mod common;
 
 use arena_bus::{Consume, Durable, Partitions, Role};
-use arena_proto::{Command, FaultRequest, FaultStatus, IncidentEvent, Message, Outcome, Plan};
+use arena_proto::{
+    Command, Evidence, FaultRequest, FaultStatus, IncidentEvent, Message, Outcome, Plan,
+};
 use arena_testkit::wait_for;
 use common::*;
 
@@ -92,6 +94,7 @@ impl StreamOf for arena_bus::Family {
             "plan" => "PLANS",
             "command" => "COMMANDS",
             "outcome" => "OUTCOMES",
+            "evidence" => "EVIDENCE",
             _ => "FAULTS",
         }
     }
@@ -111,6 +114,8 @@ async fn on_streams() {
     survives(fault).await;
     let fault_status: FaultStatus = fault_status();
     survives(fault_status).await;
+    let evidence: Evidence = evidence();
+    survives(evidence).await;
 }
 
 #[tokio::test]
@@ -172,6 +177,28 @@ async fn in_buckets() {
     assert_eq!(watch.next().await.unwrap(), status("node-1"));
     assert_eq!(operator.rejected().get("status"), Some(&5));
     assert_eq!(operator.statuses().await.unwrap(), [status("node-1")]);
+}
+
+/// A value speaks for its own key, or for nobody.
+#[tokio::test]
+async fn in_the_buckets_of_people_and_detectors() {
+    let (server, operator) = arena().await;
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    let store = context.get_key_value("approvals").await.unwrap();
+    let honest = approval("inc-1");
+    for (key, body) in [
+        ("inc-2", honest.encode()),
+        ("inc-3", b"hello".to_vec()),
+        ("inc-4", b"{}".to_vec()),
+    ] {
+        store.put(key, body.into()).await.unwrap();
+    }
+    // What no subject of ours looks like is not even asked for.
+    store.put("inc-1.x", honest.encode().into()).await.unwrap();
+    operator.put_approval(&honest).await.unwrap();
+    assert_eq!(operator.approvals().await.unwrap(), [honest]);
+    assert_eq!(operator.rejected().get("approvals"), Some(&3));
 }
 
 /// By hand nobody writes headers or ids.

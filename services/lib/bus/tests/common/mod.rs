@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use arena_bus::{Bus, NatsArgs, Role};
 use arena_proto::{
-    ActionKind, Column, Command, CommandId, CommandState, Control, Decision, Entity, FaultId,
-    FaultOperation, FaultRequest, FaultState, FaultStatus, IncidentEvent, IncidentEventKind,
-    IncidentId, IncidentState, LeverPosition, Mode, NodeName, NodeStatus, Outcome, Plan, PlanId,
-    Preconditions, ProbeVerdict, ProcessState, Schema, ServiceInfo, ServiceName, ServiceSample,
-    Severity, Telemetry, Timestamp,
+    ActionKind, Approval, Column, Command, CommandId, CommandState, Control, Decision, Effect,
+    Entity, Evidence, FaultId, FaultOperation, FaultRequest, FaultState, FaultStatus,
+    IncidentEvent, IncidentEventKind, IncidentId, IncidentState, Lease, LeverPosition, Mode,
+    NodeName, NodeStatus, Number, Observer, ObserverState, Outcome, Pause, Plan, PlanBasis, PlanId,
+    Preconditions, ProbeVerdict, ProcessRow, ProcessState, RiskClass, Schema, ServiceInfo,
+    ServiceName, ServiceSample, Severity, Telemetry, Timestamp, Verdict,
 };
 use arena_testkit::NatsServer;
 
@@ -220,5 +221,90 @@ pub fn control() -> Control {
         at: at(0),
         by: "ann".to_owned(),
         ..Control::default()
+    }
+}
+
+pub fn asking_plan() -> Plan {
+    Plan {
+        decision: Decision::Wait,
+        incident_state: IncidentState::AwaitingApproval,
+        basis: PlanBasis {
+            rail: "approval".to_owned(),
+            cause: "noisy neighbour".to_owned(),
+            risk: Some(RiskClass::High),
+            expires_at: Some(at(120)),
+            judged: Some((CommandId::new("cmd-0").unwrap(), Effect::Useless)),
+            ..PlanBasis::default()
+        },
+        command_id: None,
+        ..plan()
+    }
+}
+
+pub fn evidence() -> Evidence {
+    Evidence {
+        incident_id: IncidentId::new("inc-1").unwrap(),
+        command_id: CommandId::new("cmd-1").unwrap(),
+        entity: entity(),
+        at: at(3),
+        readings: Vec::new(),
+        log: vec!["listening".to_owned()],
+        processes: vec![ProcessRow {
+            pid: 42,
+            parent: 1,
+            state: "R".to_owned(),
+            cpu_percent: Number::new(97.0).unwrap(),
+            memory_bytes: 1_000_000,
+            threads: 4,
+            command: "arena-workload orders".to_owned(),
+        }],
+        message: String::new(),
+    }
+}
+
+pub fn approval(incident: &str) -> Approval {
+    Approval {
+        incident_id: IncidentId::new(incident).unwrap(),
+        plan_id: PlanId::new(format!("{incident}.1")).unwrap(),
+        verdict: Verdict::Approved,
+        by: "ann".to_owned(),
+        reason: "seen it".to_owned(),
+        at: at(5),
+    }
+}
+
+pub fn observer(detector: &str, state: ObserverState) -> Observer {
+    Observer {
+        detector: detector.to_owned(),
+        state,
+        reason: "2 of 3 nodes are silent".to_owned(),
+        since: at(1),
+        silent: 2,
+        known: 3,
+        at: at(1),
+    }
+}
+
+pub fn lease() -> Lease {
+    Lease {
+        name: "remediator".to_owned(),
+        holder: "host-1".to_owned(),
+        fence: 7,
+        acquired_at: at(0),
+    }
+}
+
+pub fn pausing_control() -> Control {
+    Control {
+        lever: LeverPosition::Released,
+        modes: BTreeMap::from([(RiskClass::High, Mode::Auto)]),
+        pauses: vec![Pause {
+            entity: entity(),
+            by: "ann".to_owned(),
+            reason: "migration".to_owned(),
+            at: at(0),
+            until: Some(at(60)),
+        }],
+        ..control()
     }
 }
