@@ -9,6 +9,7 @@ use arena_proto::{
 };
 
 use crate::node::Node;
+use crate::rules::{NEIGHBOUR, NEIGHBOUR_BATCH, NODE};
 
 /// What ranks the neighbours.
 const CPU_PERCENT: &str = "cpu_percent";
@@ -111,14 +112,14 @@ impl Latest {
                 facts.insert(metric.clone(), value);
             }
             if owner.is_none() {
-                facts.insert(format!("node_{metric}"), value);
+                facts.insert(format!("{NODE}{metric}"), value);
             } else if owner == neighbour.map(|service| &service.name) {
-                facts.insert(format!("neighbour_{metric}"), value);
+                facts.insert(format!("{NEIGHBOUR}{metric}"), value);
             }
         }
         if let Some(neighbour) = neighbour {
             let batch = u32::from(neighbour.class == ServiceClass::Batch);
-            facts.insert("neighbour_batch".to_owned(), batch.into());
+            facts.insert(NEIGHBOUR_BATCH.to_owned(), batch.into());
         }
         facts
     }

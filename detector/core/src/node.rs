@@ -9,9 +9,10 @@ use std::sync::Arc;
 use arena_proto::{Entity, NodeName, Schema, SchemaId, Telemetry, Timestamp};
 
 use crate::fleet::Latest;
+use crate::message::{Message, Reader};
 use crate::rules::ColumnIndex;
 use crate::symptom::Symptom;
-use crate::track::{Change, Message, Reader, Track};
+use crate::track::{Change, Track};
 
 /// Boots that are over, so that a late message of one is known for what it is. An agent that starts more often within
 /// a message's delay has other troubles.
@@ -132,11 +133,12 @@ impl Node {
 
     /// Reads a newer message; its entries fit the schema.
     pub(crate) fn read(&mut self, reader: Reader<'_>, telemetry: &Telemetry) -> Vec<Change> {
-        if let Some((_, latest)) = &mut self.schema {
-            latest.take(telemetry);
-        }
-        let message = Message::new(reader, telemetry);
         let mut changes = Vec::new();
+        let Some((_, latest)) = &mut self.schema else {
+            return changes;
+        };
+        latest.take(telemetry);
+        let message = Message::new(reader, telemetry, latest);
         let samples = std::iter::once(None).chain(telemetry.services.iter().map(Some));
         for (track, sample) in self.tracks.iter_mut().zip(samples) {
             track.read(&message, sample, &mut changes);

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use arena_config::{Diagnostic, closest};
 use arena_expression::{NODE_METRICS, SERVICE_METRICS};
-use arena_proto::Severity;
+use arena_proto::{ServiceClass, Severity};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::NODE_SILENT;
 use crate::board::Board;
 use crate::expression::{Expression, compile};
-use crate::rules::Rule;
+use crate::rules::{NEIGHBOUR, NEIGHBOUR_BATCH, NODE, Rule};
 use crate::signal::Timing;
 use crate::state::{PROBE_FAILED, PROCESS_EXITED};
 use crate::symptom::Symptom;
@@ -73,6 +73,7 @@ struct RuleFile {
     symptom: Spanned<String>,
     severity: Spanned<String>,
     applies_to: AppliesTo,
+    class: Option<Spanned<String>>,
     raise: Spanned<String>,
     clear: Spanned<String>,
     r#for: Spanned<String>,
@@ -184,10 +185,8 @@ impl Source<'_> {
         gap_max: Duration,
         earlier: &[Rule],
     ) -> Result<Rule, Diagnostic> {
-        let known: Vec<&str> = match rule.applies_to {
-            AppliesTo::Service => SERVICE_METRICS.iter().chain(own_metrics).copied().collect(),
-            AppliesTo::Node => NODE_METRICS.to_vec(),
-        };
+        let known = known_metrics(rule.applies_to, own_metrics);
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let name = self.symptom_name(&rule.symptom, earlier)?;
         let idle_for = match (&rule.idle, &rule.idle_for) {
             (_, None) => IDLE_FOR_DEFAULT,
@@ -205,6 +204,7 @@ impl Source<'_> {
                 felt_by_callers: rule.felt_by_callers,
             }),
             applies_to: rule.applies_to,
+            class: self.class(rule)?,
             raise: self.expression(&rule.raise, &known)?,
             clear: self.expression(&rule.clear, &known)?,
             idle: idle.map(|idle| self.expression(idle, &known)).transpose()?,
@@ -215,6 +215,22 @@ impl Source<'_> {
                 gap_max,
             },
         })
+    }
+
+    fn class(&self, rule: &RuleFile) -> Result<Option<ServiceClass>, Diagnostic> {
+        let Some(class) = &rule.class else {
+            return Ok(None);
+        };
+        let wrong = |what: String, mend| Err(self.at(class.span(), what, mend));
+        match (rule.applies_to, class.get_ref().as_str()) {
+            (AppliesTo::Service, "service") => Ok(Some(ServiceClass::Service)),
+            (AppliesTo::Service, "batch") => Ok(Some(ServiceClass::Batch)),
+            (AppliesTo::Node, _) => wrong("a node has no class".to_owned(), "remove this line"),
+            (AppliesTo::Service, word) => wrong(
+                format!("{word:?} is no class"),
+                "use \"service\" or \"batch\", or leave it out for both",
+            ),
+        }
     }
 
     fn symptom_name(&self, name: &Spanned<String>, earlier: &[Rule]) -> Result<String, Diagnostic> {
@@ -269,6 +285,20 @@ impl Source<'_> {
     }
 }
 
+/// What a rule may name: of a service its own metrics, its node's and its neighbour's.
+fn known_metrics(applies_to: AppliesTo, own_metrics: &[&str]) -> Vec<String> {
+    let node = NODE_METRICS.iter();
+    if applies_to == AppliesTo::Node {
+        return node.map(|metric| (*metric).to_owned()).collect();
+    }
+    let own = || SERVICE_METRICS.iter().chain(own_metrics);
+    let mut known: Vec<String> = own().map(|metric| (*metric).to_owned()).collect();
+    known.extend(node.map(|metric| format!("{NODE}{metric}")));
+    known.extend(own().map(|metric| format!("{NEIGHBOUR}{metric}")));
+    known.push(NEIGHBOUR_BATCH.to_owned());
+    known
+}
+
 fn is_snake_case(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -293,7 +323,7 @@ mod tests {
     #[test]
     fn the_built_in_policy_loads() {
         let policy = Policy::parse("policy.toml", Policy::DEFAULT_TOML).unwrap();
-        assert_eq!(policy.rule_count(), 4);
+        assert_eq!(policy.rule_count(), 5);
         assert_eq!(policy.silence_limit, Duration::from_millis(3500));
     }
 
@@ -311,11 +341,11 @@ mod tests {
             "cpu_percent > 80.0",
             "cpu_percnt > 80.0",
             &expect![[r#"
-            policy.toml:23:10: unknown metric `cpu_percnt`
-               |
-            23 | raise = "cpu_percnt > 80.0"
-               |          ^^^^^^^^^^
-              mend: did you mean `cpu_percent`; a service's own metric goes into `own_metrics` at the top of the file"#]],
+                policy.toml:25:10: unknown metric `cpu_percnt`
+                   |
+                25 | raise = "cpu_percnt > 80.0"
+                   |          ^^^^^^^^^^
+                  mend: did you mean `cpu_percent`; a service's own metric goes into `own_metrics` at the top of the file"#]],
         );
     }
 
@@ -325,11 +355,11 @@ mod tests {
             "cpu_percent > 80.0",
             "cpu_percent > ",
             &expect![[r#"
-            policy.toml:23:24: not an expression: mismatched input the end
-               |
-            23 | raise = "cpu_percent > "
-               |                        ^
-              mend: write a comparison, as in `cpu_percent > 80.0`; `&&` and `||` join several"#]],
+                policy.toml:25:24: not an expression: mismatched input the end
+                   |
+                25 | raise = "cpu_percent > "
+                   |                        ^
+                  mend: write a comparison, as in `cpu_percent > 80.0`; `&&` and `||` join several"#]],
         );
     }
 
@@ -339,11 +369,11 @@ mod tests {
             "clear_for = \"1s\"",
             "clear_fro = \"1s\"",
             &expect![[r#"
-            policy.toml:26:1: unknown field `clear_fro`, expected one of `symptom`, `severity`, `applies_to`, `raise`, `clear`, `for`, `clear_for`, `idle`, `idle_for`, `felt_by_callers`
-               |
-            26 | clear_fro = "1s"
-               | ^^^^^^^^^
-              mend: did you mean `clear_for`? Otherwise remove it"#]],
+                policy.toml:28:1: unknown field `clear_fro`, expected one of `symptom`, `severity`, `applies_to`, `class`, `raise`, `clear`, `for`, `clear_for`, `idle`, `idle_for`, `felt_by_callers`
+                   |
+                28 | clear_fro = "1s"
+                   | ^^^^^^^^^
+                  mend: did you mean `clear_for`? Otherwise remove it"#]],
         );
     }
 
@@ -353,11 +383,11 @@ mod tests {
             "for = \"1s\"",
             "for = \"fast\"",
             &expect![[r#"
-            policy.toml:25:7: "fast" is not a duration: write a number and a unit, as in "200ms", "1s" or "5m"
-               |
-            25 | for = "fast"
-               |       ^^^^^^
-              mend: write the duration as text with its unit, as in "1s""#]],
+                policy.toml:27:7: "fast" is not a duration: write a number and a unit, as in "200ms", "1s" or "5m"
+                   |
+                27 | for = "fast"
+                   |       ^^^^^^
+                  mend: write the duration as text with its unit, as in "1s""#]],
         );
         check(
             "silence_limit = \"3500ms\"",
@@ -391,31 +421,31 @@ mod tests {
             "\"latency_high\"",
             "\"cpu_high\"",
             &expect![[r#"
-            policy.toml:29:11: cpu_high has a rule already
-               |
-            29 | symptom = "cpu_high"
-               |           ^^^^^^^^^^
-              mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
+                policy.toml:44:11: cpu_high has a rule already
+                   |
+                44 | symptom = "cpu_high"
+                   |           ^^^^^^^^^^
+                  mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
         );
         check(
             "\"latency_high\"",
             "\"process_exited\"",
             &expect![[r#"
-            policy.toml:29:11: process_exited is what the detector itself raises
-               |
-            29 | symptom = "process_exited"
-               |           ^^^^^^^^^^^^^^^^
-              mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
+                policy.toml:44:11: process_exited is what the detector itself raises
+                   |
+                44 | symptom = "process_exited"
+                   |           ^^^^^^^^^^^^^^^^
+                  mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
         );
         check(
             "\"latency_high\"",
             "\"Latency\"",
             &expect![[r#"
-            policy.toml:29:11: "Latency" is not the name of a symptom
-               |
-            29 | symptom = "Latency"
-               |           ^^^^^^^^^
-              mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
+                policy.toml:44:11: "Latency" is not the name of a symptom
+                   |
+                44 | symptom = "Latency"
+                   |           ^^^^^^^^^
+                  mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
         );
     }
 
@@ -439,11 +469,11 @@ mod tests {
             "idle = \"request_rate_hz == 0.0\"\n",
             "",
             &expect![[r#"
-            policy.toml:37:12: idle_for without idle
-               |
-            37 | idle_for = "5s"
-               |            ^^^^
-              mend: add `idle = …`, or remove this line"#]],
+                policy.toml:52:12: idle_for without idle
+                   |
+                52 | idle_for = "5s"
+                   |            ^^^^
+                  mend: add `idle = …`, or remove this line"#]],
         );
     }
 }

@@ -6,26 +6,47 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arena_proto::{Schema, ServiceName};
+use arena_proto::{Schema, ServiceClass, ServiceInfo, ServiceName};
 
 use crate::expression::{Evaluator, Expression};
 use crate::policy::AppliesTo;
 use crate::signal::{Reading, Timing};
 use crate::symptom::Symptom;
 
+/// What a metric of the node is called in a rule about a service, after this.
+pub(crate) const NODE: &str = "node_";
+/// What a metric of the neighbour is called, after this: the other running service of the node that used the most CPU.
+pub(crate) const NEIGHBOUR: &str = "neighbour_";
+/// 1 when the neighbour is of class BATCH, else 0.
+pub(crate) const NEIGHBOUR_BATCH: &str = "neighbour_batch";
+
 /// One `[[rule]]`.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) symptom: Arc<Symptom>,
     pub(crate) applies_to: AppliesTo,
+    /// Services of this class only.
+    pub(crate) class: Option<ServiceClass>,
     pub(crate) raise: Expression,
     pub(crate) clear: Expression,
     pub(crate) idle: Option<Expression>,
     pub(crate) timing: Timing,
 }
 
-/// Where an expression's metrics stand in a schema; `None`: the schema has no such column.
-type Columns = Vec<Option<usize>>;
+/// Where a metric stands in a schema.
+#[derive(Debug, Clone)]
+enum Column {
+    /// The schema has no such column.
+    Absent,
+    At(usize),
+    /// Of each service, for when it is the neighbour.
+    OfNeighbour(Vec<Option<usize>>),
+    /// Whether each service is of class BATCH, for when it is the neighbour.
+    NeighbourIsBatch(Vec<bool>),
+}
+
+/// Where an expression's metrics stand, in its order.
+type Columns = Vec<Column>;
 
 /// One rule bound to one entity's columns.
 #[derive(Debug, Clone, Default)]
@@ -35,9 +56,38 @@ pub(crate) struct Binding {
     idle: Columns,
 }
 
+/// One message as one entity reads it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample<'a> {
+    pub(crate) values: &'a [f32],
+    /// Which service of the schema is its neighbour.
+    pub(crate) neighbour: Option<usize>,
+}
+
+impl Sample<'_> {
+    /// NaN is what a node sends where there is no reading.
+    fn read(self, column: &Column) -> Option<f32> {
+        let at = match column {
+            Column::Absent => None,
+            Column::At(at) => Some(*at),
+            Column::OfNeighbour(columns) => *columns.get(self.neighbour?)?,
+            Column::NeighbourIsBatch(batch) => {
+                return Some(if *batch.get(self.neighbour?)? {
+                    1.0
+                } else {
+                    0.0
+                });
+            }
+        };
+        let value = self.values.get(at?)?;
+        Some(*value).filter(|value| !value.is_nan())
+    }
+}
+
 /// The columns of a schema by owner and name.
 #[derive(Debug)]
 pub(crate) struct ColumnIndex<'a> {
+    services: &'a [ServiceInfo],
     by_name: BTreeMap<(Option<&'a ServiceName>, &'a str), usize>,
 }
 
@@ -47,30 +97,56 @@ impl<'a> ColumnIndex<'a> {
         let by_name = columns
             .map(|(at, column)| ((column.service.as_ref(), column.metric.as_str()), at))
             .collect();
-        Self { by_name }
+        Self {
+            services: &schema.services,
+            by_name,
+        }
+    }
+
+    fn class(&self, name: &ServiceName) -> Option<ServiceClass> {
+        let mut services = self.services.iter();
+        services.find(|s| s.name == *name).map(|s| s.class)
     }
 
     fn find(&self, expression: &Expression, service: Option<&ServiceName>) -> Columns {
         let metrics = expression.names().iter();
-        metrics
-            .map(|metric| self.by_name.get(&(service, metric.as_str())).copied())
-            .collect()
+        metrics.map(|name| self.column(name, service)).collect()
+    }
+
+    fn column(&self, name: &str, service: Option<&ServiceName>) -> Column {
+        let find = |owner, metric| self.by_name.get(&(owner, metric)).copied();
+        let services = || self.services.iter();
+        if name == NEIGHBOUR_BATCH {
+            let batch = services().map(|service| service.class == ServiceClass::Batch);
+            return Column::NeighbourIsBatch(batch.collect());
+        }
+        if let Some(metric) = name.strip_prefix(NEIGHBOUR) {
+            let columns = services().map(|service| find(Some(&service.name), metric));
+            return Column::OfNeighbour(columns.collect());
+        }
+        let of_node = || find(None, name.strip_prefix(NODE)?);
+        let at = find(service, name).or_else(of_node);
+        at.map_or(Column::Absent, Column::At)
     }
 }
 
 impl Binding {
-    /// `None` when the rule is not about such an entity, or none of its metrics is measured there.
+    /// `None` when the rule is not about such an entity, or one of its own metrics that raise it is not measured there.
     pub(crate) fn of(
         rule: &Rule,
         index: &ColumnIndex<'_>,
         service: Option<&ServiceName>,
     ) -> Option<Self> {
+        let class = || service.and_then(|name| index.class(name));
         let fits = match rule.applies_to {
-            AppliesTo::Service => service.is_some(),
+            AppliesTo::Service => {
+                service.is_some() && rule.class.is_none_or(|only| class() == Some(only))
+            }
             AppliesTo::Node => service.is_none(),
         };
         let raise = index.find(&rule.raise, service);
-        if !fits || raise.iter().all(Option::is_none) {
+        let measured = |column: &Column| matches!(column, Column::At(_));
+        if !fits || !raise.iter().any(measured) {
             return None;
         }
         Some(Self {
@@ -91,12 +167,13 @@ impl Rule {
     pub(crate) fn read(
         &self,
         binding: &Binding,
-        values: &[f32],
+        sample: Sample<'_>,
         raised: bool,
         evaluator: &Evaluator,
     ) -> Reading {
         let holds = |expression: &Expression, columns: &Columns| {
-            let readings: Vec<_> = read(columns, values).map(|v| v.map(f64::from)).collect();
+            let readings = columns.iter().map(|column| sample.read(column));
+            let readings: Vec<_> = readings.map(|value| value.map(f64::from)).collect();
             evaluator.holds(expression, &readings)
         };
         let abnormal = holds(&self.raise, &binding.raise);
@@ -122,8 +199,8 @@ impl Rule {
     }
 
     /// The readings that raised it, in words: `cpu_percent = 97.3`.
-    pub(crate) fn readings(&self, binding: &Binding, values: &[f32]) -> String {
-        let picked = self.values(binding, values);
+    pub(crate) fn readings(&self, binding: &Binding, sample: Sample<'_>) -> String {
+        let picked = self.values(binding, sample);
         let words: Vec<String> = picked
             .map(|(metric, value)| match value {
                 Some(value) => format!("{metric} = {}", in_words(value)),
@@ -137,10 +214,10 @@ impl Rule {
     pub(crate) fn values<'a>(
         &'a self,
         binding: &'a Binding,
-        values: &'a [f32],
+        sample: Sample<'a>,
     ) -> impl Iterator<Item = (&'a str, Option<f32>)> {
         let metrics = self.raise.names().iter().map(String::as_str);
-        metrics.zip(read(&binding.raise, values))
+        metrics.zip(binding.raise.iter().map(move |column| sample.read(column)))
     }
 }
 
@@ -148,15 +225,4 @@ impl Rule {
 fn in_words(value: f32) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
-
-/// NaN is what a node sends where there is no reading.
-fn read<'a>(
-    columns: &'a [Option<usize>],
-    values: &'a [f32],
-) -> impl Iterator<Item = Option<f32>> + 'a {
-    columns.iter().map(|column| {
-        let value = column.and_then(|at| values.get(at))?;
-        Some(*value).filter(|value| !value.is_nan())
-    })
 }

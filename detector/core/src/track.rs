@@ -1,22 +1,16 @@
 //! One entity of a node (the node itself, or a service) and its signals: what each says about a message.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arena_proto::{Entity, ProcessState, ServiceSample, SignalState, Telemetry, Timestamp};
 
 use crate::book::Process;
-use crate::expression::Evaluator;
-use crate::policy::Policy;
-use crate::rules::{Binding, ColumnIndex};
+use crate::message::{Message, Reader};
+use crate::rules::{Binding, ColumnIndex, Sample};
 use crate::samples::Samples;
 use crate::signal::{Moment, Reading, Signal, Timing};
 use crate::state;
 use crate::symptom::{Symptom, View};
-
-/// A node's clock that is further from ours than this is not believed: the time that the message was received is told
-/// instead. A message takes milliseconds; a second is a skew that people would notice in the order of events.
-const SKEW_MAX: Duration = Duration::from_secs(1);
 
 /// A signal whose state changed.
 #[derive(Debug)]
@@ -25,14 +19,6 @@ pub(crate) struct Change {
     pub(crate) symptom: Arc<Symptom>,
     pub(crate) view: View,
     pub(crate) process: Process,
-}
-
-/// What reading one message needs besides the message.
-#[derive(Clone, Copy)]
-pub(crate) struct Reader<'a> {
-    pub(crate) now: Timestamp,
-    pub(crate) policy: &'a Policy,
-    pub(crate) evaluator: &'a Evaluator,
 }
 
 #[derive(Debug)]
@@ -59,45 +45,6 @@ pub(crate) struct Track {
     /// Warming up is counted from here, by the node's clock; `None` before the first sample.
     settling_from: Option<Timestamp>,
     signals: Vec<Tracked>,
-}
-
-/// One message, and how to read its times.
-pub(crate) struct Message<'a> {
-    reader: Reader<'a>,
-    values: &'a [f32],
-    sampled: Timestamp,
-    skewed: bool,
-}
-
-impl<'a> Message<'a> {
-    pub(crate) fn new(reader: Reader<'a>, telemetry: &'a Telemetry) -> Self {
-        let (ours, theirs) = (reader.now, telemetry.time);
-        let skew = ours
-            .saturating_since(theirs)
-            .max(theirs.saturating_since(ours));
-        Self {
-            reader,
-            values: &telemetry.values,
-            sampled: theirs,
-            skewed: skew > SKEW_MAX,
-        }
-    }
-
-    /// A time of the node in ours.
-    fn seen(&self, theirs: Timestamp) -> Timestamp {
-        if self.skewed {
-            self.reader.now
-        } else {
-            theirs.min(self.reader.now)
-        }
-    }
-
-    fn moment(&self, theirs: Timestamp) -> Moment {
-        Moment {
-            sampled: self.sampled,
-            seen: self.seen(theirs),
-        }
-    }
 }
 
 impl Track {
@@ -222,6 +169,7 @@ impl Track {
         sample: Option<&ServiceSample>,
         changes: &mut Vec<Change>,
     ) {
+        let values = message.sample_of(&self.entity);
         let settling = sample.is_some_and(|sample| self.follow_process(message, sample, changes));
         for tracked in &mut self.signals {
             let (reading, timing) = match &tracked.source {
@@ -229,7 +177,7 @@ impl Track {
                 Source::ProbeFailed => state_reading(message, sample, state::probe_failed),
                 Source::Rule(at, binding) => {
                     let raised = tracked.signal.is_raised();
-                    rule_reading(message, sample, *at, binding, raised)
+                    rule_reading(message, sample, (*at, binding), values, raised)
                 }
             };
             let Some(reading) = reading else {
@@ -243,12 +191,12 @@ impl Track {
                 (Source::ProcessExited | Source::ProbeFailed, Some(sample)) => sample.since,
                 _ => message.sampled,
             };
-            tracked.take_sample(message, reading);
+            tracked.take_sample(message, values, reading);
             if tracked
                 .signal
                 .observe(message.moment(theirs), reading, &timing)
             {
-                let evidence = tracked.evidence(message, sample, reading, timing);
+                let evidence = tracked.evidence(message, sample, values, (reading, timing));
                 changes.push(tracked.change(&self.entity, self.process, evidence));
             }
         }
@@ -303,14 +251,14 @@ impl Tracked {
     }
 
     /// Remembers what the reading rests on, from the first abnormal one.
-    fn take_sample(&mut self, message: &Message<'_>, reading: Reading) {
+    fn take_sample(&mut self, message: &Message<'_>, values: Sample<'_>, reading: Reading) {
         let Source::Rule(at, binding) = &self.source else {
             return;
         };
         if reading == Reading::Abnormal || self.signal.is_raised() {
             let rule = &message.reader.policy.rules[*at];
-            let values = rule.values(binding, message.values);
-            self.samples.push(message.sampled, values);
+            self.samples
+                .push(message.sampled, rule.values(binding, values));
         } else {
             self.samples.clear();
         }
@@ -320,8 +268,8 @@ impl Tracked {
         &self,
         message: &Message<'_>,
         sample: Option<&ServiceSample>,
-        reading: Reading,
-        timing: Timing,
+        values: Sample<'_>,
+        (reading, timing): (Reading, Timing),
     ) -> String {
         let Source::Rule(at, binding) = &self.source else {
             return sample.map(state::evidence).unwrap_or_default();
@@ -349,7 +297,7 @@ impl Tracked {
             (_, Reading::Idle) => "with nothing to measure".to_owned(),
             (_, Reading::Between | Reading::NoData) => format!("not with `{raise}`"),
         };
-        format!("{}, {words}", rule.readings(binding, message.values))
+        format!("{}, {words}", rule.readings(binding, values))
     }
 }
 
@@ -367,8 +315,8 @@ fn state_reading(
 fn rule_reading(
     message: &Message<'_>,
     sample: Option<&ServiceSample>,
-    at: usize,
-    binding: &Binding,
+    (at, binding): (usize, &Binding),
+    values: Sample<'_>,
     raised: bool,
 ) -> (Option<Reading>, Timing) {
     let Reader {
@@ -383,7 +331,7 @@ fn rule_reading(
         }
         None | Some(ProcessState::Running) if message.values.is_empty() => (None, timing),
         None | Some(ProcessState::Running) => {
-            let reading = rule.read(binding, message.values, raised, evaluator);
+            let reading = rule.read(binding, values, raised, evaluator);
             (Some(reading), timing)
         }
         Some(_) => (Some(Reading::NoData), timing),

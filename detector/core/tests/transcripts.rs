@@ -708,3 +708,31 @@ fn a_detector_that_was_held_up_doubts_itself_until_it_hears_a_new_canary() {
     "#]],
     );
 }
+
+#[test]
+fn a_batch_job_may_burn_and_a_service_that_starves_beside_it_says_so() {
+    check(
+        "node n1: a b burner*
+         run 3
+         set n1/burner cpu=390
+         run 5
+         set n1/a wait=30 p95=900
+         run 5
+         set n1/a wait=1 p95=20
+         run 5",
+        &expect![[r#"
+            11.0 OPENED n1/a cpu_starved ERROR r1 [n1/a cpu_starved FIRING, n1/a latency_high FIRING]
+            14.0 UPDATED n1/a cpu_starved ERROR r2 [n1/a cpu_starved RECOVERING, n1/a latency_high RECOVERING]
+            15.0 UPDATED n1/a cpu_starved ERROR r3 [n1/a cpu_starved RECOVERING, n1/a latency_high RESOLVED]
+            16.0 CLEARED n1/a cpu_starved ERROR r4 [n1/a cpu_starved RESOLVED, n1/a latency_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn waiting_for_a_cpu_that_nobody_else_burns_is_not_starving() {
+    check(
+        "node n1: a b\n run 3\n set n1/a wait=30\n run 10",
+        &expect![""],
+    );
+}

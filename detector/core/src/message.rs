@@ -1,0 +1,72 @@
+//! One message of a node, and how its times and values are read.
+
+use std::time::Duration;
+
+use arena_proto::{Entity, Telemetry, Timestamp};
+
+use crate::expression::Evaluator;
+use crate::fleet::Latest;
+use crate::policy::Policy;
+use crate::rules::Sample;
+use crate::signal::Moment;
+
+/// A node's clock that is further from ours than this is not believed: the time that the message was received is told
+/// instead. A message takes milliseconds; a second is a skew that people would notice in the order of events.
+const SKEW_MAX: Duration = Duration::from_secs(1);
+
+/// What reading one message needs besides the message.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) policy: &'a Policy,
+    pub(crate) evaluator: &'a Evaluator,
+}
+
+/// One message, and how to read its times.
+pub(crate) struct Message<'a> {
+    pub(crate) reader: Reader<'a>,
+    pub(crate) values: &'a [f32],
+    latest: &'a Latest,
+    pub(crate) sampled: Timestamp,
+    skewed: bool,
+}
+
+impl<'a> Message<'a> {
+    pub(crate) fn new(reader: Reader<'a>, telemetry: &'a Telemetry, latest: &'a Latest) -> Self {
+        let (ours, theirs) = (reader.now, telemetry.time);
+        let skew = ours
+            .saturating_since(theirs)
+            .max(theirs.saturating_since(ours));
+        Self {
+            reader,
+            values: &telemetry.values,
+            latest,
+            sampled: theirs,
+            skewed: skew > SKEW_MAX,
+        }
+    }
+
+    /// A time of the node in ours.
+    pub(crate) fn seen(&self, theirs: Timestamp) -> Timestamp {
+        if self.skewed {
+            self.reader.now
+        } else {
+            theirs.min(self.reader.now)
+        }
+    }
+
+    /// The values as this entity reads them.
+    pub(crate) fn sample_of(&self, entity: &Entity) -> Sample<'a> {
+        Sample {
+            values: self.values,
+            neighbour: self.latest.neighbour(entity.service.as_ref()),
+        }
+    }
+
+    pub(crate) fn moment(&self, theirs: Timestamp) -> Moment {
+        Moment {
+            sampled: self.sampled,
+            seen: self.seen(theirs),
+        }
+    }
+}
