@@ -138,6 +138,7 @@ impl Shell {
                         .publish(&*command, traces::of_command(&command))
                         .await?;
                 }
+                Output::Note(note) => tracing::info!("{note}"),
                 Output::Record(span) => {
                     let now = self.chassis.clock.now();
                     self.chassis.tracer.record(traces::span(*span, now));

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use arena_proto::{
-    Decision, Entity, IncidentEvent, IncidentEventKind, IncidentId, Plan, Timestamp,
-};
+use arena_proto::{Entity, IncidentEvent, IncidentEventKind, IncidentId, Plan, Timestamp};
 
 use crate::case::{Case, Stage};
 use crate::playbook::{EntityClass, Playbooks};
+use crate::verdict::calm_since;
 
 /// How many incidents are kept: each is about 2 KB, and nobody follows four thousand at once. When there are more, the
 /// ones that ended first are forgotten; when all are open, a new one is escalated at once.
@@ -23,16 +22,8 @@ pub(crate) struct Book {
     cases: BTreeMap<IncidentId, Case>,
     /// Those that are not resolved, in the order in which they were heard of: first come, first served.
     unresolved: Vec<IncidentId>,
-    /// What plans from before a restart tell of incidents that were not told yet. Gone once all has been told.
-    recalled: BTreeMap<IncidentId, Recalled>,
-}
-
-/// What is needed to go on with an incident.
-#[derive(Debug, Default)]
-struct Recalled {
-    /// The last plan that tells of an action that succeeded.
-    verify: Option<Plan>,
-    last: Option<Plan>,
+    /// The plans from before a restart, by revision, of incidents that were not told yet. Gone once all has been told.
+    recalled: BTreeMap<IncidentId, BTreeMap<u32, Plan>>,
 }
 
 impl Book {
@@ -50,6 +41,8 @@ impl Book {
                 return;
             }
             case.cleared_since = cleared.then(|| case.cleared_since.unwrap_or(since));
+            case.calm_since =
+                calm_since(&event, &case.symptom).map(|calm| case.calm_since.unwrap_or(calm));
             case.event = event;
             case.note_shift(since);
             return;
@@ -58,9 +51,10 @@ impl Book {
         let playbook = playbooks.get(&event.symptom, class).cloned();
         let mut case = Case::new(since, event, playbook);
         case.cleared_since = cleared.then_some(since);
+        case.calm_since = calm_since(&case.event, &case.symptom);
         case.over_limit = full;
         let recalled = self.recalled.remove(&case.event.id).unwrap_or_default();
-        for plan in recalled.verify.iter().chain(&recalled.last) {
+        for plan in recalled.values() {
             case.restore(plan, playbooks);
         }
         case.note_shift(since);
@@ -79,16 +73,7 @@ impl Book {
             return;
         }
         let recalled = self.recalled.entry(plan.incident_id.clone()).or_default();
-        let place = match plan.decision {
-            Decision::Verify => &mut recalled.verify,
-            _ => &mut recalled.last,
-        };
-        if place
-            .as_ref()
-            .is_none_or(|known| known.revision < plan.revision)
-        {
-            *place = Some(plan);
-        }
+        recalled.insert(plan.revision, plan);
     }
 
     /// All has been told: a plan whose incident the bus has forgotten is of no use.

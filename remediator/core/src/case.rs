@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arena_proto::{
-    ActionKind, Command, CommandId, Decision, Entity, IncidentEvent, IncidentState, Plan,
+    ActionKind, Command, CommandId, Decision, Effect, Entity, IncidentEvent, IncidentState, Plan,
     PlanBasis, PlanId, Preconditions, Resolution, Timestamp,
 };
 
 use crate::Output;
+use crate::act::Undecided;
+use crate::approval::Asked;
 use crate::playbook::{Playbook, Playbooks, Step};
-use crate::rails::Rail;
+use crate::rails::{Proposal, Rail, Refusal};
 use crate::shift::Shifts;
 use crate::span::VERIFY;
 
@@ -49,6 +51,20 @@ pub(crate) struct Case {
     /// Why the last rung was left; empty on the first.
     pub(crate) because: String,
     pub(crate) stage: Stage,
+    /// What a person is asked, or was and may still answer.
+    pub(crate) asked: Option<Asked>,
+    /// Since when our own rails, and not a person, hold it up.
+    pub(crate) held_since: Option<Timestamp>,
+    /// When its last command was issued.
+    pub(crate) acted_at: Option<Timestamp>,
+    /// Which of its commands the node last said to have taken up, and when.
+    pub(crate) accepted: Option<(CommandId, Timestamp)>,
+    /// What a command turned out to have done: the next plan tells.
+    pub(crate) judged: Option<(CommandId, Effect)>,
+    /// The symptom that came of its last action and keeps it from being healed.
+    pub(crate) harm: Option<String>,
+    /// Since when the symptom is calm: the first sample that was.
+    pub(crate) calm_since: Option<Timestamp>,
     /// The last action known to have succeeded.
     pub(crate) credit: Option<Credit>,
     /// Whether the span `plan` is recorded.
@@ -88,11 +104,21 @@ pub(crate) enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// By what: told once, and again when it changes.
-    pub(crate) by: Rail,
-    /// Since when our own rails, and not a person, refuse.
-    pub(crate) since: Option<Timestamp>,
+    pub(crate) rail: Rail,
+    /// What else tells it from another refusal.
+    pub(crate) about: String,
+    /// What was refused.
+    pub(crate) proposal: Proposal,
     /// When it is worth asking again without any further input.
     pub(crate) retry_at: Option<Timestamp>,
+}
+
+impl Refused {
+    /// The same refusal: told once. Which rung it would be may change by time alone, and is not told again.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let target = |refused: &Self| refused.proposal.target.clone();
+        (self.rail, &self.about, target(self)) == (other.rail, &other.about, target(other))
+    }
 }
 
 /// A command on its way.
@@ -114,6 +140,7 @@ pub(crate) struct Flight {
 pub(crate) struct Credit {
     pub(crate) by: By,
     pub(crate) action: ActionKind,
+    pub(crate) target: Entity,
     pub(crate) at: Timestamp,
 }
 
@@ -163,6 +190,13 @@ impl Case {
             attempts: 0,
             because: String::new(),
             stage: Stage::Deciding(None),
+            asked: None,
+            held_since: None,
+            acted_at: None,
+            accepted: None,
+            judged: None,
+            harm: None,
+            calm_since: None,
             credit: None,
             planned: false,
             over_limit: false,
@@ -198,6 +232,17 @@ impl Case {
         self.waits = 0;
         self.because = because;
         self.stage = Stage::Deciding(None);
+        self.release();
+    }
+
+    /// What it goes back to when its rung is refused.
+    pub(crate) fn undecided(&self) -> Undecided {
+        (self.rung, self.because.clone())
+    }
+
+    /// What held it up, or was asked, is of the past.
+    pub(crate) fn release(&mut self) {
+        (self.asked, self.held_since) = (None, None);
     }
 
     pub(crate) fn wakes_at(&self) -> Option<Timestamp> {
@@ -205,7 +250,11 @@ impl Case {
             return Some(flight.gives_up_at());
         }
         if let Some(since) = self.cleared_since {
-            return Some(since + self.stable_for());
+            return match (&self.harm, &self.stage) {
+                (None, _) => Some(since + self.stable_for()),
+                (Some(_), Stage::Verifying { until, .. }) => Some(*until),
+                (Some(_), _) => None,
+            };
         }
         let by_stage = match &self.stage {
             Stage::Verifying { until, .. } | Stage::Waiting { until, .. } => Some(*until),
@@ -229,7 +278,11 @@ impl Case {
         let attempts = attempts.and_then(|number| number.to_string().parse().ok());
         self.attempts = attempts.unwrap_or(self.attempts);
         self.revision = plan.revision;
-        self.rung = plan.rung;
+        // A refusal before the first rung was taken leaves the choice of it open.
+        if plan.decision != Decision::Refuse || self.rung > 0 {
+            self.rung = plan.rung;
+        }
+        self.restore_holds(plan);
         self.stage = match plan.decision {
             Decision::Act => self
                 .flight_of(plan)
@@ -241,6 +294,28 @@ impl Case {
         };
         self.planned |= !matches!(plan.decision, Decision::Refuse | Decision::Wait);
         self.ended_at = matches!(self.stage, Stage::Escalated | Stage::Resolved).then_some(plan.at);
+        if plan.decision == Decision::Act {
+            self.acted_at = Some(plan.at);
+        }
+        self.harm = match &plan.basis.judged {
+            Some((_, Effect::Harmful)) => Some(plan.reason.clone()),
+            _ => None,
+        };
+    }
+
+    /// What it was held up by, and asked, before a restart.
+    fn restore_holds(&mut self, plan: &Plan) {
+        let rail = Rail::named(&plan.basis.rail);
+        match (plan.decision, rail) {
+            (Decision::Wait, Some(Rail::Approval)) => {
+                self.release();
+                self.asked = Asked::of(plan);
+            }
+            (Decision::Refuse, Some(rail)) if !rail.may_stand() => {
+                self.held_since.get_or_insert(plan.at);
+            }
+            _ => self.release(),
+        }
     }
 
     fn flight_of(&self, plan: &Plan) -> Option<Flight> {
@@ -265,6 +340,7 @@ impl Case {
         self.credit = Some(Credit {
             by: By::Remediator,
             action: flight.action,
+            target: flight.target.clone(),
             at: plan.at,
         });
         Stage::Verifying {
@@ -287,6 +363,7 @@ impl Case {
         Box::new(Plan {
             basis: PlanBasis {
                 numbers: [(ATTEMPT.to_owned(), self.attempts.into())].into(),
+                judged: self.judged.take(),
                 ..PlanBasis::default()
             },
             id: PlanId::derive(id, self.revision),
@@ -350,13 +427,24 @@ impl Case {
 
     /// Calls a person.
     pub(crate) fn escalate(&mut self, now: Timestamp, reason: String, out: &mut Vec<Output>) {
-        let plan = self.plan(
-            now,
-            Decision::Escalate,
-            IncidentState::Escalated,
-            reason.clone(),
-        );
+        self.escalate_by(now, reason, None, out);
+    }
+
+    /// Calls a person because of a rail.
+    pub(crate) fn escalate_by(
+        &mut self,
+        now: Timestamp,
+        reason: String,
+        refusal: Option<&Refusal>,
+        out: &mut Vec<Output>,
+    ) {
+        let (decision, state) = (Decision::Escalate, IncidentState::Escalated);
+        let mut plan = self.plan(now, decision, state, reason.clone());
+        if let Some(refusal) = refusal {
+            refusal.describe(&mut plan);
+        }
         out.push(Output::Publish(plan));
+        self.release();
         self.record_end(now, "ESCALATED", Some(reason), out);
         self.stage = Stage::Escalated;
         self.ended_at = Some(now);

@@ -17,14 +17,18 @@
 //! - while the remediator may act, every incident ends within a bound, resolved or escalated;
 //! - every plan has a reason.
 
+mod act;
+mod approval;
 mod book;
 mod case;
 mod facts;
+mod graph;
 mod ladder;
 mod playbook;
 mod rails;
 mod shift;
 mod span;
+mod verdict;
 mod verify;
 mod words;
 
@@ -32,12 +36,13 @@ use std::collections::BTreeMap;
 
 use arena_expression::Evaluator;
 use arena_proto::{
-    Command, Control, Entity, IncidentEvent, IncidentId, NodeName, NodeStatus, Outcome, Plan,
-    ServiceClass, ServiceStatus, Timestamp,
+    Approval, Command, Control, Decision, Entity, IncidentEvent, IncidentId, NodeName, NodeStatus,
+    Observer, Outcome, Plan, ServiceClass, ServiceStatus, Timestamp,
 };
 
 use book::Book;
 use case::{Case, Stage};
+use graph::Graph;
 use rails::Rails;
 
 pub use playbook::{Condition, EntityClass, Playbook, Playbooks, Step, StepAction, Target};
@@ -54,6 +59,10 @@ pub enum Input {
     Status(NodeStatus),
     /// What people decided for the whole arena.
     Control(Control),
+    /// A person's answer to a plan that waits for one.
+    Approval(Approval),
+    /// Whether a detector can believe what it hears.
+    Observer(Observer),
     /// A plan of its own from before a restart. After [`Input::Restored`] it is ignored.
     Restore(Plan),
     /// All that was known before the start has been told: from here on it decides.
@@ -71,6 +80,8 @@ pub enum Output {
     Issue(Box<Command>),
     /// Record a span of the incident's trace.
     Record(Box<Span>),
+    /// Tell people in the log what no plan tells.
+    Note(String),
 }
 
 /// The remediator's state: everything that it decides by.
@@ -82,7 +93,12 @@ pub struct Remediator {
     rails: Rails,
     statuses: BTreeMap<NodeName, NodeStatus>,
     control: Control,
+    /// By detector.
+    observers: BTreeMap<String, Observer>,
+    approvals: BTreeMap<IncidentId, Approval>,
     restored: bool,
+    /// When it was told all that was before, where incidents were open then.
+    restored_at: Option<Timestamp>,
 }
 
 impl Remediator {
@@ -96,7 +112,10 @@ impl Remediator {
             rails: Rails::default(),
             statuses: BTreeMap::new(),
             control: Control::default(),
+            observers: BTreeMap::new(),
+            approvals: BTreeMap::new(),
             restored: false,
+            restored_at: None,
         }
     }
 
@@ -110,12 +129,12 @@ impl Remediator {
                 self.statuses.insert(status.node.clone(), status);
             }
             Input::Control(control) => self.control = control,
-            Input::Restore(plan) => self.recall(plan),
-            Input::Restored => {
-                self.restored = true;
-                self.book.forget_recalled();
-                self.reissue(now, &mut out);
+            Input::Approval(approval) => self.answer(approval, &mut out),
+            Input::Observer(observer) => {
+                self.observers.insert(observer.detector.clone(), observer);
             }
+            Input::Restore(plan) => self.recall(plan),
+            Input::Restored => self.begin(now, &mut out),
             Input::Tick => {}
         }
         // A decision may change why another incident is refused. It ends: a refusal is told only when its reason
@@ -143,7 +162,18 @@ impl Remediator {
         self.book.open_count()
     }
 
+    /// All has been told: from here on it decides.
+    fn begin(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        self.restored = true;
+        self.book.forget_recalled();
+        self.rails.forget_told();
+        self.forget_answers();
+        self.restored_at = (self.book.open_count() > 0).then_some(now);
+        self.reissue(now, out);
+    }
+
     fn note(&mut self, now: Timestamp, event: IncidentEvent) {
+        self.rails.observe(&event);
         // What was seen before the start has lasted since then; what is heard live is stable from now.
         let since = if self.restored {
             now
@@ -157,8 +187,8 @@ impl Remediator {
     fn recall(&mut self, plan: Plan) {
         if !self.restored {
             let playbook = self.playbooks.named(&plan.playbook);
-            self.rails
-                .restore(&plan, playbook.map(|playbook| &**playbook));
+            let playbook = playbook.map(|playbook| &**playbook);
+            self.rails.restore(&plan, playbook, Graph(&self.statuses));
             self.book.recall(plan, &self.playbooks);
         }
     }
@@ -196,11 +226,25 @@ impl Remediator {
                 continue;
             };
             if pass == 1 {
+                let told = out.len();
                 self.judge(now, &mut case, out);
+                self.learn(&out[told..]);
             } else {
                 self.decide_until_settled(now, &mut case, out);
             }
             self.book.put(case);
+        }
+    }
+
+    /// A verdict frees what the incident held, and tells the rails that its service is well.
+    fn learn(&mut self, out: &[Output]) {
+        for output in out {
+            if let Output::Publish(plan) = output
+                && plan.decision == Decision::Resolve
+            {
+                self.approvals.remove(&plan.incident_id);
+                self.rails.healed(plan, Graph(&self.statuses));
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_proto::{SignalReport, SignalState, Timestamp};
+use arena_proto::{Effect, SignalReport, SignalState, Timestamp};
 
 use crate::case::{Case, Stage};
 use crate::playbook::Playbook;
@@ -95,12 +95,15 @@ impl Remediator {
         }
         if let Stage::Verifying { flight, since, .. } = &case.stage {
             let key = format!("{VERIFY}.{}", flight.command_id);
+            // Another symptom came of the action.
+            case.judged = Some((flight.command_id.clone(), Effect::Harmful));
             out.push(case.verify_span(key, flight, *since, now, Some(reason.clone())));
         }
         case.treat(symptom, Some(playbook));
         (case.rung, case.waits, case.ended_at) = (0, 0, None);
         case.because = reason;
         case.stage = Stage::Deciding(None);
+        case.release();
     }
 
     fn next_ladder(&self, case: &Case) -> Option<(String, Arc<Playbook>, String)> {

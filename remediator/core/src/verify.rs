@@ -1,29 +1,30 @@
 //! What came of an action: the node's outcome, and the detector's word on the symptom, which alone decides.
 
 use arena_proto::{
-    CommandState, Decision, IncidentState, Outcome, Preconditions, RejectionReason, Resolution,
-    ServiceStatus, Timestamp, check_action,
+    CommandState, Decision, Effect, IncidentState, Outcome, Preconditions, RejectionReason,
+    Resolution, ServiceStatus, Timestamp, check_action,
 };
 
-use crate::case::{By, Case, Credit, Flight, Stage};
+use crate::case::{Case, Flight, Stage};
 use crate::ladder::wait;
-use crate::playbook::StepAction;
-use crate::span::VERIFY;
-use crate::words::{after, say, verb};
+use crate::playbook::{Step, StepAction};
+use crate::rails::LastAction;
+use crate::verdict::{give_credit, harmed, verdict};
+use crate::words::{say, verb};
 use crate::{Output, Remediator};
 
 impl Remediator {
-    /// Takes an outcome in: it may end a flight, and it may be what cures an incident.
+    /// Takes an outcome in: it may end a flight, and it may be what cures an incident. Before all has been told it only
+    /// says who did what when: what followed from it was planned then, or the outcome is told again.
     pub(crate) fn hear(&mut self, now: Timestamp, outcome: &Outcome, out: &mut Vec<Output>) {
-        if !outcome.state.is_final() {
-            return;
-        }
         for id in self.book.unresolved_ids() {
             let Some(mut case) = self.book.take(&id) else {
                 continue;
             };
             give_credit(&mut case, outcome);
             if let Stage::Acting(flight) = &case.stage
+                && self.restored
+                && outcome.state.is_final()
                 && flight.command_id == outcome.command_id
             {
                 let flight = flight.clone();
@@ -51,7 +52,10 @@ impl Remediator {
             return;
         };
         if outcome.state == CommandState::Succeeded {
-            self.rails.remember(now, case, &flight, &step);
+            self.rails.remember(
+                flight.target.clone(),
+                last_action(now, case, &flight, &step),
+            );
             let reason = format!(
                 "{} of {} succeeded after {}{}; {} must clear within {} and stay clear for {}",
                 verb(flight.action),
@@ -74,8 +78,19 @@ impl Remediator {
         }
         let failure = failure.unwrap_or_default();
         case.stage = Stage::Deciding(None);
-        if outcome.state != CommandState::Rejected {
-            self.rails.remember(now, case, &flight, &step);
+        if outcome.state == CommandState::Rejected {
+            self.rails.rejected(flight.action, &flight.target);
+        } else {
+            let effect = if case.cleared_since.is_none() && outcome.state == CommandState::Failed {
+                Effect::Useless
+            } else {
+                Effect::Unknown
+            };
+            case.judged = Some((flight.command_id.clone(), effect));
+            self.rails.remember(
+                flight.target.clone(),
+                last_action(now, case, &flight, &step),
+            );
         }
         let outdated = (outcome.reason == Some(RejectionReason::TargetChanged))
             .then_some(flight.preconditions);
@@ -91,26 +106,33 @@ impl Remediator {
     /// What time and the detector say about an incident.
     pub(crate) fn judge(&mut self, now: Timestamp, case: &mut Case, out: &mut Vec<Output>) {
         self.shift(now, case, out);
-        let cleared_since = case.cleared_since;
+        case.harm = case.cleared_since.and_then(|_| self.harm(case));
+        let is_stable = case
+            .cleared_since
+            .is_some_and(|since| now >= since + case.stable_for());
         match &case.stage {
             Stage::Acting(flight) if now >= flight.gives_up_at() => {
                 let flight = flight.clone();
                 self.lose(now, case, &flight, out);
             }
             Stage::Acting(_) => {}
-            _ if cleared_since.is_some_and(|since| now >= since + case.stable_for()) => {
+            _ if is_stable && case.harm.is_none() => {
                 let (resolution, reason) = verdict(case);
                 case.resolve(now, resolution, reason, out);
             }
-            _ if cleared_since.is_some() => {}
             Stage::Verifying {
                 flight,
                 since,
                 until,
             } if now >= *until => {
                 let (flight, since) = (flight.clone(), *since);
-                not_cured(now, case, &flight, since, out);
+                if case.cleared_since.is_none() {
+                    self.not_cured(now, case, &flight, since, out);
+                } else if let Some(harm) = case.harm.clone() {
+                    harmed(now, case, &flight, &harm, out);
+                }
             }
+            _ if case.cleared_since.is_some() => {}
             Stage::Waiting { until, outdated } => {
                 let (until, outdated) = (*until, *outdated);
                 self.look_again(now, case, until, outdated);
@@ -134,6 +156,10 @@ impl Remediator {
                 "{} of {} was opened again as {successor}, which goes on from here",
                 case.event.symptom, case.event.entity
             );
+            if let Stage::Verifying { flight, .. } = &case.stage {
+                // It cleared and is back: the action did not hold.
+                case.judged = Some((flight.command_id.clone(), Effect::Useless));
+            }
             case.resolve(now, Resolution::Merged, reason, out);
         }
     }
@@ -148,8 +174,10 @@ impl Remediator {
             flight.target
         );
         out.push(case.act_span(flight, now, Some(reason.clone())));
+        case.judged = Some((flight.command_id.clone(), Effect::Unknown));
         if let Some(step) = case.step() {
-            self.rails.remember(now, case, &flight, &step);
+            self.rails
+                .remember(flight.target.clone(), last_action(now, case, flight, &step));
         }
         if case.cleared_since.is_some() {
             needless(now, case, &reason, out);
@@ -200,6 +228,18 @@ impl Remediator {
     }
 }
 
+/// What the rails remember of an action that has come to an end, whichever.
+fn last_action(now: Timestamp, case: &Case, flight: &Flight, step: &Step) -> LastAction {
+    LastAction {
+        incident: case.event.id.clone(),
+        symptom: case.symptom.clone(),
+        action: flight.action,
+        rung: case.rung,
+        ended_at: now,
+        settle: step.settle,
+    }
+}
+
 /// Is it still the process that a command was for?
 fn is_still(service: &ServiceStatus, meant: Preconditions) -> bool {
     meant.generation == Some(service.generation)
@@ -224,8 +264,9 @@ fn is_about_the_moment(reason: Option<RejectionReason>) -> bool {
         Busy, Expired, Fenced, LeverStopped, NotAllowed, TargetChanged, UnknownTarget, Unsupported,
     };
     match reason {
-        Some(TargetChanged | Busy | Expired | NotAllowed | LeverStopped) => true,
-        Some(UnknownTarget | Unsupported | Fenced) | None => false,
+        // A remediator that goes on after it was fenced has a newer token.
+        Some(TargetChanged | Busy | Expired | NotAllowed | LeverStopped | Fenced) => true,
+        Some(UnknownTarget | Unsupported) | None => false,
     }
 }
 
@@ -254,99 +295,4 @@ fn processes(outcome: &Outcome) -> String {
         (None, Some(after)) => format!(" (pid {after})"),
         _ => String::new(),
     }
-}
-
-/// An action that succeeded on the incident's service while it is open is thanked when the symptom clears; of several,
-/// the last.
-fn give_credit(case: &mut Case, outcome: &Outcome) {
-    if outcome.state != CommandState::Succeeded {
-        return;
-    }
-    let id = &case.event.id;
-    let by = if outcome
-        .command_id
-        .as_str()
-        .starts_with(&format!("cmd-{id}."))
-    {
-        By::Remediator
-    } else {
-        let at_work_on = [Some(case.event.entity.clone()), case.target()];
-        let concerns = at_work_on
-            .iter()
-            .flatten()
-            .any(|entity| *entity == outcome.target());
-        let a_persons = outcome.incident_id.as_ref().is_none_or(|other| other == id);
-        if !(concerns && a_persons && outcome.at >= case.event.first_abnormal_at) {
-            return;
-        }
-        By::Person
-    };
-    if case
-        .credit
-        .as_ref()
-        .is_none_or(|credit| credit.at < outcome.at)
-    {
-        case.credit = Some(Credit {
-            by,
-            action: outcome.action,
-            at: outcome.at,
-        });
-    }
-}
-
-/// The symptom had its time and did not clear.
-fn not_cured(
-    now: Timestamp,
-    case: &mut Case,
-    flight: &Flight,
-    since: Timestamp,
-    out: &mut Vec<Output>,
-) {
-    let reason = format!(
-        "{} of {} did not clear {} within {}",
-        verb(flight.action),
-        flight.target,
-        case.symptom,
-        say(now.saturating_since(since))
-    );
-    let last = case.rung >= case.rungs();
-    let key = if last {
-        VERIFY.to_owned()
-    } else {
-        format!("{VERIFY}.{}", flight.command_id)
-    };
-    out.push(case.verify_span(key, flight, since, now, Some(reason.clone())));
-    case.next_rung(reason);
-}
-
-/// How an incident that stayed clear ended, and why.
-fn verdict(case: &Case) -> (Resolution, String) {
-    let symptom = &case.symptom;
-    let stable = format!("stayed clear for {}", say(case.stable_for()));
-    let late = if matches!(case.stage, Stage::Escalated) {
-        "late, after it was escalated"
-    } else {
-        ""
-    };
-    let (resolution, reason) = if let Some(credit) = &case.credit {
-        let (resolution, whose) = match credit.by {
-            By::Remediator => (Resolution::Remediated, "our"),
-            By::Person => (Resolution::Manual, "a person's"),
-        };
-        let action = verb(credit.action);
-        let reason = if case.event.at < credit.at {
-            format!("{symptom} cleared while {whose} {action} was under way and {stable}")
-        } else {
-            let cleared = say(case.event.at.saturating_since(credit.at));
-            format!("{symptom} cleared {cleared} after {whose} {action} and {stable}")
-        };
-        (resolution, reason)
-    } else {
-        let reason = format!(
-            "{symptom} cleared {} after it was opened and {stable}; no action is known to have succeeded",
-            say(case.event.at.saturating_since(case.event.opened_at))
-        );
-        (Resolution::SelfRecovered, reason)
-    };
-    (resolution, after(late, &reason))
 }

@@ -124,7 +124,7 @@ fn what_clears_by_itself_is_no_merit_of_ours() {
         &expect![[r#"
             0      control OBSERVE RELEASED
             1000   opened a node-1/orders cpu_high
-            1000     a.1 REFUSE PLANNING 0/2: not acting: the mode is OBSERVE (set by ada): it plans and never acts
+            1000     a.1 REFUSE PLANNING 1/2: would restart node-1/orders, and does not: the mode for MEDIUM risk is OBSERVE (set by ada): it plans and never acts
             2000   updated a
             3000   cleared a
             4000     a.2 RESOLVE RESOLVED SELF_RECOVERED 0/2: cpu_high cleared 2 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
@@ -144,10 +144,10 @@ fn an_action_by_hand_is_a_persons_merit() {
         &expect![[r#"
             0      control APPROVE RELEASED
             1000   opened a node-1/orders cpu_high
-            1000     a.1 WAIT AWAITING_APPROVAL 0/2: not acting: the mode is APPROVE (set by ada): it waits for a person, and as approvals cannot be given yet, for the mode AUTO or an action by hand (arena do)
+            1000     a.1 WAIT AWAITING_APPROVAL 1/2: may it restart node-1/orders? the mode for MEDIUM risk is APPROVE (set by ada); a person is needed within 120 s (arena approve or arena deny)
             2000   person node-1/orders RESTART
             3000   cleared a
-            4000     a.2 RESOLVE RESOLVED MANUAL 0/2: cpu_high cleared 1 s after a person's restart and stayed clear for 1 s
+            4000     a.2 RESOLVE RESOLVED MANUAL 1/2: cpu_high cleared 1 s after a person's restart and stayed clear for 1 s
             9000   tick
         "#]],
     );
@@ -164,10 +164,10 @@ fn the_lever_stops_and_releases() {
         &expect![[r#"
             0      control AUTO STOPPED
             1000   opened a node-1/orders cpu_high
-            1000     a.1 REFUSE PLANNING 0/2: not acting: the safety lever is STOPPED (set by ada): nothing is done until it is released
+            1000     a.1 REFUSE PLANNING 1/2: would restart node-1/orders, and does not: the safety lever is STOPPED (set by ada): nothing is done until it is released
             2000   control OBSERVE STOPPED
             3000   control OBSERVE RELEASED
-            3000     a.2 REFUSE PLANNING 0/2: not acting: the mode is OBSERVE (set by ada): it plans and never acts
+            3000     a.2 REFUSE PLANNING 1/2: would restart node-1/orders, and does not: the mode for MEDIUM risk is OBSERVE (set by ada): it plans and never acts
             4000   control AUTO RELEASED
             4000     a.3 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             4000     -> cmd-a.3 RESTART node-1/orders
@@ -295,22 +295,23 @@ fn what_runs_again_is_not_started() {
     check(
         "1000 opened a node-1/orders process_exited
          1100 outcome cmd-a.1 FAILED
-         1100 outcome cmd-a.2 REJECTED NOT_ALLOWED
-         1200 status node-1/orders STARTING UNKNOWN 20 2
-         2000 cleared a
+         2400 outcome cmd-a.3 REJECTED NOT_ALLOWED
+         2500 status node-1/orders STARTING UNKNOWN 20 2
+         3000 cleared a
          9000 tick",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
             1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: start node-1/orders
             1000     -> cmd-a.1 START node-1/orders
             1100   outcome cmd-a.1 FAILED
-            1100     a.2 ACT ACTING 2/2: start of node-1/orders was FAILED; rung 2 of 2: start node-1/orders
-            1100     -> cmd-a.2 START node-1/orders
-            1100   outcome cmd-a.2 REJECTED NOT_ALLOWED
-            1100     a.3 WAIT PLANNING 2/2: start of node-1/orders was FAILED; start of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
-            1200   status node-1/orders STARTING UNKNOWN 20 2
-            2000   cleared a
-            3000     a.4 RESOLVE RESOLVED SELF_RECOVERED 2/2: process_exited cleared 1 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
+            1100     a.2 REFUSE PLANNING 2/2: start of node-1/orders was FAILED; would start node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 715 ms are left
+            1815     a.3 ACT ACTING 2/2: start of node-1/orders was FAILED; rung 2 of 2: start node-1/orders
+            1815     -> cmd-a.3 START node-1/orders
+            2400   outcome cmd-a.3 REJECTED NOT_ALLOWED
+            2400     a.4 WAIT PLANNING 2/2: start of node-1/orders was FAILED; start of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
+            2500   status node-1/orders STARTING UNKNOWN 20 2
+            3000   cleared a
+            4000     a.5 RESOLVE RESOLVED SELF_RECOVERED 2/2: process_exited cleared 2 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
             9000   tick
         "#]],
     );
@@ -363,7 +364,7 @@ fn a_state_that_is_newer_than_the_incident_is_waited_for() {
         &expect![[r#"
             0      control AUTO STOPPED
             1000   opened a node-1/orders process_exited
-            1000     a.1 REFUSE PLANNING 0/2: not acting: the safety lever is STOPPED (set by ada): nothing is done until it is released
+            1000     a.1 REFUSE PLANNING 1/2: would start node-1/orders, and does not: the safety lever is STOPPED (set by ada): nothing is done until it is released
             2000   status node-1/orders STARTING UNKNOWN 20 2
             3000   control AUTO RELEASED
             3000     a.2 WAIT PLANNING 1/2: start is for stopped services; node-1/orders is starting; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
@@ -389,10 +390,10 @@ fn one_at_a_time_per_service() {
             1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             1000     -> cmd-a.1 RESTART node-1/orders
             1000   opened b node-1/orders latency_high
-            1000     b.1 REFUSE PLANNING 0/2: not acting: a command for a is in flight on node-1/orders, and one at a time is the limit
+            1000     b.1 REFUSE PLANNING 1/2: would recover node-1/orders, and does not: a command for a is in flight on node-1/orders, and one at a time is the limit
             1500   outcome cmd-a.1 SUCCEEDED
             1500     a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
-            1500     b.2 REFUSE PLANNING 1/2: not acting: node-1/orders settles for 1 s after restart for a, which may have caused this; 1 s are left
+            1500     b.2 REFUSE PLANNING 1/2: would recover node-1/orders, and does not: node-1/orders settles for 1 s after restart for a, which may have caused this; 1 s are left
             2500     b.3 ACT ACTING 1/2: as the detector says; rung 1 of 2: recover node-1/orders
             2500     -> cmd-b.3 RECOVER node-1/orders
             3000   tick
@@ -440,30 +441,30 @@ fn what_comes_back_goes_on_at_the_next_rung() {
 fn at_most_four_commands_are_in_flight() {
     check(
         "1000 opened a node-1/a cpu_high
-         1000 opened b node-1/b cpu_high
-         1000 opened c node-1/c cpu_high
-         1000 opened d node-1/d cpu_high
-         1000 opened e node-1/e cpu_high
+         1000 opened b node-2/b cpu_high
+         1000 opened c node-3/c cpu_high
+         1000 opened d node-4/d cpu_high
+         1000 opened e node-5/e cpu_high
          1500 outcome cmd-a.1 SUCCEEDED",
         &expect![[r#"
             1000   opened a node-1/a cpu_high
             1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/a
             1000     -> cmd-a.1 RESTART node-1/a
-            1000   opened b node-1/b cpu_high
-            1000     b.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/b
-            1000     -> cmd-b.1 RESTART node-1/b
-            1000   opened c node-1/c cpu_high
-            1000     c.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/c
-            1000     -> cmd-c.1 RESTART node-1/c
-            1000   opened d node-1/d cpu_high
-            1000     d.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/d
-            1000     -> cmd-d.1 RESTART node-1/d
-            1000   opened e node-1/e cpu_high
-            1000     e.1 REFUSE PLANNING 1/2: not acting: 4 commands are in flight, and 4 is the limit
+            1000   opened b node-2/b cpu_high
+            1000     b.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-2/b
+            1000     -> cmd-b.1 RESTART node-2/b
+            1000   opened c node-3/c cpu_high
+            1000     c.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-3/c
+            1000     -> cmd-c.1 RESTART node-3/c
+            1000   opened d node-4/d cpu_high
+            1000     d.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-4/d
+            1000     -> cmd-d.1 RESTART node-4/d
+            1000   opened e node-5/e cpu_high
+            1000     e.1 REFUSE PLANNING 1/2: would restart node-5/e, and does not: 4 commands are in flight, and 4 is the limit
             1500   outcome cmd-a.1 SUCCEEDED
             1500     a.2 VERIFY VERIFYING 1/2: restart of node-1/a succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
-            1500     e.2 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/e
-            1500     -> cmd-e.2 RESTART node-1/e
+            1500     e.2 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-5/e
+            1500     -> cmd-e.2 RESTART node-5/e
         "#]],
     );
 }
@@ -584,12 +585,12 @@ fn a_refusal_is_told_anew_at_once_when_another_incident_takes_the_service() {
             2      opened b node-1/orders process_exited
             2        b.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: start node-1/orders
             2        -> cmd-b.1 START node-1/orders
-            6001     a.3 REFUSE PLANNING 2/2: latency_high did not clear within 6 s, and recover did not become possible; not acting: a command for b is in flight on node-1/orders, and one at a time is the limit
+            6001     a.3 REFUSE PLANNING 2/2: latency_high did not clear within 6 s, and recover did not become possible; would restart node-1/orders, and does not: a command for b is in flight on node-1/orders, and one at a time is the limit
             7000   outcome cmd-b.1 FAILED
-            7000     a.4 REFUSE PLANNING 2/2: latency_high did not clear within 6 s, and recover did not become possible; not acting: node-1/orders settles for 1 s after start for b, which may have caused this; 1 s are left
+            7000     a.4 REFUSE PLANNING 2/2: latency_high did not clear within 6 s, and recover did not become possible; would restart node-1/orders, and does not: node-1/orders settles for 1 s after start for b, which may have caused this; 1 s are left
             7000     b.2 ACT ACTING 2/2: start of node-1/orders was FAILED; rung 2 of 2: start node-1/orders
             7000     -> cmd-b.2 START node-1/orders
-            7000     a.5 REFUSE PLANNING 2/2: latency_high did not clear within 6 s, and recover did not become possible; not acting: a command for b is in flight on node-1/orders, and one at a time is the limit
+            7000     a.5 REFUSE PLANNING 2/2: latency_high did not clear within 6 s, and recover did not become possible; would restart node-1/orders, and does not: a command for b is in flight on node-1/orders, and one at a time is the limit
             7000   tick
         "#]],
     );
@@ -656,10 +657,10 @@ fn an_incident_that_was_escalated_is_taken_up_again_when_its_service_dies() {
         "
         0 opened a node-1/orders cpu_high
         0 outcome cmd-a.1 FAILED
-        0 outcome cmd-a.2 FAILED
+        2000 outcome cmd-a.3 FAILED
         60000 updated a cpu_high=NO_DATA process_exited=FIRING
         64100 restart
-        64100 outcome cmd-a.4 SUCCEEDED
+        64100 outcome cmd-a.5 SUCCEEDED
         65000 updated a cpu_high=FIRING process_exited=RESOLVED
         69100 tick
         ",
@@ -668,20 +669,21 @@ fn an_incident_that_was_escalated_is_taken_up_again_when_its_service_dies() {
             0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders
             0        -> cmd-a.1 RESTART node-1/orders
             0      outcome cmd-a.1 FAILED
-            0        a.2 ACT ACTING 2/2: restart of node-1/orders was FAILED; rung 2 of 2: restart node-1/orders
-            0        -> cmd-a.2 RESTART node-1/orders
-            0      outcome cmd-a.2 FAILED
-            0        a.3 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+            0        a.2 REFUSE PLANNING 2/2: restart of node-1/orders was FAILED; would restart node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 815 ms are left
+            815      a.3 ACT ACTING 2/2: restart of node-1/orders was FAILED; rung 2 of 2: restart node-1/orders
+            815      -> cmd-a.3 RESTART node-1/orders
+            2000   outcome cmd-a.3 FAILED
+            2000     a.4 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
             60000  updated a cpu_high=NO_DATA process_exited=FIRING
-            64000    a.4 ACT ACTING 1/2: process_exited of node-1/orders took the place of cpu_high; rung 1 of 2: start node-1/orders
-            64000    -> cmd-a.4 START node-1/orders
+            64000    a.5 ACT ACTING 1/2: process_exited of node-1/orders took the place of cpu_high; rung 1 of 2: start node-1/orders
+            64000    -> cmd-a.5 START node-1/orders
             64100  restart
-            64100    -> cmd-a.4 START node-1/orders
-            64100  outcome cmd-a.4 SUCCEEDED
-            64100    a.5 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            64100    -> cmd-a.5 START node-1/orders
+            64100  outcome cmd-a.5 SUCCEEDED
+            64100    a.6 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             65000  updated a cpu_high=FIRING process_exited=RESOLVED
-            69000    a.6 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; rung 1 of 2: restart node-1/orders
-            69000    -> cmd-a.6 RESTART node-1/orders
+            69000    a.7 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; rung 1 of 2: restart node-1/orders
+            69000    -> cmd-a.7 RESTART node-1/orders
             69100  tick
         "#]],
     );
@@ -698,10 +700,10 @@ fn a_service_that_shows_one_symptom_after_the_other_is_left_to_a_person() {
         5100 updated a cpu_high=FIRING process_exited=RESOLVED
         9200 outcome cmd-a.5 SUCCEEDED
         9200 updated a cpu_high=RESOLVED process_exited=FIRING
-        13300 outcome cmd-a.7 SUCCEEDED
-        13300 updated a cpu_high=FIRING process_exited=RESOLVED
-        17400 outcome cmd-a.9 SUCCEEDED
-        17400 updated a cpu_high=RESOLVED process_exited=FIRING
+        15000 outcome cmd-a.8 SUCCEEDED
+        15000 updated a cpu_high=FIRING process_exited=RESOLVED
+        30000 outcome cmd-a.11 SUCCEEDED
+        30000 updated a cpu_high=RESOLVED process_exited=FIRING
         60000 tick
         ",
         &expect![[r#"
@@ -721,19 +723,21 @@ fn a_service_that_shows_one_symptom_after_the_other_is_left_to_a_person() {
             9200   outcome cmd-a.5 SUCCEEDED
             9200     a.6 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             9200   updated a cpu_high=RESOLVED process_exited=FIRING
-            13200    a.7 ACT ACTING 1/2: process_exited of node-1/orders took the place of cpu_high; rung 1 of 2: start node-1/orders
-            13200    -> cmd-a.7 START node-1/orders
-            13300  outcome cmd-a.7 SUCCEEDED
-            13300    a.8 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
-            13300  updated a cpu_high=FIRING process_exited=RESOLVED
-            17300    a.9 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; rung 1 of 2: restart node-1/orders
-            17300    -> cmd-a.9 RESTART node-1/orders
-            17400  outcome cmd-a.9 SUCCEEDED
-            17400    a.10 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
-            17400  updated a cpu_high=RESOLVED process_exited=FIRING
-            23400    a.11 ACT ACTING 2/2: restart of node-1/orders did not clear cpu_high within 6 s; rung 2 of 2: restart node-1/orders
-            23400    -> cmd-a.11 RESTART node-1/orders
-            44400    a.12 ESCALATE ESCALATED 2/2: no outcome of cmd-a.11 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+            13200    a.7 REFUSE PLANNING 1/2: process_exited of node-1/orders took the place of cpu_high; would start node-1/orders, and does not: node-1/orders was started or restarted 3 times in a row: the next may come 4.4 s after the last; 336 ms are left
+            13536    a.8 ACT ACTING 1/2: process_exited of node-1/orders took the place of cpu_high; rung 1 of 2: start node-1/orders
+            13536    -> cmd-a.8 START node-1/orders
+            15000  outcome cmd-a.8 SUCCEEDED
+            15000    a.9 VERIFY VERIFYING 1/2: start of node-1/orders succeeded after 1.4 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            15000  updated a cpu_high=FIRING process_exited=RESOLVED
+            19000    a.10 REFUSE PLANNING 1/2: cpu_high of node-1/orders took the place of process_exited; would restart node-1/orders, and does not: node-1/orders was started or restarted 4 times in a row: the next may come 7.2 s after the last; 1.7 s are left
+            20776    a.11 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; rung 1 of 2: restart node-1/orders
+            20776    -> cmd-a.11 RESTART node-1/orders
+            30000  outcome cmd-a.11 SUCCEEDED
+            30000    a.12 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 9.2 s (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            30000  updated a cpu_high=RESOLVED process_exited=FIRING
+            36000    a.13 ACT ACTING 2/2: restart of node-1/orders did not clear cpu_high within 6 s; rung 2 of 2: restart node-1/orders
+            36000    -> cmd-a.13 RESTART node-1/orders
+            57000    a.14 ESCALATE ESCALATED 2/2: no outcome of cmd-a.13 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
             60000  tick
         "#]],
     );

@@ -9,6 +9,9 @@
 //! 0 outcome cmd-a.1 SUCCEEDED                     also REJECTED with a reason
 //! 0 person node-1/orders RESTART                  succeeded by hand
 //! 0 control AUTO STOPPED
+//! 0 pause node-1/orders                           on top of the last control
+//! 0 approve a.1                                   also deny; a person's answer to a plan
+//! 0 observer STORM                                also CLEAR
 //! 0 restart                                       a new core, told what was published so far
 //! 0 tick
 //! ```
@@ -17,8 +20,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use arena_proto::{
-    Command, Control, IncidentEvent, IncidentEventKind, NodeName, NodeStatus, Number, Plan,
-    ServiceClass, ServiceName, Severity, Timestamp,
+    Approval, Command, Control, IncidentEvent, IncidentEventKind, IncidentId, NodeName, NodeStatus,
+    Number, Observer, Pause, Plan, PlanId, ServiceClass, ServiceName, Severity, Timestamp, Verdict,
 };
 use arena_remediator_core::{Input, Output, Playbooks, Remediator};
 
@@ -31,6 +34,7 @@ pub(crate) struct Scene {
     pub(crate) commands: Vec<Command>,
     spans: bool,
     statuses: BTreeMap<NodeName, NodeStatus>,
+    control: Control,
     pub(crate) transcript: String,
 }
 
@@ -45,6 +49,7 @@ impl Scene {
             commands: Vec::new(),
             spans,
             statuses: BTreeMap::new(),
+            control: Control::default(),
             transcript: String::new(),
         }
     }
@@ -103,12 +108,50 @@ impl Scene {
             ["person", target, action] => {
                 Input::Outcome(persons(target, action.parse().unwrap(), now))
             }
-            ["control", mode, lever] => Input::Control(Control {
-                mode: mode.parse().unwrap(),
-                lever: lever.parse().unwrap(),
+            ["control", mode, lever] => {
+                self.control = Control {
+                    mode: mode.parse().unwrap(),
+                    lever: lever.parse().unwrap(),
+                    at: now,
+                    by: "ada".to_owned(),
+                    ..Control::default()
+                };
+                Input::Control(self.control.clone())
+            }
+            ["pause", target] => {
+                self.control.pauses.push(Pause {
+                    entity: entity(target),
+                    by: "ada".to_owned(),
+                    reason: String::new(),
+                    at: now,
+                    until: None,
+                });
+                Input::Control(self.control.clone())
+            }
+            [verdict @ ("approve" | "deny"), plan] => {
+                let (incident, _) = plan.rsplit_once('.').unwrap();
+                let approved = verdict == "approve";
+                Input::Approval(Approval {
+                    incident_id: IncidentId::new(incident).unwrap(),
+                    plan_id: PlanId::new(plan).unwrap(),
+                    verdict: if approved {
+                        Verdict::Approved
+                    } else {
+                        Verdict::Denied
+                    },
+                    by: "ada".to_owned(),
+                    reason: String::new(),
+                    at: now,
+                })
+            }
+            ["observer", state] => Input::Observer(Observer {
+                detector: "detector".to_owned(),
+                state: state.parse().unwrap(),
+                reason: "2 of 3 nodes are silent".to_owned(),
+                since: now,
+                silent: 2,
+                known: 3,
                 at: now,
-                by: "ada".to_owned(),
-                ..Control::default()
             }),
             ["tick"] => Input::Tick,
             _ => panic!("{words:?}"),
@@ -221,6 +264,7 @@ impl Scene {
                     .unwrap();
                 }
                 Output::Record(_) => {}
+                Output::Note(note) => writeln!(self.transcript, "{ms:<6}   note {note}").unwrap(),
             }
         }
     }
