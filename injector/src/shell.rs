@@ -7,7 +7,7 @@ use anyhow::Context;
 use arena_bus::{Bus, Consume, Deliveries, From, Values};
 use arena_chassis::{CancellationToken, Chassis, Clock};
 use arena_injector_core::{Injector, Input, Output, Ticket};
-use arena_proto::{FaultStatus, InjectReply, NodeStatus};
+use arena_proto::{Control, FaultStatus, InjectReply, NodeStatus};
 use tokio::sync::oneshot;
 
 use crate::desk::{Desk, Question, Visitor};
@@ -21,6 +21,7 @@ pub(crate) struct Shell {
     bus: Bus,
     clock: Clock,
     injector: Injector,
+    control: Values<Control>,
     nodes: Values<NodeStatus>,
     faults: Deliveries<FaultStatus>,
     /// Who waits for an answer.
@@ -40,6 +41,7 @@ impl Shell {
             bus: bus.clone(),
             clock: chassis.clock,
             injector,
+            control: bus.watch_control().await.context("reading KV control")?,
             nodes: bus.watch_statuses().await.context("reading KV status")?,
             faults: bus
                 .consume(faults)
@@ -50,8 +52,10 @@ impl Shell {
         })
     }
 
-    /// Takes in which nodes there are and which faults are live.
+    /// Takes in whether the lever is stopped, which nodes there are and which faults are live.
     pub(crate) async fn catch_up(&mut self) -> anyhow::Result<()> {
+        let control = self.bus.control().await.context("reading KV control")?;
+        self.step(Input::Control(control)).await;
         for status in self.bus.statuses().await.context("reading KV status")? {
             self.step(Input::Node(status)).await;
         }
@@ -91,10 +95,11 @@ impl Shell {
             })
     }
 
-    /// The next thing that a node or the clock says. Cancel safe.
+    /// The next thing that people, a node or the clock says. Cancel safe.
     async fn sense(&mut self) -> anyhow::Result<Input> {
         let wakeup = self.injector.next_wakeup();
         Ok(tokio::select! {
+            control = self.control.next() => Input::Control(control.context("the bus is gone")?),
             status = self.nodes.next() => Input::Node(status.context("the bus is gone")?),
             status = self.faults.next() => Input::Status(status.context("the bus is gone")?.message),
             () = sleep_until(&self.clock, wakeup) => Input::Tick,

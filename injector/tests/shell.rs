@@ -8,8 +8,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 use arena_bus::{Bus, Consume, Deliveries, From, NatsArgs, Role};
 use arena_proto::{
-    FaultId, FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus, InjectReply,
-    InjectRequest, NodeStatus, ProbeVerdict, ProcessState, RevertRequest, ServiceStatus, Timestamp,
+    Control, FaultId, FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus,
+    InjectReply, InjectRequest, LeverPosition, NodeStatus, ProbeVerdict, ProcessState,
+    RevertRequest, ServiceStatus, Timestamp,
 };
 use arena_testkit::{NatsServer, temp_dir, wait_for};
 
@@ -79,6 +80,15 @@ impl Arena {
             node,
             requests,
         }
+    }
+
+    async fn lever(&self, lever: LeverPosition) {
+        let control = Control {
+            lever,
+            by: "ann".to_owned(),
+            ..Control::default()
+        };
+        self.operator.put_control(&control).await.unwrap();
     }
 
     async fn inject(&self, fault: &str, target: &str) -> InjectReply {
@@ -217,6 +227,39 @@ async fn without_chaos_it_says_how_to_turn_it_on() {
     arena.node.put_status(&status(true)).await.unwrap();
     wait_for("chaos", async || {
         (arena.inject("hang", "node-1/orders").await.error.is_none()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_lever_ends_every_fault_and_outlives_the_injector() {
+    let mut arena = Arena::start(true).await;
+    let injector = Process::start(&arena, &[]).await;
+    arena.inject("cpu-spike", "node-1/orders").await;
+    let id = arena.request().await.id;
+    arena.say(&id, FaultState::Active).await;
+    arena.lever(LeverPosition::Stopped).await;
+    let reverted = wait_for("the revert", async || {
+        let request = arena.request().await;
+        (request.operation == FaultOperation::Revert).then_some(request)
+    })
+    .await;
+    assert_eq!(reverted.id, id);
+    let refusal =
+        "the safety lever is stopped by ann: no faults until `arena lever resume`".to_owned();
+    let reply = arena.inject("hang", "node-1/orders").await;
+    assert_eq!(reply.error, Some(refusal.clone()));
+
+    // One that starts later knows it before it answers anybody.
+    injector.signal(rustix::process::Signal::KILL);
+    injector.exit_code().await;
+    let _later = Process::start(&arena, &[]).await;
+    let reply = arena.inject("hang", "node-1/orders").await;
+    assert_eq!(reply.error, Some(refusal));
+    arena.lever(LeverPosition::Released).await;
+    wait_for("faults to be allowed again", async || {
+        let reply = arena.inject("hang", "node-1/orders").await;
+        reply.error.is_none().then_some(())
     })
     .await;
 }

@@ -1,15 +1,15 @@
 //! The state machine: requests, nodes' words and time in; requests to nodes, replies and log lines out.
 //!
 //! Invariants: a fault of ours is renewed from its start until its end and not after; nothing is asked of a node that is not there or
-//! that refuses faults; after [`Input::Stop`] nothing new begins. A new `Injector` adopts no fault of an earlier one: those end
+//! that refuses faults; after [`Input::Stop`], and while the safety lever is stopped, nothing new begins and nothing is renewed. A new `Injector` adopts no fault of an earlier one: those end
 //! by their lease, and are until then known as others' are.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_proto::{
-    Entity, FaultId, FaultOperation, FaultRequest, FaultState, FaultStatus, InjectReply,
-    InjectRequest, NodeStatus, RevertRequest, Timestamp,
+    Control, Entity, FaultId, FaultOperation, FaultRequest, FaultState, FaultStatus, InjectReply,
+    InjectRequest, LeverPosition, NodeStatus, RevertRequest, Timestamp,
 };
 
 use crate::catalogue::{Fault, check_ttl};
@@ -32,6 +32,8 @@ pub enum Input {
     Node(NodeStatus),
     /// A node said what became of a fault.
     Status(FaultStatus),
+    /// What people decided: the safety lever is stopped, or released.
+    Control(Control),
     /// The program ends.
     Stop,
     /// Time passed.
@@ -70,6 +72,8 @@ pub struct Injector {
     /// When each entry of the schedule is next due; `None` until every target runs.
     due: Option<Vec<Option<Timestamp>>>,
     stopping: bool,
+    /// Who stopped the safety lever, while it is stopped.
+    stopped_by: Option<String>,
 }
 
 impl Injector {
@@ -83,6 +87,7 @@ impl Injector {
             schedule,
             due: None,
             stopping: false,
+            stopped_by: None,
         }
     }
 
@@ -100,6 +105,7 @@ impl Injector {
             }
             Input::Node(status) => self.targets.put(status),
             Input::Status(status) => self.on_status(now, &status, &mut outputs),
+            Input::Control(control) => self.on_control(now, control, &mut outputs),
             Input::Stop => self.stop(now, &mut outputs),
             Input::Tick => {}
         }
@@ -157,6 +163,11 @@ impl Injector {
         } = approved;
         if self.stopping {
             return Err("the injector is stopping".to_owned());
+        }
+        if let Some(by) = &self.stopped_by {
+            return Err(format!(
+                "the safety lever is stopped{by}: no faults until `arena lever resume`"
+            ));
         }
         self.targets.check(&target)?;
         let service = target
@@ -244,9 +255,37 @@ impl Injector {
         });
     }
 
+    /// Nodes end faults by themselves when the lever is stopped; that they are asked too costs nothing, and reaches a node that
+    /// has not heard of the lever yet. Told again that it is stopped, they are asked again.
+    fn on_control(&mut self, now: Timestamp, control: Control, outputs: &mut Vec<Output>) {
+        let was_stopped = self.stopped_by.is_some();
+        self.stopped_by = (control.lever == LeverPosition::Stopped).then(|| match &*control.by {
+            "" => String::new(),
+            by => format!(" by {by}"),
+        });
+        match &self.stopped_by {
+            Some(by) => {
+                if !was_stopped {
+                    outputs.push(Output::Warning(format!(
+                        "the safety lever is stopped{by}: every fault ends, and none begins"
+                    )));
+                }
+                self.revert_own(now, outputs);
+            }
+            None if was_stopped => {
+                outputs.push(Output::Note("the safety lever is released".to_owned()));
+            }
+            None => {}
+        }
+    }
+
     fn stop(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         self.stopping = true;
         self.due = None;
+        self.revert_own(now, outputs);
+    }
+
+    fn revert_own(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         for id in self.live.own_ids() {
             self.revert(now, &id, outputs);
         }

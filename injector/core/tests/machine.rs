@@ -10,8 +10,9 @@ use arena_injector_core::{
     FAULTS_MAX, Injector, Input, LEASE, Output, RENEW_EVERY, Schedule, Ticket,
 };
 use arena_proto::{
-    FaultId, FaultOperation, FaultRequest, FaultState, FaultStatus, InjectReply, InjectRequest,
-    NodeStatus, ProbeVerdict, ProcessState, RevertRequest, ServiceStatus, Timestamp,
+    Control, FaultId, FaultOperation, FaultRequest, FaultState, FaultStatus, InjectReply,
+    InjectRequest, LeverPosition, NodeStatus, ProbeVerdict, ProcessState, RevertRequest,
+    ServiceStatus, Timestamp,
 };
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -343,6 +344,73 @@ fn stop_reverts_ours_and_begins_nothing_new() {
     injector.step(at(3), Input::Status(status(&id, FaultState::Reverted)));
     assert!(!injector.has_live_faults());
     assert_eq!(injector.next_wakeup(), None, "nor does the schedule");
+}
+
+fn lever(lever: LeverPosition) -> Input {
+    Input::Control(Control {
+        lever,
+        by: "ann".to_owned(),
+        ..Control::default()
+    })
+}
+
+#[test]
+fn the_lever_ends_ours_and_lets_none_begin_until_it_is_released() {
+    let mut injector = shop("");
+    let id = begun(&mut injector, START, 30_000);
+    check(
+        &injector.step(at(1), lever(LeverPosition::Released)),
+        &expect![""],
+    );
+    check(
+        &injector.step(at(2), lever(LeverPosition::Stopped)),
+        &expect![[r#"
+            warning the safety lever is stopped by ann: every fault ends, and none begins
+            note flt-a8030b4e9183: revert
+            publish to node-1: flt-a8030b4e9183 REVERT
+        "#]],
+    );
+    // Told again, as after a reconnection: asked again, in case the node did not hear it.
+    check(
+        &injector.step(at(3), lever(LeverPosition::Stopped)),
+        &expect![[r#"
+            note flt-a8030b4e9183: revert
+            publish to node-1: flt-a8030b4e9183 REVERT
+        "#]],
+    );
+    let late = inject(&mut injector, at(4), request("hang", "node-1/edge", 5000));
+    check(&late, &expect![[r#"
+        reply [] Some("the safety lever is stopped by ann: no faults until `arena lever resume`")
+    "#]]);
+    assert!(
+        run_until(&mut injector, at(20_000)).is_empty(),
+        "nothing is renewed"
+    );
+    injector.step(at(20_001), Input::Status(status(&id, FaultState::Reverted)));
+    check(
+        &injector.step(at(20_002), lever(LeverPosition::Released)),
+        &expect![[r#"
+            note the safety lever is released
+        "#]],
+    );
+    assert!(
+        run_until(&mut injector, at(60_000)).is_empty(),
+        "what was ended stays ended"
+    );
+    begun(&mut injector, at(60_001), 5000);
+}
+
+#[test]
+fn the_schedule_passes_over_what_is_due_while_the_lever_is_stopped() {
+    let text = "[[fault]]\nat = '1s'\nfault = 'hang'\ntarget = 'node-1/orders'\nfor = '1s'\nrepeat = '10s'\n";
+    let mut injector = shop(text);
+    injector.step(START, lever(LeverPosition::Stopped));
+    check(&injector.step(at(1000), Input::Tick), &expect![[r#"
+        warning schedule: no hang on node-1/orders: the safety lever is stopped by ann: no faults until `arena lever resume`
+    "#]]);
+    injector.step(at(5000), lever(LeverPosition::Released));
+    let next = run_until(&mut injector, at(11_000));
+    assert_eq!(next.first().map(|(now, _)| *now), Some(at(11_000)));
 }
 
 #[test]

@@ -154,10 +154,24 @@ pub(crate) struct DoArgs {
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
     /// A subject, with the wildcards of NATS.
-    #[arg(default_value = "arena.>")]
+    #[arg(default_value = "arena.>", value_parser = subject)]
     pub subject: String,
     #[command(flatten)]
     pub nats: NatsArgs,
+}
+
+/// Whether one can listen to it; the server closes a connection that asks for what is none.
+fn subject(text: &str) -> Result<String, String> {
+    let tokens: Vec<&str> = text.split('.').collect();
+    let is_token = |(index, token): (usize, &&str)| match *token {
+        ">" => index + 1 == tokens.len(),
+        token => !token.is_empty() && !token.contains(char::is_whitespace),
+    };
+    if tokens.iter().enumerate().all(is_token) {
+        Ok(text.to_owned())
+    } else {
+        Err("a subject is words with dots between, as in arena.incident.>".to_owned())
+    }
 }
 
 /// `arena decode`.
@@ -189,5 +203,23 @@ fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!("{text:?} is not PARAM=VALUE, as in latency=400ms")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_that_cannot_be_is_a_usage_error() {
+        for wrong in ["", ".", "arena.", "arena..plan", ">.arena", "arena plan"] {
+            let parsed = Arguments::try_parse_from(["arena", "watch", wrong]);
+            let error = parsed.expect_err(wrong);
+            assert_eq!(error.exit_code(), 2, "{wrong}");
+            assert!(error.to_string().contains("as in arena.incident.>"));
+        }
+        for right in ["arena.>", ">", "$KV.lease.*", "arena.plan.node-1._"] {
+            assert!(Arguments::try_parse_from(["arena", "watch", right]).is_ok());
+        }
     }
 }

@@ -18,6 +18,11 @@ const LINE_MAX: usize = 4000;
 #[must_use]
 pub fn describe(subject: &str, body: &[u8], schema: Option<&Schema>) -> String {
     let line = match subject::parse(subject).map(|address| address.family) {
+        // No value is empty; a removal is.
+        Some(family) if family.is_bucket() && body.is_empty() => {
+            let key = subject.rsplit('.').next().unwrap_or_default();
+            format!("{key} is removed from KV {family}")
+        }
         Some(family) => typed(family, subject, body, schema)
             .unwrap_or_else(|error| format!("not a {family} message: {error}")),
         None => match subject::canary_role(subject) {

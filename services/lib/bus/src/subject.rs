@@ -110,7 +110,7 @@ impl Family {
         matches!(self, Self::Incident | Self::Plan)
     }
 
-    const fn is_bucket(self) -> bool {
+    pub(crate) const fn is_bucket(self) -> bool {
         self.keeps_nodes()
             || matches!(
                 self,

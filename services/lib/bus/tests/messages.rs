@@ -660,7 +660,7 @@ fn each_message_reads_as_one_line() {
         inc-1.1 APPROVED by ann: seen it
         detector all STORM, 2 of 3 nodes silent: 2 of 3 nodes are silent
         lease remediator held by host-1, fence 7, since 2023-11-14T22:13:20.000Z
-        lease  held by , fence 0, since 1970-01-01T00:00:00.000Z
+        remediator is removed from KV lease
         canary of the detector, 17
         not a command message: the body is about "node-1", the subject about "node-2"
         hello there
