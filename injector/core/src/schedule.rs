@@ -261,13 +261,13 @@ repeat = "1m"
         );
         check(
             "cores = 2",
-            "cores = 9",
+            "cores = 99",
             &expect![[r#"
-            demo.toml:7:20: cores is 9: allowed 1 to 4
-              |
-            7 | params = { cores = 9 }
-              |                    ^
-              mend: see `arena inject --help` or docs/faults.md"#]],
+                demo.toml:7:20: cores is 99: allowed 1 to 16
+                  |
+                7 | params = { cores = 99 }
+                  |                    ^^
+                  mend: see `arena inject --help` or docs/faults.md"#]],
         );
         check(
             "cores = 2",

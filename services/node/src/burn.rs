@@ -15,6 +15,9 @@ use arena_supervisor::identity_of;
 /// The first argument that makes `arena-node` a burner.
 pub(crate) const SUBCOMMAND: &str = "burn";
 
+/// As the catalogue allows; whoever starts one by hand gets no more either.
+const CORES_MAX: u64 = 16;
+
 /// How often it looks whether it should end.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -47,7 +50,7 @@ pub(crate) fn main() -> ExitCode {
     let leader = u32::try_from(leader).unwrap_or(0);
     let identity = identity_of(leader);
     let done = Arc::new(AtomicBool::new(false));
-    let threads: Vec<_> = (0..cores.min(4))
+    let threads: Vec<_> = (0..cores.min(CORES_MAX))
         .map(|_| {
             let done = Arc::clone(&done);
             thread::spawn(move || {

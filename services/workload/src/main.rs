@@ -1,10 +1,12 @@
-//! A small shop in five roles, and its users: `edge -> orders -> payments, inventory -> ledger`, and `traffic`.
+//! A small shop in five roles, its users and its neighbour: `edge -> orders -> payments, inventory -> ledger`, `traffic`,
+//! and `batch`, a job that wants CPU.
 //!
 //! One process is one role. It works alone (an upstream that the environment does not name is answered with 503), under a
 //! node agent it takes its wiring from the environment and answers on a control socket. See docs/workload.md.
-//! Absent on purpose: logs beyond plain lines on stderr, traces, threads beyond the one of the event loop and the ledger's:
-//! eleven of these run on a laptop beside everything else.
+//! Absent on purpose: logs beyond plain lines on stderr, traces, threads beyond the one of the event loop, the ledger's and
+//! those that are asked to burn: eleven of these run on a laptop beside everything else.
 
+mod batch;
 mod clock;
 mod control;
 mod faults;
@@ -49,12 +51,13 @@ const DRAIN: Duration = Duration::from_secs(1);
     after_help = "Examples:
   arena-workload ledger --port 18105 --data /tmp/ledger
   ARENA_UPSTREAM_LEDGER=http://127.0.0.1:18105 arena-workload payments --port 18103
+  arena-workload batch --burn 8
   ARENA_UPSTREAM_EDGE=http://127.0.0.1:18101 arena-workload traffic --rate 50"
 )]
 struct Args {
     /// What it is.
     role: Role,
-    /// Port on 127.0.0.1; 0 takes a free one and prints it. `traffic` needs none.
+    /// Port on 127.0.0.1; 0 takes a free one and prints it. `traffic` and `batch` need none.
     #[arg(long, env = "PORT")]
     port: Option<u16>,
     /// Folder of the ledger's file.
@@ -69,6 +72,9 @@ struct Args {
     /// Of `traffic`: the same seed buys the same carts in the same order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Of `batch`: threads that compute without end; 0 is idle.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=faults::CORES_MAX))]
+    burn: u64,
     /// Unix socket for the node agent.
     #[arg(long, env = "ARENA_CONTROL_SOCKET")]
     control_socket: Option<PathBuf>,
@@ -151,7 +157,11 @@ async fn start(
             tasks.spawn(server::serve(listener, answer, stopping.clone()));
         }
     } else {
-        anyhow::ensure!(traffic.is_some(), "give --port, or set PORT");
+        let portless = matches!(args.role, Role::Traffic | Role::Batch);
+        anyhow::ensure!(portless, "give --port, or set PORT");
+    }
+    if args.role == Role::Batch {
+        batch::start(args.burn).context("cannot start a thread")?;
     }
     if let Some(traffic) = traffic {
         tasks.spawn(traffic.run(stopping.clone()));

@@ -40,7 +40,7 @@ impl Refusal {
 
     /// As plain text, which is what the control socket answers.
     pub(crate) fn into_text(self) -> Reply {
-        with_body(self.status, "text/plain; charset=utf-8", self.reason + "\n")
+        with_body(self.status, "text/plain; charset=utf-8", self.reason)
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) enum Role {
     Inventory,
     /// Appends entries to a file and syncs it.
     Ledger,
+    /// A job that nobody waits for: idle, or all the CPU it gets (`--burn`).
+    Batch,
     /// The users: sends checkouts to the edge at a steady rate, and measures what users feel.
     Traffic,
 }
@@ -56,7 +58,7 @@ impl Role {
             Self::Edge => &["orders"],
             Self::Orders => &["payments", "inventory"],
             Self::Payments | Self::Inventory => &["ledger"],
-            Self::Ledger => &[],
+            Self::Ledger | Self::Batch => &[],
         }
     }
 }

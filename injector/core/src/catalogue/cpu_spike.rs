@@ -11,10 +11,10 @@ pub(super) const FAULT: Fault = Fault {
                   group when it has no control socket. Goes away with the process.",
     params: &[Param {
         name: "cores",
-        what: "busy threads, one core each",
+        what: "busy threads, one core each as long as there are so many",
         kind: Kind::Count {
             min: 1,
-            max: 4,
+            max: 16,
             default: 1,
         },
         at_most: None,

@@ -346,7 +346,7 @@ mod tests {
         check(
             "cpu-spike",
             &[("cores", "many")],
-            &expect!["cores is many: allowed 1 to 4"],
+            &expect!["cores is many: allowed 1 to 16"],
         );
         expect!["for is 11m: allowed 1s to 10m"].assert_eq(
             &check_ttl(Duration::from_mins(11))

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use arena_proto::FaultReason;
 
+/// Busy threads of one spike: enough to crowd out everybody on a machine of four cores, too few to bring one down.
+const CORES_MAX: u32 = 16;
+
 /// A fault and its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The service burns this many cores, 1 to 4.
+    /// The service burns this many cores, 1 to 16.
     CpuSpike {
         /// Busy threads.
         cores: u32,
@@ -195,8 +198,8 @@ impl Params<'_> {
         };
         text.parse()
             .ok()
-            .filter(|cores| (1..=4).contains(cores))
-            .ok_or_else(|| self.bad("cores", text, "a whole number from 1 to 4"))
+            .filter(|cores| (1..=CORES_MAX).contains(cores))
+            .ok_or_else(|| self.bad("cores", text, "a whole number from 1 to 16"))
     }
 
     fn duration(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arena_config::arena::ServiceSpec;
-use arena_proto::{Column, NodeName, Schema, ServiceInfo, ServiceName};
+use arena_proto::{Column, NodeName, Schema, ServiceClass, ServiceInfo, ServiceName};
 
 use super::groups::Usage;
 use super::host::HostReading;
@@ -23,7 +23,13 @@ const HOST: [&str; 6] = [
     "network_receive_bytes_hz",
     "network_transmit_bytes_hz",
 ];
-const PROCESS: [&str; 4] = ["cpu_percent", "memory_bytes", "open_files", "threads"];
+const PROCESS: [&str; 5] = [
+    "cpu_percent",
+    "memory_bytes",
+    "open_files",
+    "threads",
+    "cpu_wait_percent",
+];
 const REQUESTS: [&str; 4] = [
     "request_rate_hz",
     "error_percent",
@@ -35,6 +41,9 @@ const REQUESTS: [&str; 4] = [
 struct ServiceColumns {
     name: ServiceName,
     depends_on: Vec<ServiceName>,
+    class: ServiceClass,
+    /// Whom it was seen to call and does not declare.
+    observed: Vec<ServiceName>,
     /// The column of the first of [`PROCESS`].
     process: usize,
     /// The column of the first of [`REQUESTS`].
@@ -70,6 +79,8 @@ impl Columns {
             .map(|service| ServiceColumns {
                 name: service.name.clone(),
                 depends_on: service.depends_on.clone(),
+                class: service.class,
+                observed: Vec::new(),
                 process: add(service, &PROCESS),
                 requests: spec::is_proxied(service).then(|| add(service, &REQUESTS)),
                 own: BTreeMap::new(),
@@ -105,13 +116,22 @@ impl Columns {
                 .services
                 .iter()
                 .map(|service| ServiceInfo {
-                    observed: Vec::new(),
-                    class: arena_proto::ServiceClass::Service,
+                    observed: service.observed.clone(),
+                    class: service.class,
                     name: service.name.clone(),
                     depends_on: service.depends_on.clone(),
                 })
                 .collect(),
         });
+    }
+
+    /// Whom a service was seen to call, beyond what it declares, in a settled order.
+    pub(super) fn observed(&mut self, index: usize, callees: Vec<ServiceName>) {
+        let service = &mut self.services[index];
+        if service.observed != callees {
+            service.observed = callees;
+            self.changed = true;
+        }
     }
 
     /// Begins a row.

@@ -1,4 +1,4 @@
-//! CPU, memory, open files and threads of each service: the sum over its process group.
+//! CPU, waits for a CPU, memory, open files and threads of each service: the sum over its process group.
 //!
 //! `/proc/PID/stat` is kept open and re-read (0.2 ms for 50 processes); the whole process table is only looked at for new
 //! members of the groups now and then.
@@ -9,6 +9,8 @@ use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 use arena_proto::Timestamp;
+
+use super::waits::Waits;
 
 /// How often the process table is looked at: a service's new child counts after this time at the latest. A look
 /// takes a millisecond or two.
@@ -21,16 +23,19 @@ pub(super) struct Usage {
     memory_bytes: f64,
     open_files: f64,
     threads: f64,
+    /// `None` where the kernel does not count it.
+    cpu_wait_percent: Option<f64>,
 }
 
 impl Usage {
     #[expect(clippy::cast_possible_truncation, reason = "samples travel as f32")]
-    pub(super) fn values(&self) -> [f32; 4] {
+    pub(super) fn values(&self) -> [f32; 5] {
         [
             self.cpu_percent,
             self.memory_bytes,
             self.open_files,
             self.threads,
+            self.cpu_wait_percent.unwrap_or(f64::NAN),
         ]
         .map(|value| value as f32)
     }
@@ -41,6 +46,7 @@ struct Member {
     pid: u32,
     stat: File,
     start_time: u64,
+    waits: Waits,
     /// At the last reading; a new one has used what it used since its start.
     cpu_ticks: u64,
 }
@@ -139,6 +145,7 @@ impl Group {
                 pid,
                 stat,
                 start_time: reading.start_time,
+                waits: Waits::new(pid, reading.threads),
                 cpu_ticks,
             });
         }
@@ -162,6 +169,10 @@ impl Group {
             usage.memory_bytes += reading.resident_pages as f64 * page;
             usage.threads += reading.threads as f64;
             usage.open_files += open_files(member.pid) as f64;
+            if let Some(waited) = member.waits.measure(reading.threads, elapsed) {
+                let percent = waited.as_secs_f64() / seconds * 100.0;
+                usage.cpu_wait_percent = Some(usage.cpu_wait_percent.unwrap_or(0.0) + percent);
+            }
             true
         });
         (!self.members.is_empty()).then_some(usage)

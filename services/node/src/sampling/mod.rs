@@ -4,6 +4,7 @@ mod columns;
 mod groups;
 mod host;
 mod own;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

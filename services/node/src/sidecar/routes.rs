@@ -1,7 +1,7 @@
 //! Which replicas of which service there are, as KV `status` tells it. While the bus is away the last known holds.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arena_proto::{NodeName, NodeStatus, ProbeVerdict, ProcessState, ServiceName};
@@ -13,6 +13,8 @@ use super::upstream::Upstream;
 pub(crate) struct Replica {
     pub(crate) node: NodeName,
     port: u16,
+    /// Gets new requests only when there is none that is not drained.
+    drained: AtomicBool,
     pub(crate) upstream: Upstream,
     pub(crate) in_flight: AtomicUsize,
 }
@@ -61,15 +63,20 @@ impl Routes {
             let healthy = node_runs
                 && service.state == ProcessState::Running
                 && service.probe != ProbeVerdict::Failing;
-            match service.proxy_port.filter(|_| healthy) {
-                None => {
+            let drained = status.quarantined || service.detail.drained;
+            let known = replicas.get(&status.node);
+            match (service.proxy_port.filter(|_| healthy), known) {
+                (None, _) => {
                     replicas.remove(&status.node);
                 }
-                Some(port) if replicas.get(&status.node).is_some_and(|at| at.port == port) => {}
-                Some(port) => {
+                (Some(port), Some(known)) if known.port == port => {
+                    known.drained.store(drained, Ordering::Relaxed);
+                }
+                (Some(port), _) => {
                     let replica = Replica {
                         node: status.node.clone(),
                         port,
+                        drained: AtomicBool::new(drained),
                         upstream: Upstream::new(port),
                         in_flight: AtomicUsize::new(0),
                     };
@@ -79,7 +86,9 @@ impl Routes {
         }
     }
 
-    /// The replicas to try, the best first: least in flight, this node's own first among equals.
+    /// The replicas to try, the best first: least in flight, this node's own first among equals; those that are drained
+    /// after all others. So a drained one gets a request only when no other takes it: an answer by a replica that
+    /// somebody distrusts is better than none. What it is at is left to end.
     pub(crate) fn candidates(&self, service: &ServiceName) -> Vec<Arc<Replica>> {
         let mut found: Vec<Arc<Replica>> = self
             .lock()
@@ -89,6 +98,7 @@ impl Routes {
             .unwrap_or_default();
         found.sort_by_key(|replica| {
             (
+                replica.drained.load(Ordering::Relaxed),
                 replica.in_flight.load(Ordering::Relaxed),
                 replica.node != self.own,
             )
@@ -172,6 +182,35 @@ mod tests {
             .in_flight
             .fetch_add(1, Ordering::Relaxed);
         assert_eq!(nodes(&routes), ["node-2", "node-1"]);
+    }
+
+    #[test]
+    fn a_drained_replica_comes_last_however_idle_and_is_not_forgotten() {
+        let routes = Routes::new("node-1".parse().expect("a name"));
+        let mut own = status("node-1", ProcessState::Running, ProbeVerdict::Passing);
+        routes.update(&own);
+        routes.update(&status(
+            "node-2",
+            ProcessState::Running,
+            ProbeVerdict::Passing,
+        ));
+        let orders = "orders".parse().expect("a name");
+        for _ in 0..5 {
+            // The other one is busy.
+            routes.candidates(&orders)[1]
+                .in_flight
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        own.services[0].detail.drained = true;
+        routes.update(&own);
+        assert_eq!(nodes(&routes), ["node-2", "node-1"]);
+        own.services[0].detail.drained = false;
+        own.quarantined = true;
+        routes.update(&own);
+        assert_eq!(nodes(&routes), ["node-2", "node-1"]);
+        own.quarantined = false;
+        routes.update(&own);
+        assert_eq!(nodes(&routes)[0], "node-1");
     }
 
     #[test]

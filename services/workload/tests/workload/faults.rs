@@ -104,7 +104,7 @@ async fn a_fault_that_cannot_be_is_refused_with_its_reason() {
         ),
         (
             r#"{"fault":"cpu-spike","ttl_ms":1000,"params":{"cores":"99"}}"#,
-            "allowed 1 to 4",
+            "allowed 1 to 16",
         ),
     ];
     for (body, reason) in cases {
@@ -113,4 +113,32 @@ async fn a_fault_that_cannot_be_is_refused_with_its_reason() {
         assert!(answer.body.contains(reason), "{answer:?}");
     }
     assert_eq!(edge.control("PUT", "/faults/flt-1", "rubbish").status, 400);
+}
+
+#[tokio::test]
+async fn a_batch_job_computes_with_as_many_threads_as_it_is_told_and_takes_a_spike_of_more() {
+    let batch = Service::start("batch", &[], &["--burn", "2"]);
+    let threads = || batch.threads();
+    let named = |name: &str| threads().iter().filter(|thread| *thread == name).count();
+    wait_for("two threads", async || (named("batch") == 2).then_some(())).await;
+    let before = batch.cpu_ticks();
+    wait_for("burnt CPU", async || {
+        (batch.cpu_ticks() > before + 50).then_some(())
+    })
+    .await;
+    let body = r#"{"fault":"cpu-spike","params":{"cores":"8"},"ttl_ms":600000}"#;
+    assert_eq!(batch.control("PUT", "/faults/flt-1", body).status, 204);
+    wait_for("the spike", async || (burners(&batch) == 8).then_some(())).await;
+    assert_eq!(batch.control("DELETE", "/faults/flt-1", "").status, 204);
+    wait_for("its end", async || (burners(&batch) == 0).then_some(())).await;
+    assert_eq!(named("batch"), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_is_one_line_without_its_end() {
+    let edge = Service::start("edge", &[], &[]);
+    let body = r#"{"fault":"hang","ttl_ms":1000}"#;
+    let answer = edge.control("PUT", "/faults/flt-1", body);
+    assert_eq!(answer.status, 422);
+    assert_eq!(answer.body, answer.body.trim());
 }

@@ -276,7 +276,7 @@ fn a_stopping_agent_reverts_everything_before_it_ends() {
 fn every_refusal_has_its_reason() {
     let mut world = World::up();
     world.apply("f-1", "earthquake", 5_000);
-    world.apply_with("f-2", "cpu-spike", 5_000, None, &[("cores", "5")]);
+    world.apply_with("f-2", "cpu-spike", 5_000, None, &[("cores", "17")]);
     world.apply_with("f-3", "network-delay", 5_000, None, &[("latency", "31s")]);
     world.apply_with(
         "f-4",
@@ -303,7 +303,7 @@ fn every_refusal_has_its_reason() {
         outputs,
         expect![[r#"
         fault f-1 REJECTED UNKNOWN_FAULT there is no fault "earthquake": it is one of cpu-spike, network-delay, storage-latency, crash and hang
-        fault f-2 REJECTED BAD_PARAMETER cpu-spike: cores is "5", but must be a whole number from 1 to 4
+        fault f-2 REJECTED BAD_PARAMETER cpu-spike: cores is "17", but must be a whole number from 1 to 16
         fault f-3 REJECTED BAD_PARAMETER network-delay: latency is "31s", but must be a duration of 1ms to 30s
         fault f-4 REJECTED BAD_PARAMETER network-delay: jitter is "6ms", but must be a duration of 0ms to the latency
         fault f-5 REJECTED BAD_PARAMETER crash has no parameter "force"
