@@ -11,8 +11,10 @@ use arena_config::arena::NodeSpec;
 use arena_node_core::{Boot, Found, JournalEntry, Node, Saved};
 use arena_proto::{NodeName, ServiceName};
 use arena_supervisor::{Identity, Process, stop, with_environment};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
 
+use crate::edges::{Edges, Lookout};
 use crate::effects::Effects;
 use crate::engine::{self, Engine, INPUTS_MAX};
 use crate::faults::Faults;
@@ -90,18 +92,21 @@ async fn serve(
     let members = ExtraMembers::default();
 
     let routes = Routes::new(spec.name.clone());
-    let _legs = listening.serve(&routes);
-    let logs = programs
-        .values()
-        .map(|program| program.spawn.log.clone())
-        .collect();
-    let rotation = tokio::spawn(logs::rotate(logs));
+    let connected = Arc::new(Notify::new());
+    let _legs = listening.serve(&routes, &connected);
+    let edges = Edges::default();
+    let mut background = JoinSet::new();
+    background.spawn(logs::rotate(log_files(&programs)));
+    let ports = Arc::new(spec::reached_at(&spec, &sidecar));
+    let lookout = Lookout::new(ports, connected, shown.clone(), edges.clone());
+    background.spawn(lookout.run());
     let sampler = Sampler::new(
         chassis.clock,
         &spec,
         &programs,
         Arc::clone(&sidecar),
         members.clone(),
+        edges,
         shown.clone(),
     )?;
     let link = Link {
@@ -117,7 +122,7 @@ async fn serve(
         routes,
     };
     let link = tokio::spawn(link.run());
-    let sampling = tokio::spawn(sampler.run(measured));
+    background.spawn(sampler.run(measured));
     let faults = Faults {
         programs,
         sidecar: Arc::clone(&sidecar),
@@ -137,9 +142,13 @@ async fn serve(
     };
     tracing::info!(node = %spec.name, services = spec.services.len(), "starting");
     engine.run(boot).await;
-    sampling.abort();
-    rotation.abort();
+    drop(background);
     link.await.context("the link to the bus")
+}
+
+fn log_files(programs: &BTreeMap<ServiceName, Program>) -> Vec<PathBuf> {
+    let programs = programs.values();
+    programs.map(|program| program.spawn.log.clone()).collect()
 }
 
 /// Different for each start, so that readers of telemetry see a restart.

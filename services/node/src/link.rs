@@ -12,7 +12,7 @@ use arena_proto::{
     Command, CommandId, FaultId, FaultOperation, FaultRequest, NodeName, Outcome, Schema,
     Timestamp, TraceContext,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::publish::{self, Letter, TelemetryWriter};
@@ -134,11 +134,13 @@ impl Link {
         let mut reading = JoinSet::new();
         reading.spawn(read_routes(bus.clone(), self.routes));
         reading.spawn(register(bus.clone(), self.node.clone()));
+        let (reachable, once_reachable) = oneshot::channel();
         reading.spawn(read_all(
             bus.clone(),
             self.node,
             self.inputs,
             pending.clone(),
+            reachable,
         ));
         let telemetry = TelemetryWriter {
             bus: bus.clone(),
@@ -151,11 +153,12 @@ impl Link {
         let mut writing = JoinSet::new();
         writing.spawn(telemetry.run());
         let (written, status_written) = watch::channel(Timestamp::EPOCH);
-        writing.spawn(publish::write_status(
-            bus.clone(),
-            self.views.clone(),
-            written,
-        ));
+        let (status_bus, status_views) = (bus.clone(), self.views.clone());
+        writing.spawn(async move {
+            // Who finds this node by its status can ask something of it. It may also end before that.
+            reached_or_ended(once_reachable, status_views.clone()).await;
+            publish::write_status(status_bus, status_views, written).await;
+        });
         writing.spawn(publish::write_letters(
             bus.clone(),
             self.letters,
@@ -188,6 +191,14 @@ impl Link {
             bus = connecting => Some(bus),
             () = ended => None,
         }
+    }
+}
+
+/// Waits for `reached`, or for the end of the node.
+async fn reached_or_ended<T>(reached: impl Future<Output = T>, mut views: Views) {
+    tokio::select! {
+        _ = reached => {}
+        () = async { while views.changed().await.is_ok() {} } => {}
     }
 }
 
@@ -233,7 +244,13 @@ async fn read_routes(bus: Bus, routes: Routes) {
 }
 
 /// Commands and faults. What was asked before the node first came to this bus was not meant for it.
-async fn read_all(bus: Bus, node: NodeName, inputs: mpsc::Sender<Input>, pending: Pending) {
+async fn read_all(
+    bus: Bus,
+    node: NodeName,
+    inputs: mpsc::Sender<Input>,
+    pending: Pending,
+    reachable: oneshot::Sender<()>,
+) {
     let consume = || {
         Consume::durable(format!("node-{node}"))
             .node(node.clone())
@@ -241,6 +258,8 @@ async fn read_all(bus: Bus, node: NodeName, inputs: mpsc::Sender<Input>, pending
     };
     let mut commands = patiently("read commands", || bus.consume::<Command>(consume())).await;
     let mut faults = patiently("read faults", || bus.consume::<FaultRequest>(consume())).await;
+    // Nobody waits for it when the node ends.
+    let _ = reachable.send(());
     // From here on the remediator can reach this node, and owns its restarts.
     let connection = publish::watch_connection(bus.connected(), inputs.clone());
     let reading = async {

@@ -6,6 +6,7 @@
 mod agent;
 mod burn;
 mod control_socket;
+mod edges;
 mod effects;
 mod engine;
 mod faults;

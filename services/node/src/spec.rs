@@ -43,6 +43,13 @@ pub(crate) fn is_proxied(service: &ServiceSpec) -> bool {
     service.port.is_some() && service.health.as_ref().is_some_and(http)
 }
 
+/// Which service of this node, or dependency of one, is reached at which port.
+pub(crate) fn reached_at(spec: &NodeSpec, sidecar: &Sidecar) -> BTreeMap<u16, ServiceName> {
+    let own = spec.services.iter();
+    let own = own.filter_map(|service| Some((service.port?, service.name.clone())));
+    own.chain(sidecar.reached_at()).collect()
+}
+
 /// For the core.
 pub(crate) fn core_config(spec: &NodeSpec, chaos: bool, sidecar: &Sidecar) -> NodeConfig {
     let services = spec.services.iter().map(|service| ServiceConfig {

@@ -224,6 +224,7 @@ async fn a_stopped_agent_leaves_no_process() {
 #[tokio::test]
 async fn what_a_shell_leaves_behind_has_its_grace_too() {
     let mut arena = Arena::start().await;
+    arena.healthy("wrapped").await;
     wait_for("hello", async || {
         arena.log("wrapped").contains("hello").then_some(())
     })

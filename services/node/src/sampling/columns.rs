@@ -125,9 +125,10 @@ impl Columns {
         });
     }
 
-    /// Whom a service was seen to call, beyond what it declares, in a settled order.
-    pub(super) fn observed(&mut self, index: usize, callees: Vec<ServiceName>) {
+    /// Whom a service was seen to call, in a settled order.
+    pub(super) fn observed(&mut self, index: usize, mut callees: Vec<ServiceName>) {
         let service = &mut self.services[index];
+        callees.retain(|callee| !service.depends_on.contains(callee));
         if service.observed != callees {
             service.observed = callees;
             self.changed = true;

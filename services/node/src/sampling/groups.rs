@@ -221,7 +221,7 @@ fn open_files(pid: u32) -> u64 {
 }
 
 /// Every process and its group.
-fn groups_of_all() -> Vec<(u32, u32)> {
+pub(crate) fn groups_of_all() -> Vec<(u32, u32)> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };

@@ -16,9 +16,12 @@ use arena_config::arena::NodeSpec;
 use arena_proto::{ProbeVerdict, ProcessState, Schema, ServiceName, ServiceSample, Timestamp};
 use tokio::sync::mpsc;
 
+use crate::edges::Edges;
 use crate::sidecar::Sidecar;
 use crate::spec::Program;
 use crate::view::Views;
+pub(crate) use groups::groups_of_all as processes_by_group;
+
 use columns::Columns;
 use groups::Groups;
 use host::Host;
@@ -66,6 +69,7 @@ pub(crate) struct Sampler {
     names: Vec<ServiceName>,
     sidecar: Arc<Sidecar>,
     members: ExtraMembers,
+    edges: Edges,
     views: Views,
 }
 
@@ -77,6 +81,7 @@ impl Sampler {
         programs: &BTreeMap<ServiceName, Program>,
         sidecar: Arc<Sidecar>,
         members: ExtraMembers,
+        edges: Edges,
         views: Views,
     ) -> anyhow::Result<Self> {
         let mut services = spec.services.clone();
@@ -98,6 +103,7 @@ impl Sampler {
             groups: Groups::new(services.len()),
             sidecar,
             members,
+            edges,
             views,
         })
     }
@@ -141,6 +147,7 @@ impl Sampler {
         let own = futures::future::join_all(asked).await;
         self.columns.begin(&host);
         for (index, name) in self.names.iter().enumerate() {
+            self.columns.observed(index, self.edges.of(name));
             let leg = self.sidecar.inbound(name);
             let requests = leg.map(|leg| leg.take_stats(now, elapsed));
             self.columns

@@ -10,6 +10,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::REQUEST_TIMEOUT;
@@ -153,11 +154,14 @@ const fn splitmix64(seed: u64) -> u64 {
 }
 
 /// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, leg: Arc<InboundLeg>) {
+pub(super) async fn serve(listener: TcpListener, leg: Arc<InboundLeg>, connected: Arc<Notify>) {
     let handled = Arc::clone(&leg);
     server::serve(
         listener,
-        move || leg.token(),
+        move || {
+            connected.notify_one();
+            leg.token()
+        },
         move |request| {
             let leg = Arc::clone(&handled);
             async move { leg.handle(request).await }

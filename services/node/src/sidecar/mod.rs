@@ -24,6 +24,7 @@ use arena_chassis::Clock;
 use arena_config::arena::NodeSpec;
 use arena_proto::ServiceName;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::spec;
 use crate::store::Ports;
@@ -112,6 +113,19 @@ impl Sidecar {
         self.moved.contains(service)
     }
 
+    /// Which service is reached at which port: its inbound leg's, and those of the outbound legs to it.
+    pub(crate) fn reached_at(&self) -> BTreeMap<u16, ServiceName> {
+        let inbound = self.inbound.iter();
+        let outbound = self.outbound.iter().filter_map(|(pair, port)| {
+            let (_, dependency) = pair.split_once('/')?;
+            Some((*port, dependency.parse().ok()?))
+        });
+        inbound
+            .map(|(name, leg)| (leg.port(), name.clone()))
+            .chain(outbound)
+            .collect()
+    }
+
     /// For the state file.
     pub(crate) fn ports(&self) -> Ports {
         Ports {
@@ -126,14 +140,23 @@ impl Sidecar {
 }
 
 impl Listening {
-    /// Serves every leg, until the tasks are dropped.
-    pub(crate) fn serve(self, routes: &Routes) -> tokio::task::JoinSet<()> {
+    /// Serves every leg, until the tasks are dropped; tells `connected` of each new connection to one.
+    pub(crate) fn serve(
+        self,
+        routes: &Routes,
+        connected: &Arc<Notify>,
+    ) -> tokio::task::JoinSet<()> {
         let mut tasks = tokio::task::JoinSet::new();
         for (listener, leg) in self.inbound {
-            tasks.spawn(inbound::serve(listener, leg));
+            tasks.spawn(inbound::serve(listener, leg, Arc::clone(connected)));
         }
         for (listener, dependency) in self.outbound {
-            tasks.spawn(outbound::serve(listener, dependency, routes.clone()));
+            tasks.spawn(outbound::serve(
+                listener,
+                dependency,
+                routes.clone(),
+                Arc::clone(connected),
+            ));
         }
         tasks
     }

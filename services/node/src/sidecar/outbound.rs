@@ -8,6 +8,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::routes::{Replica, Routes};
@@ -86,12 +87,20 @@ async fn handle(
 }
 
 /// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, dependency: ServiceName, routes: Routes) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    dependency: ServiceName,
+    routes: Routes,
+    connected: Arc<Notify>,
+) {
     // Nothing resets an outbound leg.
     let never = CancellationToken::new();
     server::serve(
         listener,
-        move || never.clone(),
+        move || {
+            connected.notify_one();
+            never.clone()
+        },
         move |request| handle(routes.clone(), dependency.clone(), request),
     )
     .await;
