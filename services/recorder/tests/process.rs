@@ -8,12 +8,13 @@ use std::process::{Child, Command, Stdio};
 
 use arena_bus::{Bus, NatsArgs, Role};
 use arena_proto::{
-    Column, FaultRecord, IncidentQuery, IncidentRecord, Schema, Summary, Telemetry, Timestamp,
+    Column, EfficacyQuery, EfficacyRow, FaultRecord, IncidentQuery, IncidentRecord, IncidentStory,
+    Schema, StoryQuery, Summary, Telemetry, Timestamp,
 };
 use arena_recorder::database::NewEvent;
 use arena_recorder_core::Event;
 use arena_testkit::{NatsServer, TempDir, temp_dir, wait_for};
-use common::{Backend, backends, id, story};
+use common::{Backend, backends, evidence, id, new_event, story};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
 
 /// A nats-server with streams, a database, and room for recorders.
@@ -162,6 +163,16 @@ async fn what_is_published_is_stored_and_answered() {
         let records: Vec<IncidentRecord> = world.request("incidents", &query).await.unwrap();
         assert_eq!(records[0].resolution.as_deref(), Some("REMEDIATED"));
         assert_eq!(records[0].act_ms, Some(500.0));
+        let captured = new_event(Event::Evidence(evidence(&id("inc-1"), 15)));
+        world.publish(&[captured]).await;
+        world.stored(10).await;
+        let query = StoryQuery { id: "inc".into() };
+        let told: IncidentStory = world.request("story", &query).await.unwrap();
+        assert_eq!(told.evidence[0].log, ["spinning"]);
+        assert_eq!(told.incident.evidence_count, 1);
+        let query = EfficacyQuery::default();
+        let worth: Vec<EfficacyRow> = world.request("efficacy", &query).await.unwrap();
+        assert_eq!((worth[0].action.as_str(), worth[0].tried), ("restart", 1));
         let faults: Vec<FaultRecord> = world
             .request("faults", &serde_json::json!({}))
             .await
