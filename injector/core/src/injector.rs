@@ -105,7 +105,7 @@ impl Injector {
             }
             Input::Node(status) => self.targets.put(status),
             Input::Status(status) => self.on_status(now, &status, &mut outputs),
-            Input::Control(control) => self.on_control(now, control, &mut outputs),
+            Input::Control(control) => self.on_control(now, &control, &mut outputs),
             Input::Stop => self.stop(now, &mut outputs),
             Input::Tick => {}
         }
@@ -257,7 +257,7 @@ impl Injector {
 
     /// Nodes end faults by themselves when the lever is stopped; that they are asked too costs nothing, and reaches a node that
     /// has not heard of the lever yet. Told again that it is stopped, they are asked again.
-    fn on_control(&mut self, now: Timestamp, control: Control, outputs: &mut Vec<Output>) {
+    fn on_control(&mut self, now: Timestamp, control: &Control, outputs: &mut Vec<Output>) {
         let was_stopped = self.stopped_by.is_some();
         self.stopped_by = (control.lever == LeverPosition::Stopped).then(|| match &*control.by {
             "" => String::new(),

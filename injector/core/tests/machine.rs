@@ -379,9 +379,12 @@ fn the_lever_ends_ours_and_lets_none_begin_until_it_is_released() {
         "#]],
     );
     let late = inject(&mut injector, at(4), request("hang", "node-1/edge", 5000));
-    check(&late, &expect![[r#"
+    check(
+        &late,
+        &expect![[r#"
         reply [] Some("the safety lever is stopped by ann: no faults until `arena lever resume`")
-    "#]]);
+    "#]],
+    );
     assert!(
         run_until(&mut injector, at(20_000)).is_empty(),
         "nothing is renewed"
@@ -405,9 +408,12 @@ fn the_schedule_passes_over_what_is_due_while_the_lever_is_stopped() {
     let text = "[[fault]]\nat = '1s'\nfault = 'hang'\ntarget = 'node-1/orders'\nfor = '1s'\nrepeat = '10s'\n";
     let mut injector = shop(text);
     injector.step(START, lever(LeverPosition::Stopped));
-    check(&injector.step(at(1000), Input::Tick), &expect![[r#"
+    check(
+        &injector.step(at(1000), Input::Tick),
+        &expect![[r#"
         warning schedule: no hang on node-1/orders: the safety lever is stopped by ann: no faults until `arena lever resume`
-    "#]]);
+    "#]],
+    );
     injector.step(at(5000), lever(LeverPosition::Released));
     let next = run_until(&mut injector, at(11_000));
     assert_eq!(next.first().map(|(now, _)| *now), Some(at(11_000)));

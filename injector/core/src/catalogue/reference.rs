@@ -15,6 +15,10 @@ Every fault is real, and is owned by the target's node: it is written to the nod
 after its time to live, and the node reads back that it is gone. The injector renews each of its faults (a lease of 5 s); when the
 injector dies, they end within 5 s. A restarted injector adopts none of them. When it is stopped, it reverts its own first.
 
+The safety lever ends them all: on `arena lever stop` each node reverts every fault at once, also those made by hand, and refuses new
+ones; the injector renews none, asks for the end of its own besides, and refuses new ones with the reason. So it stays, also after a
+restart of either, until `arena lever resume`; what was ended does not come back, and a schedule goes on with what is due from then on.
+
 ";
 
 const SCHEDULES: &str = "

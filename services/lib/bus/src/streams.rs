@@ -228,6 +228,27 @@ mod tests {
     }
 
     #[test]
+    fn the_page_has_each_stream_and_bucket_with_its_limits() {
+        const PAGE: &str = include_str!("../../../../docs/bus.md");
+        for config in all() {
+            let name = config.name.trim_start_matches("KV_");
+            let row = PAGE
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{name}` |")))
+                .unwrap_or_else(|| panic!("no row of {name}"));
+            let size = format!("| {} MB |", config.max_bytes / MEGABYTE);
+            let age = match config.max_age.as_secs() {
+                0 => "| - |".to_owned(),
+                seconds if seconds >= 24 * 3600 => format!("| {} days |", seconds / 24 / 3600),
+                seconds if seconds >= 3600 => format!("| {} h |", seconds / 3600),
+                seconds => format!("| {seconds} s |"),
+            };
+            assert!(row.contains(&size), "{row}");
+            assert!(row.contains(&age), "{row}");
+        }
+    }
+
+    #[test]
     fn a_setting_that_the_server_left_out_is_told() {
         let asked = all().remove(0);
         let found = Config {
