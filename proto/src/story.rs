@@ -109,7 +109,7 @@ pub struct EfficacyQuery {
 pub struct EfficacyRow {
     /// The symptom of the incidents that it was for.
     pub symptom: String,
-    /// The step as the playbook writes it, else a word of [`crate::ActionKind`] in lower case.
+    /// The step as the playbook writes it: `restart`, `clean-disk`, `failover`.
     pub action: String,
     /// How often it was done: issued for an incident, and not rejected by the node.
     pub tried: u64,

@@ -99,9 +99,7 @@ fn tried(row: Row) -> Result<Option<Try>, DecodeError> {
     let at = Timestamp::from_unix_nanos;
     Ok(Some(Try {
         symptom: row.symptom,
-        action: row
-            .step
-            .unwrap_or_else(|| action.as_str().to_ascii_lowercase()),
+        action: row.step.unwrap_or_else(|| action.verb()),
         effect,
         heal_ms: row
             .incident_ended_at_ns
