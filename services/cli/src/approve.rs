@@ -244,7 +244,12 @@ fn row(plan: &Plan, now: Timestamp) -> Vec<screen::Cell> {
         .map_or_else(|| "-".to_owned(), |end| until(end, now));
     vec![
         plan.incident_id.as_str().into(),
-        format!("{} {}", verb(plan), plan.target.as_ref().unwrap_or(&plan.entity)).into(),
+        format!(
+            "{} {}",
+            verb(plan),
+            plan.target.as_ref().unwrap_or(&plan.entity)
+        )
+        .into(),
         plan.basis
             .risk
             .map_or("-", arena_proto::RiskClass::as_str)

@@ -1,11 +1,15 @@
 //! The command line.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_bus::NatsArgs;
-use arena_proto::{ActionKind, Entity};
+use arena_proto::Entity;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::exit::{Exit, Failure};
+use crate::up::data_dir::DataDirArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -14,10 +18,14 @@ Examples:
   arena status                              nodes, services, incidents, faults
   arena inject cpu-spike node-1/orders      hurt something ...
   arena incidents                           ... and see how it was healed
+  arena explain inc-440cb03c056b            one of them in plain words: why it went as it did
+  arena mode approve                        nothing is done without `arena approve`
+  arena lever stop                          halt every action, revert every fault
   arena watch                               everything on the bus, live
   arena down                                stop it all; data stays
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 not running or not found, 4 degraded, 5 timeout, 130 interrupted.";
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not running or not found, 4 degraded, 5 timeout, 130 interrupted
+(`arena up` ends with 0 at Ctrl-C: that is how it is stopped).";
 
 /// A self-healing operations arena over NATS.
 #[derive(Debug, Parser)]
@@ -35,26 +43,44 @@ pub(crate) enum Command {
     Up(crate::up::UpArgs),
     /// Stop the arena in reverse order; data stays
     Down(crate::down::DownArgs),
+    /// Show the whole loop once: hurt a service, watch it being healed
+    Demo(DemoArgs),
     /// Show nodes, services, open incidents and active faults
     Status(StatusArgs),
-    /// List incidents, or tell the story of one
+    /// List incidents, or one of them
     Incidents(IncidentsArgs),
+    /// Tell the whole story of an incident: what was seen, believed, decided and done, and why
+    Explain(crate::explain::ExplainArgs),
+    /// Show what each action was worth against each symptom
+    Efficacy(crate::efficacy::EfficacyArgs),
+    /// Show messages on the bus, live and readable
+    Watch(WatchArgs),
+    /// Show logs of components and services
+    Logs(crate::logs::LogsArgs),
+    /// Halt every action and revert every fault at once, or release that
+    Lever(crate::lever::LeverArgs),
+    /// Show or set who decides about actions: observe, approve or auto
+    Mode(crate::mode::ModeArgs),
+    /// List the actions that wait for a person
+    Approvals(crate::approve::ApprovalsArgs),
+    /// Let a waiting action be done
+    Approve(crate::approve::AnswerArgs),
+    /// Refuse a waiting action
+    Deny(crate::approve::AnswerArgs),
+    /// Leave a service or a node alone: only a person acts on it
+    Pause(crate::pause::PauseArgs),
+    /// End a pause
+    Resume(crate::pause::ResumeArgs),
+    /// Do one action, through the same guards as the remediator
+    Do(crate::do_action::DoArgs),
     /// Hurt a service: publish a fault (needs `arena up --chaos`)
     Inject(InjectArgs),
     /// Undo a fault, or all of them
     Revert(RevertArgs),
-    /// Do one action to a service, through the same guards as the remediator
-    Do(DoArgs),
-    /// Show messages on the bus, live and readable
-    Watch(WatchArgs),
     /// Make one message body on stdin readable, for `nats sub --translate`
     Decode(DecodeArgs),
-    /// Show logs of components and services
-    Logs(crate::logs::LogsArgs),
     /// Check this machine for what the arena needs
     Doctor(crate::doctor::DoctorArgs),
-    /// Show the whole loop once: hurt a service, watch it being healed
-    Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell.
@@ -71,6 +97,8 @@ pub(crate) struct StatusArgs {
     /// Exit with 4 when something is not well.
     #[arg(long)]
     pub exit_code: bool,
+    #[command(flatten)]
+    pub data: DataDirArgs,
     #[command(flatten)]
     pub nats: NatsArgs,
 }
@@ -127,29 +155,6 @@ pub(crate) struct RevertArgs {
     pub nats: NatsArgs,
 }
 
-/// `arena do`.
-#[derive(Debug, Args)]
-#[command(before_help = "\
-Examples:
-  arena do restart node-1/orders
-  arena do recover node-2/ledger --dry-run
-  arena do stop node-1/traffic --yes")]
-pub(crate) struct DoArgs {
-    /// start, stop, kill, restart or recover.
-    pub action: ActionKind,
-    /// NODE/SERVICE.
-    #[arg(value_name = "TARGET")]
-    pub target: Entity,
-    /// Say what would be done, and why not, without doing it.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask.
-    #[arg(long, short)]
-    pub yes: bool,
-    #[command(flatten)]
-    pub nats: NatsArgs,
-}
-
 /// `arena watch`.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
@@ -199,11 +204,27 @@ pub(crate) struct DemoArgs {
     pub nats: NatsArgs,
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// One PARAM=VALUE.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!("{text:?} is not PARAM=VALUE, as in latency=400ms")),
     }
+}
+
+/// The parameters by name; one that is given twice is refused, as nobody can say which was meant.
+pub(crate) fn parameters(
+    given: Vec<(String, String)>,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut named = BTreeMap::new();
+    for (name, value) in given {
+        if let Some(first) = named.insert(name.clone(), value.clone()) {
+            return Err(Exit::Usage.because(format!(
+                "{name} is given twice: {first} and {value}\n  mend: give it once"
+            )));
+        }
+    }
+    Ok(named)
 }
 
 #[cfg(test)]

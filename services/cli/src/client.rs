@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use arena_bus::{Bus, BusError, NatsArgs, Role, ServicePing};
 use arena_proto::{
-    Entity, FaultRecord, FaultState, IncidentQuery, IncidentRecord, NodeStatus, ServiceName, Summary,
+    Entity, FaultRecord, FaultState, IncidentQuery, IncidentRecord, NodeStatus, ServiceName,
+    Summary,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -138,9 +139,15 @@ pub(crate) fn no_such(entity: &Entity, known: &[String]) -> String {
         "node"
     };
     if meant.is_empty() {
-        return format!("no {what} {entity}\n  mend: use one of {}", known.join(", "));
+        return format!(
+            "no {what} {entity}\n  mend: use one of {}",
+            known.join(", ")
+        );
     }
-    format!("no {what} {entity}\n  mend: did you mean {}?", meant.join(" or "))
+    format!(
+        "no {what} {entity}\n  mend: did you mean {}?",
+        meant.join(" or ")
+    )
 }
 
 /// Turns "nobody answers" into [`Exit::NotRunning`] with the mend.

@@ -8,7 +8,7 @@ use arena_proto::{
     FaultRequest, FaultState, FaultStatus, InjectReply, InjectRequest, RevertRequest,
 };
 
-use crate::args::{InjectArgs, RevertArgs};
+use crate::args::{InjectArgs, RevertArgs, parameters};
 use crate::client;
 use crate::exit::{Exit, Failure};
 use crate::screen;
@@ -23,11 +23,18 @@ pub(crate) async fn run(args: InjectArgs) -> Result<(), Failure> {
     if args.ttl > FaultRequest::TTL_MAX || args.ttl.is_zero() {
         return Err(Exit::Usage.because("--for is out of range: use more than 0s and at most 1h"));
     }
+    let parameters = parameters(args.parameters)?;
     let bus = client::connect(&args.nats).await?;
+    client::known(&bus, &args.target).await?;
+    if args.target.service.is_none() {
+        return Err(Exit::Usage.because(format!(
+            "{} is a node; faults are for services\n  mend: write NODE/SERVICE",
+            args.target
+        )));
+    }
     let mut statuses = bus
         .consume::<FaultStatus>(Consume::ephemeral().from(From::New))
         .await?;
-    let parameters = args.parameters.into_iter().collect();
     let id = request(
         &bus,
         &args.fault,
@@ -91,6 +98,9 @@ pub(crate) async fn request_revert(bus: &Bus, id: &str) -> Result<InjectReply, F
 
 /// Reverts one fault or all of them, and waits until they are gone.
 pub(crate) async fn revert(args: RevertArgs) -> Result<(), Failure> {
+    if args.id.is_empty() {
+        return Err(Exit::Usage.because("no fault is named\n  mend: give its id, or `all`"));
+    }
     let bus = client::connect(&args.nats).await?;
     let mut statuses = bus
         .consume::<FaultStatus>(Consume::ephemeral().from(From::New))

@@ -16,7 +16,8 @@ const STOPPED_MEANS: &str = "  every node refuses every command (LEVER_STOPPED),
      new faults are refused; services run on
   it stays so across restarts, until: arena lever resume
 ";
-const RELEASED_MEANS: &str = "  commands and faults are taken; what the remediator may do by itself is told by: arena mode
+const RELEASED_MEANS: &str =
+    "  commands and faults are taken; what the remediator may do by itself is told by: arena mode
 ";
 
 /// `arena lever`.
@@ -142,7 +143,10 @@ async fn halted(bus: &Bus) -> String {
                 .iter()
                 .map(|fault| format!("{} on {} ({})", fault.fault, fault.target, fault.id))
                 .collect();
-            format!("halted; these faults are being reverted: {}", named.join(", "))
+            format!(
+                "halted; these faults are being reverted: {}",
+                named.join(", ")
+            )
         }
         Err(why) => format!("halted; every fault is being reverted, which ones is unknown: {why}"),
     }

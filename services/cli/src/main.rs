@@ -3,6 +3,7 @@
 //! A table of contents: each command lives in a file of its own. Data goes to stdout, talk to stderr; the exit code
 //! tells the truth ([`exit::Exit`]).
 
+mod approve;
 mod args;
 mod client;
 mod decode;
@@ -10,10 +11,16 @@ mod demo;
 mod do_action;
 mod doctor;
 mod down;
+mod efficacy;
 mod exit;
+mod explain;
 mod incidents;
 mod inject;
+mod lever;
 mod logs;
+mod mode;
+mod pause;
+mod people;
 mod screen;
 mod status;
 mod up;
@@ -21,6 +28,7 @@ mod watch;
 
 use std::process::ExitCode;
 
+use arena_proto::Verdict;
 use args::{Arguments, Command};
 use clap::{CommandFactory as _, Parser as _};
 use exit::{Exit, Failure};
@@ -46,9 +54,10 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Up(args) => up::run(args).await,
         Command::Demo(args) => Box::pin(demo::run(args)).await,
         Command::Completions { shell } => {
-            let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "arena", &mut std::io::stdout());
-            Ok(())
+            // Not straight to stdout: the generator panics when that is closed or full.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "arena", &mut script);
+            Ok(screen::print_bytes(&script)?)
         }
         other => tokio::select! {
             result = run_interruptible(other) => result,
@@ -62,9 +71,18 @@ async fn run_interruptible(command: Command) -> Result<(), Failure> {
         Command::Down(args) => down::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Incidents(args) => incidents::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
+        Command::Efficacy(args) => efficacy::run(args).await,
         Command::Inject(args) => inject::run(args).await,
         Command::Revert(args) => inject::revert(args).await,
         Command::Do(args) => do_action::run(args).await,
+        Command::Mode(args) => mode::run(args).await,
+        Command::Lever(args) => lever::run(args).await,
+        Command::Pause(args) => pause::pause(args).await,
+        Command::Resume(args) => pause::resume(args).await,
+        Command::Approvals(args) => approve::list(args).await,
+        Command::Approve(args) => approve::answer(args, Verdict::Approved).await,
+        Command::Deny(args) => approve::answer(args, Verdict::Denied).await,
         Command::Watch(args) => watch::run(args).await,
         Command::Decode(args) => decode::run(args).await,
         Command::Logs(args) => logs::run(args).await,

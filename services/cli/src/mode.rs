@@ -61,14 +61,11 @@ pub(crate) async fn run(args: ModeArgs) -> Result<(), Failure> {
 async fn set(bus: &Bus, mode: Mode, risk: Option<RiskClass>) -> Result<Control, Failure> {
     let (by, at) = (people::who(), people::now());
     bus.change_control(move |control| {
-        match risk {
-            Some(risk) => {
-                control.modes.insert(risk, mode);
-            }
-            None => {
-                control.mode = mode;
-                control.modes.clear();
-            }
+        if let Some(risk) = risk {
+            control.modes.insert(risk, mode);
+        } else {
+            control.mode = mode;
+            control.modes.clear();
         }
         control.by.clone_from(&by);
         control.at = at;

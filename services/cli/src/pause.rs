@@ -83,7 +83,9 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<(), Failure> {
             return Ok(());
         }
         Err(Exit::NotRunning.because(match covered_by {
-            Some(node) => format!("{entity} is paused with its whole node\n  mend: arena resume {node}"),
+            Some(node) => {
+                format!("{entity} is paused with its whole node\n  mend: arena resume {node}")
+            }
             None => format!("{entity} is not paused\n  mend: `arena status` shows what is"),
         }))
     })
@@ -100,7 +102,9 @@ async fn change(
     change: impl Fn(&mut Control) -> Result<(), Failure>,
 ) -> Result<Control, Failure> {
     bus.change_control(|control| {
-        control.pauses.retain(|pause| pause.until.is_none_or(|until| at < until));
+        control
+            .pauses
+            .retain(|pause| pause.until.is_none_or(|until| at < until));
         change(control)?;
         control.by.clone_from(&by);
         control.at = at;

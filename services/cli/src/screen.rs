@@ -117,8 +117,13 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<Cell>]) -> String {
 
 /// Writes to stdout; the error of a closed pipe is for the caller to pass on.
 pub(crate) fn print(text: &str) -> io::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// The same for what need not be text.
+pub(crate) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(bytes)?;
     stdout.flush()
 }
 

@@ -30,7 +30,11 @@ fn short(record: &EvidenceRecord) -> Vec<String> {
         lines.push(format!("  not all could be had: {}", record.message));
     }
     let from = record.log.len().saturating_sub(LOG_LINES_TOLD);
-    lines.extend(record.log[from..].iter().map(|line| format!("  log: {line}")));
+    lines.extend(
+        record.log[from..]
+            .iter()
+            .map(|line| format!("  log: {line}")),
+    );
     lines
 }
 
@@ -40,13 +44,19 @@ pub(super) fn all(evidence: &[EvidenceRecord]) -> String {
 }
 
 fn whole(record: &EvidenceRecord) -> String {
-    let mut text = format!("\nEvidence of {} before {}, at {}\n", record.entity, record.command_id, record.at);
+    let mut text = format!(
+        "\nEvidence of {} before {}, at {}\n",
+        record.entity, record.command_id, record.at
+    );
     if !record.message.is_empty() {
         let _ = writeln!(text, "  not all could be had: {}", record.message);
     }
     let mut series: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for reading in &record.readings {
-        series.entry(reading.metric.as_str()).or_default().push(number(reading.value));
+        series
+            .entry(reading.metric.as_str())
+            .or_default()
+            .push(number(reading.value));
     }
     text.push_str("samples, oldest first\n");
     for (metric, values) in series {
@@ -74,7 +84,9 @@ fn processes(record: &EvidenceRecord) -> String {
         ]
     };
     let rows: Vec<Vec<Cell>> = record.processes.iter().map(row).collect();
-    let head = ["  pid", "parent", "state", "cpu %", "MB", "threads", "command"];
+    let head = [
+        "  pid", "parent", "state", "cpu %", "MB", "threads", "command",
+    ];
     screen::table(&head, &rows)
 }
 
@@ -103,7 +115,10 @@ mod tests {
             ..EvidenceRecord::default()
         };
         let short = summary(std::slice::from_ref(&record)).join("\n");
-        assert!(short.contains("line 5") && short.contains("no samples yet"), "{short}");
+        assert!(
+            short.contains("line 5") && short.contains("no samples yet"),
+            "{short}"
+        );
         assert!(!short.contains("line 2"), "{short}");
         let all = all(&[record]);
         for part in ["line 1", "cpu_percent: 1.5, 99", "77", "burn"] {

@@ -20,13 +20,33 @@ pub(super) fn story(story: &IncidentStory, viewer: Option<&str>) -> String {
     let mut text = head(incident);
     section(&mut text, "Seen", seen(story));
     section(&mut text, "Believed cause", cause(story));
-    section(&mut text, "Explained by it, and no incidents of their own", inhibited(incident));
-    section(&mut text, "Decided", incident.decisions.iter().flat_map(decision).collect());
-    section(&mut text, "Done", incident.actions.iter().flat_map(action).collect());
+    section(
+        &mut text,
+        "Explained by it, and no incidents of their own",
+        inhibited(incident),
+    );
+    section(
+        &mut text,
+        "Decided",
+        incident.decisions.iter().flat_map(decision).collect(),
+    );
+    section(
+        &mut text,
+        "Done",
+        incident.actions.iter().flat_map(action).collect(),
+    );
     section(&mut text, "Supports the end", support(incident));
-    section(&mut text, "Evidence from before each action", evidence::summary(&story.evidence));
+    section(
+        &mut text,
+        "Evidence from before each action",
+        evidence::summary(&story.evidence),
+    );
     if story.left_out > 0 {
-        let _ = writeln!(text, "\n{} of the latest messages did not fit and are not told", story.left_out);
+        let _ = writeln!(
+            text,
+            "\n{} of the latest messages did not fit and are not told",
+            story.left_out
+        );
     }
     let trace = match viewer {
         Some(viewer) => format!("{viewer}/trace/{}", incident.trace_id),
@@ -80,8 +100,15 @@ fn seen(story: &IncidentStory) -> Vec<String> {
         event.first_abnormal_at,
         detect.as_millis()
     ));
-    for signal in event.signals.iter().filter(|signal| signal.inhibited_by.is_none()) {
-        lines.push(format!("{}  {} on {}: {}", signal.since, signal.symptom, signal.entity, signal.evidence));
+    for signal in event
+        .signals
+        .iter()
+        .filter(|signal| signal.inhibited_by.is_none())
+    {
+        lines.push(format!(
+            "{}  {} on {}: {}",
+            signal.since, signal.symptom, signal.entity, signal.evidence
+        ));
         let mut readings: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for reading in &signal.readings {
             let values = readings.entry(reading.metric.as_str()).or_default();
@@ -90,7 +117,10 @@ fn seen(story: &IncidentStory) -> Vec<String> {
         for (metric, values) in readings {
             let left_out = values.len().saturating_sub(READINGS_TOLD);
             let dots = if left_out > 0 { "... " } else { "" };
-            lines.push(format!("  {metric}: {dots}{}", values[left_out..].join(", ")));
+            lines.push(format!(
+                "  {metric}: {dots}{}",
+                values[left_out..].join(", ")
+            ));
         }
     }
     lines
@@ -116,10 +146,17 @@ fn cause(story: &IncidentStory) -> Vec<String> {
     let root = incident.root_cause.as_deref().unwrap_or("unknown");
     let mut lines = vec![format!("{root}: {}", incident.reason)];
     if incident.candidates.len() > 1 {
-        lines.push(format!("candidates, likeliest first: {}", incident.candidates.join(", ")));
+        lines.push(format!(
+            "candidates, likeliest first: {}",
+            incident.candidates.join(", ")
+        ));
     }
     let mut told: Vec<&str> = Vec::new();
-    for cause in incident.decisions.iter().filter_map(|decision| decision.cause.as_deref()) {
+    for cause in incident
+        .decisions
+        .iter()
+        .filter_map(|decision| decision.cause.as_deref())
+    {
         if !told.contains(&cause) {
             told.push(cause);
             lines.push(format!("the playbook takes it for: {cause}"));
@@ -130,19 +167,22 @@ fn cause(story: &IncidentStory) -> Vec<String> {
 
 fn inhibited(incident: &IncidentRecord) -> Vec<String> {
     let line = |child: &arena_proto::ChildRecord| {
-        format!("{} on {}, by {}: {}", child.symptom, child.entity, child.inhibited_by, child.evidence)
+        format!(
+            "{} on {}, by {}: {}",
+            child.symptom, child.entity, child.inhibited_by, child.evidence
+        )
     };
     incident.children.iter().map(line).collect()
 }
 
 fn decision(decision: &DecisionRecord) -> Vec<String> {
     let mut what = decision.decision.clone();
-    if let Some(rail) = &decision.rail {
-        let _ = write!(what, " by the rail {rail}");
-    }
     let step = decision.step.as_deref().or(decision.action.as_deref());
     if let (Some(step), Some(target)) = (step, &decision.target) {
         let _ = write!(what, " {step} {target}");
+    }
+    if let Some(rail) = &decision.rail {
+        let _ = write!(what, ", by the rail {rail}");
     }
     let rung = (decision.rung > 0).then(|| format!("rung {} of {}", decision.rung, decision.rungs));
     let risk = decision.risk.as_ref().map(|risk| format!("{risk} risk"));
@@ -150,7 +190,10 @@ fn decision(decision: &DecisionRecord) -> Vec<String> {
     if !about.is_empty() {
         let _ = write!(what, " ({})", about.join(", "));
     }
-    let mut lines = vec![with_reason(format!("{}  {what}", decision.at), &decision.reason)];
+    let mut lines = vec![with_reason(
+        format!("{}  {what}", decision.at),
+        &decision.reason,
+    )];
     if !decision.numbers.is_empty() {
         let numbers: Vec<String> = decision
             .numbers
@@ -163,7 +206,10 @@ fn decision(decision: &DecisionRecord) -> Vec<String> {
         lines.push(format!("  the question expires at {end}"));
     }
     if let Some(judged) = &decision.judged {
-        lines.push(format!("  judged: {} was {}", judged.command_id, judged.effect));
+        lines.push(format!(
+            "  judged: {} was {}",
+            judged.command_id, judged.effect
+        ));
     }
     lines
 }
@@ -214,11 +260,11 @@ pub(super) fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arena_proto::{ChildRecord, JudgedRecord};
     use expect_test::expect;
 
-    fn told() -> IncidentStory {
-        let body = serde_json::json!({
+    /// The detector's first message, as it is on the bus.
+    fn opened() -> serde_json::Value {
+        serde_json::json!({
             "kind": "OPENED", "id": "inc-1", "revision": 1, "node": "node-1", "service": "orders",
             "symptom": "cpu_high", "severity": "WARNING", "rootCause": "node-1/orders",
             "reason": "stands for itself", "pid": 7, "generation": 1,
@@ -231,82 +277,89 @@ mod tests {
                     {"at": "2026-01-01T00:00:02Z", "metric": "cpu_percent", "value": 97.3}
                 ]
             }]
-        });
-        let text = str::to_owned;
-        IncidentStory {
-            incident: IncidentRecord {
-                id: text("inc-1"),
-                entity: text("node-1/orders"),
-                symptom: text("cpu_high"),
-                severity: text("WARNING"),
-                state: text("RESOLVED"),
-                resolution: Some(text("REMEDIATED")),
-                root_cause: Some(text("node-1/orders")),
-                opened_at: text("2026-01-01T00:00:03.000Z"),
-                ended_at: Some(text("2026-01-01T00:00:09.000Z")),
-                reason: text("nothing that it depends on is hurt"),
-                candidates: vec![text("node-1/orders"), text("node-1/batch")],
-                children: vec![ChildRecord {
-                    entity: text("node-1/edge"),
-                    symptom: text("latency_high"),
-                    inhibited_by: text("node-1/orders"),
-                    evidence: text("latency_p95_ms = 400"),
-                }],
-                decisions: vec![
-                    DecisionRecord {
-                        decision: text("REFUSE"),
-                        reason: text("4 commands are in flight, 4 may be"),
-                        at: text("2026-01-01T00:00:03.010Z"),
-                        rail: Some(text("flights")),
-                        step: Some(text("restart")),
-                        target: Some(text("node-1/orders")),
-                        cause: Some(text("it burns by itself")),
-                        numbers: BTreeMap::from([(text("in_flight"), 4.0), (text("in_flight_max"), 4.0)]),
-                        ..DecisionRecord::default()
-                    },
-                    DecisionRecord {
-                        decision: text("RESOLVE"),
-                        reason: text("cleared"),
-                        at: text("2026-01-01T00:00:09.000Z"),
-                        rung: 1,
-                        rungs: 2,
-                        risk: Some(text("MEDIUM")),
-                        judged: Some(JudgedRecord {
-                            command_id: text("cmd-1"),
-                            effect: text("CURED"),
-                        }),
-                        ..DecisionRecord::default()
-                    },
-                ],
-                actions: vec![ActionRecord {
-                    action: text("restart"),
-                    target: text("node-1/orders"),
-                    outcome: text("SUCCEEDED"),
-                    command_id: text("cmd-1"),
-                    message: text("running"),
-                    effect: Some(text("CURED")),
-                    issued_at: Some(text("2026-01-01T00:00:04.000Z")),
-                    issuer: Some(text("remediator")),
-                    ..ActionRecord::default()
-                }],
-                support: Some(text("cpu_high cleared 1.9 s after the restart")),
-                trace_id: text("abc"),
-                ..IncidentRecord::default()
+        })
+    }
+
+    fn actions() -> serde_json::Value {
+        serde_json::json!([{
+            "action": "restart", "target": "node-1/orders", "outcome": "SUCCEEDED", "command_id": "cmd-1",
+            "message": "running", "effect": "CURED", "issued_at": "2026-01-01T00:00:04.000Z", "issuer": "remediator"
+        }])
+    }
+
+    fn decisions() -> serde_json::Value {
+        serde_json::json!([
+            {
+                "decision": "REFUSE", "reason": "4 commands are in flight, 4 may be",
+                "at": "2026-01-01T00:00:03.010Z", "rail": "flights", "step": "restart", "target": "node-1/orders",
+                "cause": "it burns by itself", "numbers": {"in_flight": 4.0, "in_flight_max": 4.0}
             },
-            events: vec![EventRecord {
-                kind: text("incident"),
-                word: text("OPENED"),
-                entity: text("node-1/orders"),
-                body,
-                ..EventRecord::default()
+            {
+                "decision": "RESOLVE", "reason": "cleared", "at": "2026-01-01T00:00:09.000Z", "rung": 1, "rungs": 2,
+                "risk": "MEDIUM", "judged": {"command_id": "cmd-1", "effect": "CURED"}
+            }
+        ])
+    }
+
+    fn told() -> IncidentStory {
+        let story = serde_json::json!({
+            "incident": {
+                "id": "inc-1", "entity": "node-1/orders", "symptom": "cpu_high", "severity": "WARNING",
+                "state": "RESOLVED", "resolution": "REMEDIATED", "root_cause": "node-1/orders",
+                "opened_at": "2026-01-01T00:00:03.000Z", "ended_at": "2026-01-01T00:00:09.000Z",
+                "detect_ms": 2000.0, "plan_ms": null, "act_ms": null, "verify_ms": null,
+                "reason": "nothing that it depends on is hurt", "trace_id": "abc",
+                "candidates": ["node-1/orders", "node-1/batch"],
+                "children": [{
+                    "entity": "node-1/edge", "symptom": "latency_high", "inhibited_by": "node-1/orders",
+                    "evidence": "latency_p95_ms = 400"
+                }],
+                "actions": actions(), "decisions": decisions(),
+                "support": "cpu_high cleared 1.9 s after the restart"
+            },
+            "events": [{
+                "at": "2026-01-01T00:00:03.000Z", "kind": "incident", "event_id": "inc-1.e1",
+                "entity": "node-1/orders", "word": "OPENED", "text": "", "body": opened()
             }],
-            ..IncidentStory::default()
-        }
+            "evidence": []
+        });
+        serde_json::from_value(story).unwrap()
     }
 
     #[test]
     fn an_incident_is_told_from_the_first_sample_to_what_supports_its_end() {
-        expect![""].assert_eq(&story(&told(), Some("http://127.0.0.1:16686")));
+        expect![[r#"
+            inc-1: cpu_high on node-1/orders (WARNING), RESOLVED, REMEDIATED
+            opened 2026-01-01T00:00:03.000Z, ended 2026-01-01T00:00:09.000Z
+
+            Seen
+              2026-01-01T00:00:01.000Z  the first abnormal sample; raised 2000 ms later
+              2026-01-01T00:00:03.000Z  cpu_high on node-1/orders: cpu_percent = 97.3, with `cpu_percent > 80.0` for 1s
+                cpu_percent: 95.5, 97.3
+
+            Believed cause
+              node-1/orders: nothing that it depends on is hurt
+              candidates, likeliest first: node-1/orders, node-1/batch
+              the playbook takes it for: it burns by itself
+
+            Explained by it, and no incidents of their own
+              latency_high on node-1/edge, by node-1/orders: latency_p95_ms = 400
+
+            Decided
+              2026-01-01T00:00:03.010Z  REFUSE restart node-1/orders, by the rail flights: 4 commands are in flight, 4 may be
+                numbers: in_flight 4, in_flight_max 4
+              2026-01-01T00:00:09.000Z  RESOLVE (rung 1 of 2, MEDIUM risk): cleared
+                judged: cmd-1 was CURED
+
+            Done
+              2026-01-01T00:00:04.000Z  restart node-1/orders by remediator: SUCCEEDED: running
+                effect: CURED, the symptom cleared after it and stayed so (cmd-1)
+
+            Supports the end
+              cpu_high cleared 1.9 s after the restart
+
+            Trace  http://127.0.0.1:16686/trace/abc
+        "#]].assert_eq(&story(&told(), Some("http://127.0.0.1:16686")));
     }
 
     #[test]
@@ -314,11 +367,29 @@ mod tests {
         let bare = IncidentStory {
             incident: IncidentRecord {
                 id: "inc-2".to_owned(),
-                reason: "silent".to_owned(),
+                entity: "node-1".to_owned(),
+                symptom: "node_silent".to_owned(),
+                severity: "CRITICAL".to_owned(),
+                state: "OPEN".to_owned(),
+                opened_at: "2026-01-01T00:00:03.000Z".to_owned(),
+                reason: "no telemetry for 3.5 s".to_owned(),
+                trace_id: "abc".to_owned(),
                 ..IncidentRecord::default()
             },
             ..IncidentStory::default()
         };
-        expect![""].assert_eq(&story(&bare, None));
+        expect![[r#"
+            inc-2: node_silent on node-1 (CRITICAL), OPEN
+            opened 2026-01-01T00:00:03.000Z, not over
+
+            Seen
+              no telemetry for 3.5 s
+
+            Believed cause
+              unknown: no telemetry for 3.5 s
+
+            Trace  abc
+        "#]]
+        .assert_eq(&story(&bare, None));
     }
 }

@@ -32,6 +32,9 @@ use record::{Lock, Record};
 /// Where the trace viewer's pages are.
 pub(crate) const VIEWER_ADDRESS: &str = "127.0.0.1:16686";
 
+/// Told where an `arena up` was killed: what it started runs on, and nobody looks after it.
+pub(crate) const DIED: &str = "`arena up` died; `arena up` or `arena down` cleans this up";
+
 /// The last lines of a log are looked for in so much of its end.
 const TAIL_BYTES: u64 = 2048;
 
@@ -131,6 +134,22 @@ async fn clear_leftovers(data: &DataDir) {
         ));
     }
     Record::remove(data);
+}
+
+/// The record of the arena at this address, when it was started from this data folder.
+pub(crate) fn record_at(data: &DataDirArgs, nats_url: &str) -> Option<Record> {
+    let is_there = data.path().is_ok_and(|path| path.is_dir());
+    let record = Record::read(&data.open().ok().filter(|_| is_there)?).ok()??;
+    let (theirs, asked) = (
+        address::Address::parse(&record.nats_url),
+        address::Address::parse(nats_url),
+    );
+    (theirs == asked).then_some(record)
+}
+
+/// The pages of this arena's own trace viewer: another arena's has other traces.
+pub(crate) fn viewer(data: &DataDirArgs, nats_url: &str) -> Option<String> {
+    record_at(data, nats_url)?.viewer
 }
 
 /// Talk, on stderr.

@@ -113,7 +113,7 @@ impl Arena {
         command
     }
 
-    /// Any other `arena` command; it finds the arena by `NATS_URL`.
+    /// Any other `arena` command; it finds the arena by `NATS_URL` and `ARENA_DATA_DIR`.
     ///
     /// # Panics
     /// When the binary cannot be run.
@@ -122,9 +122,6 @@ impl Arena {
         let (first, rest) = arguments.split_first().expect("a command");
         let mut command = self.command(first);
         command.args(rest);
-        if matches!(*first, "down" | "logs") {
-            command.arg("--data-dir").arg(self.data_dir());
-        }
         command.output().expect("arena runs")
     }
 
@@ -179,6 +176,7 @@ impl Arena {
         command
             .arg(name)
             .env("NATS_URL", &self.nats_url)
+            .env("ARENA_DATA_DIR", self.data_dir())
             .env("NO_COLOR", "1")
             // Everything that descends from here is found by it, whatever it is called.
             .env("ARENA_TEST_FOLDER", self.folder.path())

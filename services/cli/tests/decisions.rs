@@ -1,0 +1,204 @@
+//! What people decide for the whole arena, and answer when they are asked: lever, modes, pauses, approvals. One arena, told
+//! in the order in which a person would try it.
+
+use std::process::Output;
+
+use arena_bus::{Bus, NatsArgs, Role};
+use arena_proto::{Message as _, Plan, Received, Timestamp};
+use arena_testkit::{Arena, ArenaBuilder};
+use serde_json::{Value, json};
+
+const ONE_NODE: &str = r#"
+[[node]]
+name = "laptop"
+
+[[node.service]]
+name = "web"
+command = ["python3", "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
+port = 8000
+health = { http = "/", interval = "200ms", timeout = "200ms", failures = 3 }
+"#;
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Runs a command that has to end with this code, and gives all it said.
+fn run(arena: &Arena, arguments: &[&str], code: i32) -> String {
+    let output = arena.run(arguments);
+    let said = said(&output);
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "arena {arguments:?}: {said}"
+    );
+    said
+}
+
+#[tokio::test]
+async fn people_decide_and_everybody_sees_what_and_by_whom() {
+    let arena = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), ONE_NODE)
+        .env("OTEL_SDK_DISABLED", "true")
+        .env("USER", "ann")
+        .arg("--chaos")
+        .start();
+    the_lever_stops_a_person_too_and_is_released_on_purpose(&arena);
+    modes_are_set_for_all_or_for_one_class(&arena);
+    what_is_paused_is_shown_and_resumed(&arena);
+    a_question_is_answered_once_and_in_time(&arena).await;
+    an_action_needs_a_yes_and_shows_what_it_would_be(&arena);
+}
+
+fn the_lever_stops_a_person_too_and_is_released_on_purpose(arena: &Arena) {
+    assert!(run(arena, &["lever"], 0).contains("lever RELEASED; nobody has moved it yet"));
+    let stopped = run(arena, &["lever", "stop"], 0);
+    assert!(stopped.contains("no fault was active"), "{stopped}");
+    assert!(stopped.contains("lever STOPPED by ann@"), "{stopped}");
+    let first = arena.json(&["lever", "status", "--json"]);
+    assert!(run(arena, &["lever", "stop"], 0).contains("stopped already"));
+    assert_eq!(
+        arena.json(&["lever", "--json"]),
+        first,
+        "who pulled it first is told"
+    );
+    let refused = run(arena, &["do", "restart", "laptop/web", "--yes"], 1);
+    assert!(refused.contains("mend: arena lever resume"), "{refused}");
+    assert_eq!(arena.json(&["status", "--json"])["lever"], "STOPPED");
+    assert!(run(arena, &["status", "--exit-code"], 4).contains("the lever is STOPPED"));
+    let silent = run(arena, &["lever", "resume"], 2);
+    assert!(silent.contains("mend: add --yes"), "{silent}");
+    assert!(run(arena, &["lever", "resume", "--yes"], 0).contains("lever RELEASED by ann@"));
+    run(arena, &["do", "restart", "laptop/web", "--yes"], 0);
+}
+
+fn modes_are_set_for_all_or_for_one_class(arena: &Arena) {
+    let modes = || {
+        let report = arena.json(&["mode", "--json"]);
+        ["mode", "low", "medium", "high"].map(|field| report[field].as_str().unwrap().to_owned())
+    };
+    assert_eq!(modes(), ["AUTO", "AUTO", "AUTO", "APPROVE"]);
+    run(arena, &["mode", "--risk", "high", "auto"], 0);
+    run(arena, &["mode", "--risk", "low", "observe"], 0);
+    assert_eq!(modes(), ["AUTO", "OBSERVE", "AUTO", "AUTO"]);
+    assert!(run(arena, &["status"], 0).contains("mode AUTO (OBSERVE of LOW risk)"));
+    run(arena, &["mode", "approve"], 0);
+    assert_eq!(
+        modes(),
+        ["APPROVE"; 4],
+        "who decides for all wants no exception"
+    );
+    run(arena, &["mode", "sometimes"], 2);
+    run(arena, &["mode", "auto"], 0);
+}
+
+fn what_is_paused_is_shown_and_resumed(arena: &Arena) {
+    let meant = run(arena, &["pause", "web"], 3);
+    assert!(meant.contains("did you mean laptop/web"), "{meant}");
+    run(arena, &["pause", "laptop", "--reason", "moving house"], 0);
+    let status = run(arena, &["status"], 0);
+    assert!(
+        status.contains("laptop is paused until it is resumed, by ann@"),
+        "{status}"
+    );
+    assert!(status.contains("moving house"), "{status}");
+    let report = arena.json(&["status", "--json"]);
+    assert_eq!(report["nodes"][0]["services"][0]["paused"], true);
+    let whole = run(arena, &["resume", "laptop/web"], 3);
+    assert!(whole.contains("mend: arena resume laptop"), "{whole}");
+    run(arena, &["resume", "laptop"], 0);
+    run(arena, &["resume", "laptop"], 3);
+    run(arena, &["pause", "laptop/web", "--for", "1ms"], 0);
+    // It is over by itself, and the next change clears it away.
+    run(arena, &["resume", "laptop/web"], 3);
+    assert_eq!(arena.json(&["status", "--json"])["pauses"], json!([]));
+}
+
+async fn a_question_is_answered_once_and_in_time(arena: &Arena) {
+    run(arena, &["approvals"], 0);
+    run(arena, &["approve", "inc-nothing"], 3);
+    ask(arena, "inc-late", "2001-01-01T00:00:00Z").await;
+    assert_eq!(arena.json(&["approvals", "--json"]), json!([]));
+    assert!(run(arena, &["approve", "inc-late"], 1).contains("expired at 2001"));
+    ask(arena, "inc-now", "2199-01-01T00:00:00Z").await;
+    let waiting = arena.json(&["approvals", "--json"]);
+    assert_eq!(waiting[0]["plan"], "inc-now.2", "{waiting}");
+    assert_eq!(waiting[0]["action"], "restart", "{waiting}");
+    let listed = run(arena, &["approvals"], 0);
+    assert!(
+        listed.contains("restart laptop/web") && listed.contains("HIGH"),
+        "{listed}"
+    );
+    // No remediator asked this one, so none says what it does with the answer.
+    let unheard = run(arena, &["approve", "inc-now", "--reason", "go on"], 5);
+    assert!(
+        unheard.contains("APPROVED inc-now.2: restart laptop/web (HIGH risk)"),
+        "{unheard}"
+    );
+    let twice = run(arena, &["deny", "inc-now.2"], 1);
+    assert!(twice.contains("APPROVED already, by ann@"), "{twice}");
+}
+
+/// What the remediator publishes when it asks.
+async fn ask(arena: &Arena, incident: &str, expires_at: &str) {
+    let plan = json!({
+        "id": format!("{incident}.2"), "incident_id": incident, "revision": 2, "node": "laptop", "service": "web",
+        "symptom": "cpu_high", "decision": "WAIT", "incident_state": "AWAITING_APPROVAL", "action": "RESTART",
+        "target": "laptop/web", "reason": "it burns", "at": "2001-01-01T00:00:00Z", "risk": "HIGH",
+        "rail": "approval", "step": "restart", "expires_at": expires_at, "rung": 1, "rungs": 2
+    });
+    let args = NatsArgs {
+        nats_url: arena.nats_url.clone(),
+    };
+    let bus = Bus::connect(&args, Role::Remediator, "test").await.unwrap();
+    let received = Received {
+        node: "laptop".parse().unwrap(),
+        service: Some("web".parse().unwrap()),
+        sequence: None,
+        published_at: Timestamp::EPOCH,
+    };
+    let plan = Plan::decode(plan.to_string().as_bytes(), &received).unwrap();
+    bus.publish(&plan, None).await.unwrap();
+}
+
+fn an_action_needs_a_yes_and_shows_what_it_would_be(arena: &Arena) {
+    let unasked = run(arena, &["do", "restart", "laptop/web"], 2);
+    assert!(unasked.contains("mend: add --yes"), "{unasked}");
+    let would = run(arena, &["do", "restart", "laptop/web", "--dry-run"], 0);
+    assert!(
+        would.starts_with("would restart laptop/web (RUNNING, pid "),
+        "{would}"
+    );
+    assert!(would.contains("arena.command.laptop  {"), "{would}");
+    let command: Value = arena.json(&["do", "restart", "laptop/web", "--dry-run", "--json"]);
+    assert_eq!(command["action"], "RESTART");
+    assert_eq!(command["preconditions"]["pid"], pid(arena), "{command}");
+    for (arguments, code) in [
+        (&["do", "restart", "laptop", "--yes"][..], 2),
+        (&["do", "quarantine", "laptop/web", "--yes"], 2),
+        (&["do", "restart", "laptop/web", "force=yes", "--yes"], 2),
+        (
+            &["do", "throttle", "laptop/web", "percent=1", "percent=2"],
+            2,
+        ),
+        (&["do", "undrain", "laptop/web", "--yes"], 1),
+        (&["do", "restart", "web", "--yes"], 3),
+        (&["inject", "crash", "web"], 3),
+        (&["inject", "crash", "laptop"], 2),
+        (
+            &["inject", "cpu-spike", "laptop/web", "cores=2", "cores=3"],
+            2,
+        ),
+        (&["inject", "crash", "laptop/none"], 3),
+        (&["revert", ""], 2),
+    ] {
+        run(arena, arguments, code);
+    }
+}
+
+fn pid(arena: &Arena) -> Value {
+    arena.json(&["status", "--json"])["nodes"][0]["services"][0]["pid"].clone()
+}
