@@ -201,6 +201,8 @@ pub(crate) struct DemoArgs {
     #[arg(long, default_value = "node-1/orders")]
     pub target: Entity,
     #[command(flatten)]
+    pub data: DataDirArgs,
+    #[command(flatten)]
     pub nats: NatsArgs,
 }
 

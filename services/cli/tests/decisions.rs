@@ -1,5 +1,6 @@
 //! What people decide for the whole arena, and answer when they are asked: lever, modes, pauses, approvals. One arena, told
 //! in the order in which a person would try it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Output;
 

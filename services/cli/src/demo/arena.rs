@@ -34,9 +34,17 @@ pub(crate) async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnAren
         folder,
         nats_url: nats.nats_url.clone(),
     };
-    let up = ["up", "-d", "--wait", "--chaos", "--nats-url", &own.nats_url];
+    let up = [
+        "up",
+        "-d",
+        "--wait",
+        "--chaos",
+        "--brief",
+        "--nats-url",
+        &own.nats_url,
+    ];
     let started = tokio::select! {
-        started = arena(&up, own.folder.path()) => started,
+        started = run(arena(&up, own.folder.path())?) => started,
         _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted.because("interrupted")),
     };
     if let Err(failure) = started {
@@ -50,29 +58,34 @@ pub(crate) async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnAren
 impl OwnArena {
     /// Stops it; its folder goes with it.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
-        let stopped = arena(&["down"], self.folder.path()).await;
-        if stopped.is_err() {
-            // Something may still run in it, and `arena down` needs what it holds.
-            let kept = self.folder.keep();
-            eprintln!(
-                "arena: not stopped: arena down --data-dir {}",
-                kept.display()
-            );
+        // What `arena down` says is for an arena that keeps its data.
+        let down = arena(&["down"], self.folder.path())?.output().await?;
+        if down.status.success() {
+            eprintln!("stopped the arena, and removed its folder");
+            return Ok(());
         }
-        stopped
+        // Something may still run in it, and `arena down` needs what it holds.
+        let kept = self.folder.keep();
+        eprint!("{}", String::from_utf8_lossy(&down.stderr));
+        Err(Exit::Failed.because(format!(
+            "not stopped ({})\n  mend: arena down --data-dir {}",
+            down.status,
+            kept.display()
+        )))
     }
 }
 
-async fn arena(arguments: &[&str], data_dir: &Path) -> Result<(), Failure> {
-    let program = std::env::current_exe()?;
-    let status = Command::new(program)
-        .args(arguments)
-        .arg("--data-dir")
-        .arg(data_dir)
-        .status()
-        .await?;
+/// This program once more, for the arena of this folder.
+fn arena(arguments: &[&str], data_dir: &Path) -> Result<Command, Failure> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(arguments).arg("--data-dir").arg(data_dir);
+    Ok(command)
+}
+
+async fn run(mut command: Command) -> Result<(), Failure> {
+    let status = command.status().await?;
     if status.success() {
         return Ok(());
     }
-    Err(Exit::Failed.because(format!("`arena {}` failed ({status})", arguments.join(" "))))
+    Err(Exit::Failed.because(format!("the arena was not started ({status})")))
 }

@@ -12,7 +12,7 @@ use arena_proto::{IncidentId, IncidentRecord, Resolution};
 use crate::args::DemoArgs;
 use crate::client;
 use crate::exit::{Exit, Failure};
-use crate::{incidents, inject, screen};
+use crate::{incidents, inject, up};
 
 /// The fault's time to live: longer than the slowest honest healing, so that it is the healing that ends it.
 const FAULT_TTL: Duration = Duration::from_mins(1);
@@ -27,7 +27,7 @@ const STORED_POLL: Duration = Duration::from_millis(50);
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let own = arena::start_if_none_runs(&args.nats).await?;
     let result = tokio::select! {
-        result = show(&args) => result,
+        result = show(&args, own.is_none()) => result,
         _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted.because("interrupted")),
     };
     match own {
@@ -40,7 +40,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     }
 }
 
-async fn show(args: &DemoArgs) -> Result<(), Failure> {
+async fn show(args: &DemoArgs, stays: bool) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
     let mut story = story::Story::listen(&bus, &args.target).await?;
     let target = args.target.to_string();
@@ -57,8 +57,11 @@ async fn show(args: &DemoArgs) -> Result<(), Failure> {
         "stored",
         &format!("incident {} is in the database", record.id),
     );
-    story::line("trace", &trace_line(&record.trace_id).await);
-    screen::print(&format!("\n{}", incidents::story(&record)))?;
+    // A viewer that goes with the demo is no place to be sent to.
+    let viewer = up::viewer(&args.data, &args.nats.nats_url).filter(|_| stays);
+    let trace = &record.trace_id;
+    let place = viewer.map_or_else(|| trace.clone(), |viewer| format!("{viewer}/trace/{trace}"));
+    story::line("trace", &place);
     if record.resolution.as_deref() != Some(Resolution::Remediated.as_str()) {
         let how = record.resolution.as_deref().unwrap_or(&record.state);
         return Err(Exit::Failed.because(format!("the incident ended {how}, not REMEDIATED")));
@@ -80,16 +83,5 @@ async fn stored(bus: &arena_bus::Bus, id: &IncidentId) -> Result<IncidentRecord,
     match tokio::time::timeout(STORED_LIMIT, search).await {
         Ok(record) => record,
         Err(_) => Err(Exit::Timeout.because(format!("incident {id} did not reach the database"))),
-    }
-}
-
-/// The trace, with the viewer's address when one listens at its usual place.
-async fn trace_line(trace_id: &str) -> String {
-    let viewer = crate::up::VIEWER_ADDRESS;
-    match tokio::net::TcpStream::connect(viewer).await {
-        Ok(_) => format!(
-            "{trace_id}, to be seen at http://{viewer}/trace/{trace_id} while the arena runs"
-        ),
-        Err(_) => trace_id.to_owned(),
     }
 }

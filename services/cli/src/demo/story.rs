@@ -58,7 +58,10 @@ impl Story {
                     }
                 }
                 Heard::Outcome(outcome) if self.incident == outcome.incident_id => {
-                    let what = format!("{} {}: {}", outcome.action, outcome.state, outcome.message);
+                    let what = told(
+                        &[outcome.action.as_str(), outcome.state.as_str()],
+                        &outcome.message,
+                    );
                     self.line_at(outcome.at, "outcome", &what, Tone::Plain);
                 }
                 _ => {}
@@ -148,21 +151,14 @@ impl Story {
             Decision::Escalate => Tone::Bad,
             _ => Tone::Plain,
         };
-        let result = plan
-            .resolution
-            .map_or_else(String::new, |how| format!("{how}: "));
         let action = match (&plan.action, &plan.target) {
             (Some(action), Some(target)) if plan.decision == Decision::Act => {
-                format!("{action} {target} (rung {} of {}): ", plan.rung, plan.rungs)
+                format!("{action} {target} (rung {} of {})", plan.rung, plan.rungs)
             }
             _ => String::new(),
         };
-        self.line_at(
-            plan.at,
-            step,
-            &format!("{result}{action}{}", plan.reason),
-            tone,
-        );
+        let result = plan.resolution.map_or("", arena_proto::Resolution::as_str);
+        self.line_at(plan.at, step, &told(&[result, &action], &plan.reason), tone);
     }
 
     fn line_at(&self, at: Timestamp, step: &str, what: &str, tone: Tone) {
@@ -177,4 +173,28 @@ impl Story {
 /// A line without a time of its own.
 pub(crate) fn line(step: &str, what: &str) {
     println!("            {step:<11} {what}");
+}
+
+/// What there is of words, and why: nothing is left hanging at a colon.
+fn told(words: &[&str], why: &str) -> String {
+    let words: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| !word.is_empty())
+        .collect();
+    let parts = [words.join(" "), why.to_owned()];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_colon_stands_before_nothing() {
+        assert_eq!(told(&["RESTART", "ACCEPTED"], ""), "RESTART ACCEPTED");
+        assert_eq!(told(&["", ""], "it is busy"), "it is busy");
+        assert_eq!(told(&["REMEDIATED", ""], "cleared"), "REMEDIATED: cleared");
+    }
 }

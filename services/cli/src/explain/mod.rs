@@ -4,7 +4,7 @@
 mod evidence;
 mod tell;
 
-use arena_bus::NatsArgs;
+use arena_bus::{BusError, NatsArgs};
 use arena_proto::{IncidentStory, StoryQuery};
 use clap::Args;
 
@@ -42,16 +42,10 @@ pub(crate) async fn run(args: ExplainArgs) -> Result<(), Failure> {
     let query = StoryQuery {
         id: args.incident.clone(),
     };
-    let story: Option<IncidentStory> = bus
+    let story: IncidentStory = bus
         .request("recorder", "story", &query)
         .await
-        .map_err(client::not_running)?;
-    let story = story.ok_or_else(|| {
-        Exit::NotRunning.because(format!(
-            "no incident {:?}\n  mend: `arena incidents` lists them",
-            args.incident
-        ))
-    })?;
+        .map_err(no_story)?;
     if args.json {
         screen::print_json(&story)?;
         return Ok(());
@@ -63,4 +57,14 @@ pub(crate) async fn run(args: ExplainArgs) -> Result<(), Failure> {
     }
     screen::print(&text)?;
     Ok(())
+}
+
+/// The recorder says in words when there is no such incident, or several.
+fn no_story(error: BusError) -> Failure {
+    match error {
+        BusError::Answered { message, .. } if message.contains("incident") => {
+            Exit::NotRunning.because(format!("{message}\n  mend: `arena incidents` lists them"))
+        }
+        other => client::not_running(other),
+    }
 }

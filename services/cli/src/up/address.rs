@@ -40,6 +40,22 @@ impl Address {
         }
     }
 
+    /// Whether both URLs mean one server; user and password do not matter, and this machine has two usual names.
+    pub(crate) fn same(one: &str, other: &str) -> bool {
+        let plain = |url| {
+            Self::parse(url).map(|address| {
+                let local = address.host == "localhost";
+                let host = if local {
+                    "127.0.0.1".to_owned()
+                } else {
+                    address.host
+                };
+                (host, address.port)
+            })
+        };
+        matches!((plain(one), plain(other)), (Ok(one), Ok(other)) if one == other)
+    }
+
     /// Whether this is this machine, so that a server of ours may listen there.
     pub(crate) fn is_loopback(&self) -> bool {
         self.host == "localhost"
@@ -83,6 +99,16 @@ mod tests {
         ] {
             assert!(Address::parse(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn one_server_has_several_urls() {
+        assert!(Address::same(
+            "nats://localhost",
+            "nats://me:p@127.0.0.1:4222"
+        ));
+        assert!(!Address::same("nats://localhost", "nats://localhost:4223"));
+        assert!(!Address::same("", ""));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arena_bus::{Bus, NATS_CONF, NatsArgs, Role};
 use arena_chassis::Clock;
-use arena_supervisor::{Exit as ProcessExit, Process, Spawn, logs, spawn};
+use arena_supervisor::{Exit as ProcessExit, Identity, Process, Spawn, logs, spawn};
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::FuturesUnordered;
@@ -46,6 +46,9 @@ const NATS_POLL: Duration = Duration::from_millis(10);
 
 /// After this long without health it is told what is wrong; nothing is stopped for it.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Who cannot work ends before (a database that is not there is told after a second or two).
+const STEADY: Duration = Duration::from_secs(3);
 
 /// What is left after the orderly stop has lost its parents, and gets this long.
 const SWEEP_GRACE: Duration = Duration::from_secs(2);
@@ -88,6 +91,8 @@ enum Event {
     Ended(usize, ProcessExit),
     /// It is to be started again.
     Due(usize),
+    /// This process of it has run for a while since it was started again.
+    Steady(usize, Identity),
 }
 
 impl Foreman {
@@ -110,9 +115,10 @@ impl Foreman {
                 .context("this process is not in /proc: is it mounted?")?,
             started: false,
             nats_url: settings.nats_url.clone(),
+            database: settings.database.clone(),
             viewer: settings
                 .viewer
-                .then(|| format!("http://127.0.0.1:{}", plan::VIEWER_PORT)),
+                .map(|viewer| format!("http://127.0.0.1:{}", viewer.ui_port)),
             chaos: settings.chaos,
             nodes: nodes.collect(),
             members: Vec::new(),
@@ -265,16 +271,31 @@ impl Foreman {
                 self.again(index, &format!("{name} ended ({})", words(exit)));
             }
             Event::Due(index) => match self.start(index) {
-                Ok(()) => say(&format!(
-                    "{} runs again",
-                    self.members[index].component.name
-                )),
+                Ok(()) => self.tell_when_steady(index),
                 Err(error) => self.again(index, &format!("{:#}", anyhow::Error::new(error))),
             },
+            Event::Steady(index, identity) => {
+                let kept = &self.members[index];
+                if kept.process.as_ref().map(Process::identity) == Some(identity) {
+                    say(&format!("{} runs again", kept.component.name));
+                }
+                return;
+            }
         }
         // Without the record a killed `arena up` is still cleared up, by the mark: a full disk must not end the arena.
         if let Err(error) = self.record.write(self.data()) {
             say(&format!("{error:#}"));
+        }
+    }
+
+    /// What ends again at once does not run again.
+    fn tell_when_steady(&mut self, index: usize) {
+        if let Some(identity) = self.members[index].process.as_ref().map(Process::identity) {
+            let steady = async move {
+                sleep(STEADY).await;
+                Event::Steady(index, identity)
+            };
+            self.events.push(steady.boxed());
         }
     }
 

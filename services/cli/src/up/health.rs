@@ -112,6 +112,7 @@ mod tests {
             up: identity,
             started: true,
             nats_url: String::new(),
+            database: String::new(),
             viewer: None,
             chaos: false,
             nodes: BTreeMap::from([(node, vec![ServiceName::new("orders").unwrap()])]),

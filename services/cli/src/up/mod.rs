@@ -24,13 +24,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
+use address::Address;
 use data_dir::{DataDir, DataDirArgs};
 use plan::Files;
 use record::{Lock, Record};
-
-/// Where the trace viewer's pages are.
-pub(crate) const VIEWER_ADDRESS: &str = "127.0.0.1:16686";
 
 /// Told where an `arena up` was killed: what it started runs on, and nobody looks after it.
 pub(crate) const DIED: &str = "`arena up` died; `arena up` or `arena down` cleans this up";
@@ -49,7 +47,10 @@ Examples:
   arena up                          the built-in shop, in the foreground; Ctrl-C stops it all
   arena up -d --wait --chaos        in the background, returns when healthy, faults allowed
   arena up --config my-arena.toml   your own services
-  arena up --database postgres://localhost/arena")]
+  arena up --database postgres://localhost/arena
+  arena up --nats-url nats://127.0.0.1:4333 --data-dir two --viewer-port 16687    a second one
+
+Ctrl-C stops everything and ends with 0; a second one hastens it.")]
 pub(crate) struct UpArgs {
     /// Run in the background, with the log in the data folder
     #[arg(short = 'd', long)]
@@ -73,9 +74,15 @@ pub(crate) struct UpArgs {
     pub data: DataDirArgs,
     #[command(flatten)]
     pub files: Files,
+    /// Where the trace viewer shows its pages [default: 16686, and no viewer when that is taken]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub viewer_port: Option<u16>,
     /// Do not let Cargo build the other programs when started by `cargo run`
     #[arg(long)]
     pub no_build: bool,
+    /// Do not say where to look next.
+    #[arg(long, hide = true)]
+    brief: bool,
     /// This is the process in the background.
     #[arg(long, hide = true)]
     detached: bool,
@@ -106,23 +113,60 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Failure> {
     let started_here = child.is_some();
     let record = background::wait_until_started(&data, child).await?;
     if !started_here {
-        say_already_running(&args, &record);
+        check_running(&args, &data, &record)?;
     }
     if args.wait {
         background::wait_until_healthy(&data, &record).await?;
     }
-    summary(&record, &data);
+    if !args.brief {
+        summary(&record, &data);
+    }
     Ok(())
 }
 
-fn say_already_running(args: &UpArgs, record: &Record) {
+/// Says that one runs, and refuses what was asked for and is not what runs: nothing that a person wrote is ignored in
+/// silence.
+fn check_running(args: &UpArgs, data: &DataDir, record: &Record) -> Result<(), Failure> {
     say(&format!(
         "an arena is already running here (pid {})",
         record.up.pid
     ));
+    let mut other = Vec::new();
     if args.chaos && !record.chaos {
-        say("it refuses faults: `arena down`, then `arena up --chaos`");
+        other.push("it refuses faults (it was started without --chaos)".to_owned());
     }
+    if let Some(path) = &args.config {
+        let wanted = std::fs::read(path).map_err(|error| {
+            Exit::Usage.because(format!("cannot read {}: {error}", path.display()))
+        })?;
+        if std::fs::read(data.config()).ok() != Some(wanted) {
+            other.push(format!(
+                "it runs another arena.toml than {}",
+                path.display()
+            ));
+        }
+    }
+    if args
+        .database
+        .as_ref()
+        .is_some_and(|url| *url != record.database)
+    {
+        other.push("it writes to another database than --database (DATABASE_URL)".to_owned());
+    }
+    let elsewhere = |url: &String| !Address::same(url, &record.nats_url);
+    if args.nats_url.as_ref().is_some_and(elsewhere) {
+        let running = without_password(&record.nats_url);
+        other.push(format!(
+            "its NATS server is {running}, not --nats-url (NATS_URL)"
+        ));
+    }
+    if other.is_empty() {
+        return Ok(());
+    }
+    Err(Exit::Failed.because(format!(
+        "it is not what you asked for, and was left as it is:\n  {}\n  mend: `arena down`, then this again; or another --data-dir for a second arena",
+        other.join("\n  ")
+    )))
 }
 
 /// What an `arena up` left that was killed.

@@ -86,10 +86,19 @@ pub(crate) struct Settings {
     pub arena: Arena,
     /// Accept faults.
     pub chaos: bool,
-    /// Start the viewer, and send the traces there.
-    pub viewer: bool,
+    /// The viewer to start, and to send the traces to; `None` when there is to be none.
+    pub viewer: Option<Viewer>,
     /// Judgement, where the built-in one is not wanted.
     pub files: Files,
+}
+
+/// Where the trace viewer listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Viewer {
+    /// Its pages.
+    pub ui_port: u16,
+    /// OTLP over HTTP.
+    pub otlp_port: u16,
 }
 
 /// The files with judgement in them; the built-in ones when `None`.
@@ -138,8 +147,15 @@ pub(crate) fn components(settings: &Settings) -> Vec<Component> {
         env: environment(settings),
         grace: COMPONENT_GRACE,
     };
-    if settings.viewer {
-        plan.push(ours("traces", Stage::Viewer, Vec::new()));
+    if let Some(viewer) = settings.viewer {
+        let ports = [
+            ("--ui-port", viewer.ui_port),
+            ("--otlp-port", viewer.otlp_port),
+        ];
+        let arguments = ports
+            .into_iter()
+            .flat_map(|(flag, port)| [flag.to_owned(), port.to_string()]);
+        plan.push(ours("traces", Stage::Viewer, arguments.collect()));
     }
     let [(_, policy), (_, playbooks), (_, schedule)] = settings.files.arguments();
     let mut recorder = ours("recorder", Stage::Recorder, Vec::new());
@@ -210,8 +226,8 @@ fn environment(settings: &Settings) -> BTreeMap<String, String> {
         (MEMBER_VARIABLE.to_owned(), text(settings.data.root())),
         ("NATS_URL".to_owned(), settings.nats_url.clone()),
     ]);
-    if settings.viewer {
-        let endpoint = format!("http://127.0.0.1:{OTLP_PORT}");
+    if let Some(viewer) = settings.viewer {
+        let endpoint = format!("http://127.0.0.1:{}", viewer.otlp_port);
         environment.insert("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), endpoint);
     }
     environment
@@ -262,7 +278,7 @@ mod tests {
             database: "sqlite://x".to_owned(),
             arena: Arena::parse("built-in", Arena::default_toml()).unwrap(),
             chaos: false,
-            viewer: false,
+            viewer: None,
             files: Files::default(),
         }
     }
@@ -313,7 +329,10 @@ mod tests {
         let plain = settings(folder.path());
         let full = Settings {
             chaos: true,
-            viewer: true,
+            viewer: Some(Viewer {
+                ui_port: VIEWER_PORT,
+                otlp_port: OTLP_PORT,
+            }),
             files: Files {
                 policy: Some("p.toml".into()),
                 ..Files::default()

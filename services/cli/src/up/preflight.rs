@@ -15,7 +15,7 @@ use arena_supervisor::{nats, ports, program};
 use super::address::{Address, DEFAULT_PORT};
 use super::cargo::Build;
 use super::data_dir::{DataDir, DataDirArgs};
-use super::plan::{self, OTLP_PORT, PROGRAMS, Settings, VIEWER_PORT};
+use super::plan::{self, OTLP_PORT, PROGRAMS, Settings, VIEWER_PORT, Viewer};
 use super::{UpArgs, say};
 use crate::exit::{Exit, Failure};
 
@@ -33,16 +33,18 @@ pub(crate) fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> 
     }
     let programs = programs()?;
     check_files(&programs, args)?;
+    let database = database(args, data);
+    check_database(&programs, &database)?;
     let (nats, nats_url) = settle_nats(args, data)?;
     let settings = Settings {
         data: data.clone(),
         programs,
         nats,
         nats_url,
-        database: database(args, data),
+        database,
         arena,
         chaos: args.chaos,
-        viewer: settle_viewer(),
+        viewer: settle_viewer(args.viewer_port)?,
         files: args.files.clone(),
     };
     check_ports(&plan::ports(&settings))?;
@@ -200,8 +202,9 @@ fn database(args: &UpArgs, data: &DataDir) -> String {
         .unwrap_or_else(|| format!("sqlite:{}", data.database().display()))
 }
 
-/// The viewer is started unless traces go elsewhere or something is in its way; neither is a reason not to start.
-fn settle_viewer() -> bool {
+/// The viewer is started unless traces go elsewhere or something is in its way; neither is a reason not to start, unless it
+/// was asked for by its port.
+fn settle_viewer(port: Option<u16>) -> Result<Option<Viewer>, Failure> {
     if let Some(endpoint) =
         std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|e| !e.is_empty())
     {
@@ -209,23 +212,63 @@ fn settle_viewer() -> bool {
             "traces go to {} (OTEL_EXPORTER_OTLP_ENDPOINT)",
             endpoint.to_string_lossy()
         ));
-        return false;
+        return Ok(None);
     }
     if program::sibling("arena-traces").is_none() {
         say(
             "no trace viewer: arena-traces is not built; any OTLP/HTTP one will do, by OTEL_EXPORTER_OTLP_ENDPOINT",
         );
-        return false;
+        return Ok(None);
     }
-    for port in [VIEWER_PORT, OTLP_PORT] {
-        if let Some(holder) = ports::taken_by(port) {
+    let viewer = Viewer {
+        ui_port: port.unwrap_or(VIEWER_PORT),
+        otlp_port: match port {
+            Some(_) if ports::taken_by(OTLP_PORT).is_some() => free_port()?,
+            _ => OTLP_PORT,
+        },
+    };
+    let taken = [viewer.ui_port, viewer.otlp_port]
+        .into_iter()
+        .find_map(|port| Some((port, ports::taken_by(port)?)));
+    match taken {
+        None => Ok(Some(viewer)),
+        Some((taken, holder)) if port.is_some() => Err(Exit::Failed.because(format!(
+            "nothing was started:\n  port {taken} for the trace viewer is held by {holder}\n  mend: choose another --viewer-port"
+        ))),
+        Some((taken, holder)) => {
             say(&format!(
-                "no trace viewer: its port {port} is held by {holder}; to send traces there, set OTEL_EXPORTER_OTLP_ENDPOINT"
+                "no trace viewer: its port {taken} is held by {holder}; this arena has one of its own with --viewer-port PORT"
             ));
-            return false;
+            Ok(None)
         }
     }
-    true
+}
+
+/// One that nobody has now: nobody but this arena's own components needs to know it.
+fn free_port() -> anyhow::Result<u16> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no port is free")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// The recorder knows best whether it can use its database: asked before anything is started, with the same words.
+fn check_database(programs: &Path, database: &str) -> Result<(), Failure> {
+    let status = Command::new(programs.join("arena-recorder"))
+        .arg("--check-database")
+        .env("DATABASE_URL", database)
+        .env("RUST_LOG", "error")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .context("cannot run arena-recorder --check-database")?;
+    if status.success() {
+        return Ok(());
+    }
+    let exit = if status.code() == Some(2) {
+        Exit::Usage
+    } else {
+        Exit::Failed
+    };
+    Err(exit.because("nothing was started: mend the database, or leave --database (DATABASE_URL) away for SQLite"))
 }
 
 fn check_ports(needed: &[(u16, String)]) -> Result<(), Failure> {

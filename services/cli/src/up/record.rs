@@ -49,6 +49,9 @@ pub(crate) struct Record {
     pub started: bool,
     /// What everybody connects to; may hold a password.
     pub nats_url: String,
+    /// Where the recorder writes; may hold a password. Empty in a record of an earlier version.
+    #[serde(default)]
+    pub database: String,
     /// The trace viewer's pages.
     pub viewer: Option<String>,
     /// Faults are accepted.
@@ -145,6 +148,7 @@ mod tests {
             up,
             started: true,
             nats_url: "nats://127.0.0.1:4222".to_owned(),
+            database: String::new(),
             viewer: None,
             chaos: false,
             nodes: BTreeMap::new(),
