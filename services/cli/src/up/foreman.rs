@@ -25,7 +25,7 @@ use super::plan::{Component, Settings, Stage};
 use super::record::{Lock, Member, Record, boot_id};
 use super::signals::Signals;
 use super::stopping::{Running, stop_all, sweep};
-use super::{health, log_length, log_tail, plan, say, summary};
+use super::{health, log_length, log_tail, plan, say};
 use crate::exit::{Exit, Failure};
 
 /// A component's log is cut at this size, and so many old ones are kept: at most 24 MB a component.
@@ -43,9 +43,6 @@ const NATS_START_LIMIT: Duration = Duration::from_secs(20);
 
 /// Between two tries to connect to a server that is starting.
 const NATS_POLL: Duration = Duration::from_millis(10);
-
-/// After this long without health it is told what is wrong; nothing is stopped for it.
-const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who cannot work ends before (a database that is not there is told after a second or two).
 const STEADY: Duration = Duration::from_secs(3);
@@ -153,7 +150,8 @@ impl Foreman {
 
         let clock = self.clock;
         let (record, data) = (self.record.clone(), self.data().clone());
-        let mut announced = std::pin::pin!(announce(bus, record, data, since, clock).fuse());
+        let mut announced =
+            std::pin::pin!(health::announce(bus, record, data, since, clock).fuse());
         let mut rotate = interval(ROTATE_EVERY);
         rotate.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -366,32 +364,6 @@ impl Foreman {
         Record::remove(&self.settings.data);
         say("stopped; nothing is left running");
     }
-}
-
-/// Tells when all is well, or after a while what is not.
-async fn announce(
-    bus: Bus,
-    record: Record,
-    data: DataDir,
-    since: arena_proto::Timestamp,
-    clock: Clock,
-) {
-    let mut problems = Vec::new();
-    if timeout(HEALTH_PATIENCE, health::wait(&bus, &record, &mut problems))
-        .await
-        .is_err()
-    {
-        say(&format!(
-            "not healthy after {HEALTH_PATIENCE:?}:\n  {}",
-            problems.join("\n  ")
-        ));
-        health::wait(&bus, &record, &mut problems).await;
-    }
-    say(&format!(
-        "healthy after {:.1} s",
-        clock.now().saturating_since(since).as_secs_f64()
-    ));
-    summary(&record, &data);
 }
 
 fn words(exit: ProcessExit) -> String {

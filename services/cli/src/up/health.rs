@@ -4,9 +4,12 @@
 use std::time::Duration;
 
 use arena_bus::{Bus, ServicePing};
-use arena_proto::{NodeStatus, ServiceName};
+use arena_chassis::Clock;
+use arena_proto::{NodeStatus, ServiceName, Timestamp};
 
+use super::data_dir::DataDir;
 use super::record::Record;
+use super::{say, summary};
 
 /// How long the components have to answer: on loopback they do within a few milliseconds, and the start should not wait
 /// for longer than it must.
@@ -15,8 +18,37 @@ const PING_WAIT: Duration = Duration::from_millis(100);
 /// Between two looks while waiting.
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// After this long without health it is told what is wrong; nothing is stopped for it.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
+
 /// The components that answer on the bus, one each.
 const ANSWERING: [&str; 4] = ["recorder", "detector", "remediator", "injector"];
+
+/// Tells when all is well, or after a while what is not.
+pub(crate) async fn announce(
+    bus: Bus,
+    record: Record,
+    data: DataDir,
+    since: Timestamp,
+    clock: Clock,
+) {
+    let mut problems = Vec::new();
+    if tokio::time::timeout(HEALTH_PATIENCE, wait(&bus, &record, &mut problems))
+        .await
+        .is_err()
+    {
+        say(&format!(
+            "not healthy after {HEALTH_PATIENCE:?}:\n  {}",
+            problems.join("\n  ")
+        ));
+        wait(&bus, &record, &mut problems).await;
+    }
+    say(&format!(
+        "healthy after {:.1} s",
+        clock.now().saturating_since(since).as_secs_f64()
+    ));
+    summary(&record, &data);
+}
 
 /// Waits until nothing is wrong. Each look's findings are left in `problems`, for who stops waiting.
 pub(crate) async fn wait(bus: &Bus, record: &Record, problems: &mut Vec<String>) {
@@ -94,7 +126,7 @@ fn unwell(node: &NodeStatus, name: &ServiceName) -> Option<String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use arena_proto::{NodeName, ProbeVerdict, ProcessState, ServiceStatus, Timestamp};
+    use arena_proto::{NodeName, ProbeVerdict, ProcessState, ServiceStatus};
     use arena_supervisor::Identity;
 
     use super::*;
