@@ -85,7 +85,7 @@ impl Arena {
     async fn lever(&self, lever: LeverPosition) {
         let control = Control {
             lever,
-            by: "ann".to_owned(),
+            lever_set: Some(("ann".to_owned(), Timestamp::EPOCH)),
             ..Control::default()
         };
         self.operator.put_control(&control).await.unwrap();

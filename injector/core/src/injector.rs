@@ -4,15 +4,12 @@
 //! that refuses faults; after [`Input::Stop`], and while the safety lever is stopped, nothing new begins and nothing is renewed. A new `Injector` adopts no fault of an earlier one: those end
 //! by their lease, and are until then known as others' are.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use arena_proto::{
-    Control, Entity, FaultId, FaultOperation, FaultRequest, FaultState, FaultStatus, InjectReply,
+    Control, FaultId, FaultOperation, FaultRequest, FaultState, FaultStatus, InjectReply,
     InjectRequest, LeverPosition, NodeStatus, RevertRequest, Timestamp,
 };
 
-use crate::catalogue::{Fault, check_ttl};
+use crate::checked::{Checked, check};
 use crate::live::{FAULTS_MAX, LEASE, Live};
 use crate::schedule::Schedule;
 use crate::targets::Targets;
@@ -53,14 +50,6 @@ pub enum Output {
     Warning(String),
 }
 
-/// A fault that passed every check.
-struct Approved {
-    fault: &'static str,
-    target: Entity,
-    ttl: Duration,
-    params: BTreeMap<String, String>,
-}
-
 /// The machine.
 #[derive(Debug)]
 pub struct Injector {
@@ -72,7 +61,7 @@ pub struct Injector {
     /// When each entry of the schedule is next due; `None` until every target runs.
     due: Option<Vec<Option<Timestamp>>>,
     stopping: bool,
-    /// Who stopped the safety lever, while it is stopped.
+    /// Who stopped the safety lever (` by ann`, or nothing), while it is stopped.
     stopped_by: Option<String>,
 }
 
@@ -138,8 +127,8 @@ impl Injector {
         request: &InjectRequest,
         outputs: &mut Vec<Output>,
     ) -> InjectReply {
-        let approved = approve(request);
-        match approved.and_then(|approved| self.begin(now, approved, outputs)) {
+        let checked = check(request);
+        match checked.and_then(|checked| self.begin(now, checked, outputs)) {
             Ok(id) => InjectReply {
                 ids: vec![id.to_string()],
                 error: None,
@@ -152,15 +141,15 @@ impl Injector {
     fn begin(
         &mut self,
         now: Timestamp,
-        approved: Approved,
+        checked: Checked,
         outputs: &mut Vec<Output>,
     ) -> Result<FaultId, String> {
-        let Approved {
+        let Checked {
             fault,
             target,
             ttl,
             params,
-        } = approved;
+        } = checked;
         if self.stopping {
             return Err("the injector is stopping".to_owned());
         }
@@ -259,7 +248,9 @@ impl Injector {
     /// has not heard of the lever yet. Told again that it is stopped, they are asked again.
     fn on_control(&mut self, now: Timestamp, control: &Control, outputs: &mut Vec<Output>) {
         let was_stopped = self.stopped_by.is_some();
-        self.stopped_by = (control.lever == LeverPosition::Stopped).then(|| match &*control.by {
+        // Whoever changed something else since has not set the lever.
+        let by = control.lever_set.as_ref().map_or("", |(by, _)| by);
+        self.stopped_by = (control.lever == LeverPosition::Stopped).then(|| match by {
             "" => String::new(),
             by => format!(" by {by}"),
         });
@@ -325,14 +316,14 @@ impl Injector {
     ) -> Option<Timestamp> {
         let entry = &self.schedule.entries[index];
         let repeat = entry.repeat;
-        let approved = Approved {
+        let checked = Checked {
             fault: entry.fault,
             target: entry.target.clone(),
             ttl: entry.ttl,
             params: entry.params.clone(),
         };
         let name = format!("{} on {}", entry.fault, entry.target);
-        if let Err(error) = self.begin(now, approved, outputs) {
+        if let Err(error) = self.begin(now, checked, outputs) {
             outputs.push(Output::Warning(format!("schedule: no {name}: {error}")));
         }
         // Starts that were slept through are not made up for.
@@ -359,26 +350,6 @@ impl Injector {
             )));
         }
     }
-}
-
-/// Checks a request by itself.
-fn approve(request: &InjectRequest) -> Result<Approved, String> {
-    let fault = Fault::named(&request.fault).map_err(|error| error.to_string())?;
-    let params = fault
-        .fill(&request.params)
-        .map_err(|error| error.to_string())?;
-    let ttl = Duration::from_millis(request.ttl_ms);
-    check_ttl(ttl).map_err(|error| error.to_string())?;
-    let target = request
-        .target
-        .parse()
-        .map_err(|error: arena_proto::NameError| error.to_string())?;
-    Ok(Approved {
-        fault: fault.name,
-        target,
-        ttl,
-        params,
-    })
 }
 
 fn refused(error: String) -> InjectReply {

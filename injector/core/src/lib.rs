@@ -4,6 +4,7 @@
 //! nobody who heals ever sees it. Absent on purpose: making faults (the node's), clocks, chance (the nonce is handed in).
 
 mod catalogue;
+mod checked;
 mod injector;
 mod live;
 mod schedule;

@@ -349,7 +349,7 @@ fn stop_reverts_ours_and_begins_nothing_new() {
 fn lever(lever: LeverPosition) -> Input {
     Input::Control(Control {
         lever,
-        by: "ann".to_owned(),
+        lever_set: Some(("ann".to_owned(), Timestamp::EPOCH)),
         ..Control::default()
     })
 }

@@ -237,13 +237,16 @@ fn control(control: &Control) -> String {
         let _ = write!(line, ", {risk} risk {mode}");
     }
     let _ = write!(line, ", lever {}", control.lever);
+    if let Some((by, _)) = &control.lever_set {
+        let _ = write!(line, " by {by}");
+    }
     for pause in &control.pauses {
         let _ = write!(line, ", {} paused by {}", pause.entity, pause.by);
         if let Some(until) = pause.until {
             let _ = write!(line, " until {until}");
         }
     }
-    let _ = write!(line, ", by {}", control.by);
+    let _ = write!(line, ", last changed by {}", control.by);
     line
 }
 

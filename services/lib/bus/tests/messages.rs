@@ -653,8 +653,8 @@ fn each_message_reads_as_one_line() {
         flt-1 APPLY cpu-spike node-1/orders for 30 s
         flt-1 cpu-spike node-1/orders ACTIVE
         node-1 RUNNING
-        mode OBSERVE, lever STOPPED, by ann
-        mode OBSERVE, HIGH risk AUTO, lever RELEASED, node-1/orders paused by ann until 2023-11-14T22:14:20.000Z, by ann
+        mode OBSERVE, lever STOPPED by bob, last changed by ann
+        mode OBSERVE, HIGH risk AUTO, lever RELEASED by bob, node-1/orders paused by ann until 2023-11-14T22:14:20.000Z, last changed by ann
         inc-1 WAIT [approval] RESTART node-1/orders (HIGH risk), cause noisy neighbour, incident AWAITING_APPROVAL: rung 1 of 2; asked until 2023-11-14T22:15:20.000Z; cmd-0 was USELESS
         inc-1 node-1/orders before cmd-1: 0 readings, 1 log lines, 1 processes
         inc-1.1 APPROVED by ann: seen it

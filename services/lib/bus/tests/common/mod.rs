@@ -218,6 +218,7 @@ pub fn control() -> Control {
     Control {
         mode: Mode::Observe,
         lever: LeverPosition::Stopped,
+        lever_set: Some(("bob".to_owned(), at(0))),
         at: at(0),
         by: "ann".to_owned(),
         ..Control::default()
