@@ -1,59 +1,53 @@
-//! Correlation: which signals are one cause.
+//! Correlation: every signal that is pending, raised, or has cleared within the grace, and the incidents made of them.
 //!
-//! The board holds every signal that is pending, raised, or has cleared within the grace. A raised one is placed into
-//! its entity's open incident, or opens one, with one exception: a symptom that is felt by callers (slow, failing) on
-//! a service that calls others opens none before a hold has passed since its first abnormal sample, so that what it
-//! calls can show its own symptom first, whatever the phase of the two nodes' ticks. Then, while anything that it calls,
-//! directly or not, on any node,
-//!
-//! - has an open incident: the symptom folds into that incident as a child;
-//! - is pending, raised, or cleared within the grace: the symptom waits;
-//! - otherwise the service is judged on its own.
-//!
-//! It also waits for one that is not felt by callers and is pending on the same service: that one says more.
-//! Waiting has an end ([`INHIBIT_MAX`]): a dependency that flaps must not hide a real incident for ever.
+//! A raised signal is placed into its entity's open incident, folds into another's that explains it, waits, or opens one:
+//! [`crate::verdict`] says which. Several services of one node that fire together become an incident of the node:
+//! [`crate::lift`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_proto::{
-    Entity, IncidentEvent, NodeName, Schema, ServiceName, SignalReport, SignalState, Timestamp,
-};
+use arena_proto::{Entity, IncidentEvent, NodeName, Schema, SignalReport, SignalState, Timestamp};
 
 use crate::book::{Book, Placement, Process, was_raised};
+use crate::fleet::Fleet;
 use crate::graph::Graph;
 use crate::symptom::{Symptom, View};
+use crate::verdict::{INHIBIT_MAX, Verdict};
 
-/// The longest that a symptom waits for what it calls: twice the time in which a rule with a `for` of 2 s and the grace of
-/// 5 s after it would have spoken.
-pub(crate) const INHIBIT_MAX: Duration = Duration::from_secs(15);
+/// How soon what waits is looked at again: half a tick.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How signals of one cause are found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Correlation {
+    pub(crate) hold: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) node_window: Duration,
+    pub(crate) node_services: usize,
+}
 
 #[derive(Debug)]
-struct Entry {
-    symptom: Arc<Symptom>,
-    view: View,
-    process: Process,
+pub(crate) struct Entry {
+    pub(crate) symptom: Arc<Symptom>,
+    pub(crate) view: View,
+    pub(crate) process: Process,
     /// The entity whose incident it belongs to.
-    placed: Option<Entity>,
+    pub(crate) placed: Option<Entity>,
     /// When it became abnormal, or lost its incident.
-    waiting_from: Timestamp,
+    pub(crate) waiting_from: Timestamp,
     /// When it cleared.
-    quiet_at: Option<Timestamp>,
+    pub(crate) quiet_at: Option<Timestamp>,
 }
 
 impl Entry {
     /// Raised, firing just now, and in no incident yet.
-    fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.view.raised && self.placed.is_none() && self.view.state == SignalState::Firing
     }
 
-    /// About to fire, and not felt by callers.
-    fn says_more_soon(&self) -> bool {
-        self.view.state == SignalState::Pending && !self.symptom.felt_by_callers
-    }
-
-    fn placement(&self, entity: &Entity) -> Placement {
+    pub(crate) fn placement(&self, entity: &Entity) -> Placement {
         Placement {
             report: report(entity, &self.symptom.name, &self.view),
             severity: self.symptom.severity,
@@ -74,31 +68,26 @@ fn report(entity: &Entity, symptom: &str, view: &View) -> SignalReport {
     }
 }
 
-type Entries = BTreeMap<String, Entry>;
-
-enum Verdict {
-    Open,
-    Fold(Entity),
-    Wait,
-}
+/// The signals of one entity, by symptom.
+pub(crate) type Entries = BTreeMap<String, Entry>;
 
 /// All signals that matter just now, and the incidents made of them.
 #[derive(Debug)]
 pub(crate) struct Board {
-    hold: Duration,
-    grace: Duration,
-    entries: BTreeMap<Entity, Entries>,
-    graph: Graph,
-    book: Book,
+    pub(crate) correlation: Correlation,
+    pub(crate) node_degraded: Arc<Symptom>,
+    pub(crate) entries: BTreeMap<Entity, Entries>,
+    pub(crate) graph: Graph,
+    pub(crate) book: Book,
     changed: bool,
     due: Option<Timestamp>,
 }
 
 impl Board {
-    pub(crate) fn new(hold: Duration, grace: Duration) -> Self {
+    pub(crate) fn new(correlation: Correlation, node_degraded: Arc<Symptom>) -> Self {
         Self {
-            hold,
-            grace,
+            correlation,
+            node_degraded,
             entries: BTreeMap::new(),
             graph: Graph::default(),
             book: Book::default(),
@@ -236,13 +225,14 @@ impl Board {
     }
 
     /// Places what can be placed, and gives the events that follow.
-    pub(crate) fn judge(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
+    pub(crate) fn judge(&mut self, now: Timestamp, fleet: &Fleet) -> Vec<IncidentEvent> {
         if !self.changed && self.next_wakeup().is_none_or(|due| now < due) {
             return Vec::new();
         }
         self.changed = false;
         self.forget_quiet(now);
-        let mut events = self.place_waiting(now);
+        let mut events = self.place_waiting(now, fleet);
+        self.follow_lifts(now);
         let flush = self.book.flush(now);
         events.extend(flush.events);
         for entity in flush.cleared {
@@ -253,27 +243,24 @@ impl Board {
     }
 
     /// Until nothing more can be placed: what opens here may be what explains another.
-    fn place_waiting(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
+    fn place_waiting(&mut self, now: Timestamp, fleet: &Fleet) -> Vec<IncidentEvent> {
         let mut events = Vec::new();
-        let waiting = |entries: &Entries| entries.values().any(Entry::waits);
-        let mut open: Vec<Entity> = self
-            .entries
-            .iter()
-            .filter(|(_, entries)| waiting(entries))
-            .map(|(entity, _)| entity.clone())
-            .collect();
+        let mut open: Vec<Entity> = self.entries.keys().cloned().collect();
+        open.retain(|entity| self.waits(entity));
         loop {
             let before = open.len();
-            open.retain(|entity| match self.verdict(now, entity) {
-                Verdict::Wait => true,
-                Verdict::Open => {
-                    events.extend(self.open_incident(now, entity));
-                    false
+            open.retain(|entity| {
+                // Another's verdict may have placed it.
+                if !self.waits(entity) {
+                    return false;
                 }
-                Verdict::Fold(into) => {
-                    self.fold(entity, &into);
-                    false
+                match self.verdict(now, fleet, entity) {
+                    Verdict::Wait => return true,
+                    Verdict::Open => events.extend(self.open_incident(now, fleet, entity)),
+                    Verdict::Fold(into) => self.fold(entity, &into),
+                    Verdict::Lift => events.extend(self.lift(now, fleet, &entity.node)),
                 }
+                false
             });
             if open.len() == before {
                 return events;
@@ -281,60 +268,25 @@ impl Board {
         }
     }
 
-    fn verdict(&self, now: Timestamp, entity: &Entity) -> Verdict {
-        if self.book.opened_at(entity).is_some() {
-            return Verdict::Fold(entity.clone());
-        }
-        let entries = self.entries.get(entity);
-        let own = || entries.into_iter().flat_map(BTreeMap::values);
-        let waiting = || own().filter(|entry| entry.waits());
-        let Some(service) = entity.service.as_ref() else {
-            return Verdict::Open;
-        };
-        if waiting().any(|entry| !entry.symptom.felt_by_callers) {
-            return Verdict::Open;
-        }
-        let from = waiting().map(|e| e.waiting_from).min().unwrap_or(now);
-        // A slow disk shows in the latency first: requests in flight count with their age.
-        if own().any(Entry::says_more_soon) && now < from + INHIBIT_MAX {
-            return Verdict::Wait;
-        }
-        let called = self.graph.dependencies(service);
-        if called.is_empty() {
-            return Verdict::Open;
-        }
-        let suspects = || called.iter().flat_map(|name| self.replicas(name));
-        let explained = suspects()
-            .filter_map(|suspect| Some((self.book.opened_at(&suspect)?, suspect)))
-            .min();
-        if let Some((_, incident)) = explained {
-            return Verdict::Fold(incident);
-        }
-        // In a cycle of calls each would wait for the other.
-        let inhibited = suspects()
-            .filter(|suspect| {
-                let name = suspect.service.as_ref();
-                name.is_none_or(|name| !self.graph.dependencies(name).contains(service))
-            })
-            .any(|suspect| self.entries.contains_key(&suspect));
-        let limit = if inhibited { INHIBIT_MAX } else { self.hold };
-        if now < from + limit {
-            return Verdict::Wait;
-        }
-        Verdict::Open
+    fn waits(&self, entity: &Entity) -> bool {
+        self.signals(entity).any(Entry::waits)
     }
 
-    /// The service on each node that runs it, and those nodes themselves: a silent node hurts callers too.
-    fn replicas<'a>(&'a self, name: &'a ServiceName) -> impl Iterator<Item = Entity> + 'a {
-        self.graph.replicas(name).flat_map(move |node| {
-            [
-                Entity::service(node.clone(), name.clone()),
-                Entity::node(node.clone()),
-            ]
-        })
+    /// The entity's signals.
+    pub(crate) fn signals(&self, entity: &Entity) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .get(entity)
+            .into_iter()
+            .flat_map(BTreeMap::values)
     }
 
-    fn open_incident(&mut self, now: Timestamp, entity: &Entity) -> Option<IncidentEvent> {
+    fn open_incident(
+        &mut self,
+        now: Timestamp,
+        fleet: &Fleet,
+        entity: &Entity,
+    ) -> Option<IncidentEvent> {
+        let candidates = self.candidates(now, fleet, entity);
         let entries = self.entries.get_mut(entity)?;
         let mut waiting: Vec<&mut Entry> = entries.values_mut().filter(|e| e.waits()).collect();
         // What cannot be borrowed from a dependency names the incident, and of that the most severe.
@@ -347,14 +299,14 @@ impl Board {
         for entry in waiting {
             entry.placed = Some(entity.clone());
         }
-        self.book.open(now, &placements, process)
+        self.book.open(now, &placements, process, candidates)
     }
 
     fn fold(&mut self, entity: &Entity, into: &Entity) {
         let entries = self.entries.get_mut(entity).into_iter().flatten();
         for (_, entry) in entries.filter(|(_, entry)| entry.waits()) {
             entry.placed = Some(into.clone());
-            self.book.fold(into, entry.placement(entity));
+            self.book.fold(into, &entry.placement(entity));
         }
     }
 
@@ -370,7 +322,7 @@ impl Board {
     }
 
     fn forget_quiet(&mut self, now: Timestamp) {
-        let grace = self.grace;
+        let grace = self.correlation.grace;
         self.entries.retain(|_, entries| {
             entries.retain(|_, entry| {
                 // Raised without a reading is not over; cleared, and then without one (nobody calls it), is.
@@ -387,9 +339,11 @@ impl Board {
             .flat_map(|entry| {
                 let from = Some(entry.waiting_from).filter(|_| entry.waits());
                 [
-                    from.map(|from| from + self.hold),
+                    from.map(|from| from + self.correlation.hold),
                     from.map(|from| from + INHIBIT_MAX),
-                    entry.quiet_at.map(|at| at + self.grace),
+                    // What it waits for may be a restart, which no signal tells.
+                    from.map(|_| now + LOOK_AGAIN),
+                    entry.quiet_at.map(|at| at + self.correlation.grace),
                 ]
             })
             .flatten()

@@ -61,6 +61,16 @@ pub(crate) struct Placement {
     pub(crate) first_abnormal_at: Timestamp,
 }
 
+impl Placement {
+    fn in_incident_of(&self, entity: &Entity) -> SignalReport {
+        let inhibited_by = (self.report.entity != *entity).then(|| entity.clone());
+        SignalReport {
+            inhibited_by,
+            ..self.report.clone()
+        }
+    }
+}
+
 /// What the book says when events are made.
 #[derive(Debug, Default)]
 pub(crate) struct Flush {
@@ -85,6 +95,31 @@ impl Book {
     /// Children that found no room.
     pub(crate) fn children_dropped(&self) -> u64 {
         self.children_dropped
+    }
+
+    /// An open incident of another entity that this one is believed to be the cause of.
+    pub(crate) fn caused_by(&self, cause: &Entity) -> Option<&Entity> {
+        let mut open = self.open.iter();
+        let (entity, _) = open
+            .find(|(entity, incident)| *entity != cause && incident.event.root_cause == *cause)?;
+        Some(entity)
+    }
+
+    /// The entity's incident is part of another's: it ends, and says so.
+    pub(crate) fn merge(
+        &mut self,
+        now: Timestamp,
+        entity: &Entity,
+        into: &Entity,
+    ) -> Option<IncidentEvent> {
+        let mut incident = self.open.remove(entity)?;
+        incident.event.root_cause = into.clone();
+        incident.event.reason = format!("part of the incident of {into}");
+        incident.event.context.candidates = vec![into.clone()];
+        for signal in &mut incident.event.signals {
+            signal.inhibited_by = Some(into.clone());
+        }
+        Some(incident.next_event(now, IncidentEventKind::Cleared))
     }
 
     /// When the entity's incident was opened, if it has one.
@@ -112,6 +147,7 @@ impl Book {
         now: Timestamp,
         placements: &[Placement],
         process: Process,
+        candidates: Vec<Entity>,
     ) -> Option<IncidentEvent> {
         let first = placements.first()?;
         let entity = first.report.entity.clone();
@@ -127,8 +163,11 @@ impl Book {
             revision: 0,
             entity: entity.clone(),
             severity: all().map(|p| p.severity).max().unwrap_or(first.severity),
-            signals: all().map(|p| p.report.clone()).collect(),
-            root_cause: entity.clone(),
+            signals: all()
+                .take(CHILDREN_MAX)
+                .map(|p| p.in_incident_of(&entity))
+                .collect(),
+            root_cause: candidates.first().unwrap_or(&entity).clone(),
             reason: first.report.evidence.clone(),
             first_abnormal_at: first_abnormal_at.min(now),
             opened_at: now,
@@ -137,7 +176,7 @@ impl Book {
             generation: process.generation,
             context: IncidentContext {
                 fingerprint: IncidentContext::fingerprint_of(&entity, &symptom),
-                candidates: vec![entity.clone()],
+                candidates,
                 ..IncidentContext::default()
             },
             symptom,
@@ -150,20 +189,19 @@ impl Book {
     }
 
     /// Folds a signal into an open incident.
-    pub(crate) fn fold(&mut self, into: &Entity, mut placement: Placement) {
+    pub(crate) fn fold(&mut self, into: &Entity, placement: &Placement) {
         let Some(incident) = self.open.get_mut(into) else {
             return;
         };
         let own = placement.report.entity == *into;
         if own {
             incident.event.severity = incident.event.severity.max(placement.severity);
-        } else {
-            placement.report.inhibited_by = Some(into.clone());
         }
-        if let Some(known) = incident.signal(&placement.report) {
-            *known = placement.report;
+        let report = placement.in_incident_of(into);
+        if let Some(known) = incident.signal(&report) {
+            *known = report;
         } else if own || incident.event.signals.len() < CHILDREN_MAX {
-            incident.event.signals.push(placement.report);
+            incident.event.signals.push(report);
         } else {
             self.children_dropped += 1;
             return;

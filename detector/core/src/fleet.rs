@@ -10,6 +10,7 @@ use arena_proto::{
 
 use crate::node::Node;
 use crate::rules::{NEIGHBOUR, NEIGHBOUR_BATCH, NODE};
+use crate::track::Restart;
 
 /// What ranks the neighbours.
 const CPU_PERCENT: &str = "cpu_percent";
@@ -33,6 +34,16 @@ impl Fleet {
         Some(Entity::service(entity.node.clone(), service.name.clone()))
     }
 
+    /// Whether the entity is being restarted, or was.
+    pub(crate) fn restart(&self, entity: &Entity) -> Option<Restart> {
+        self.nodes.get(&entity.node)?.restart(entity)
+    }
+
+    /// How many services of the node run.
+    pub(crate) fn running(&self, node: &NodeName) -> usize {
+        self.latest(node).map_or(0, |latest| latest.running)
+    }
+
     /// Fills in what was measured last. Of a node that was never heard, the event keeps what it said before.
     pub(crate) fn describe(&self, event: &mut IncidentEvent) {
         if let Some(latest) = self.latest(&event.entity.node) {
@@ -52,6 +63,7 @@ pub(crate) struct Latest {
     values: Vec<f32>,
     /// The two running services that used the most CPU, the busier first.
     busiest: [Option<usize>; 2],
+    running: usize,
 }
 
 impl Latest {
@@ -66,11 +78,14 @@ impl Latest {
             schema: Arc::clone(schema),
             values: Vec::new(),
             busiest: [None; 2],
+            running: 0,
         }
     }
 
     /// A message of states only leaves the readings as they were.
     pub(crate) fn take(&mut self, telemetry: &Telemetry) {
+        let states = telemetry.services.iter().map(|service| service.state);
+        self.running = states.filter(|s| *s == ProcessState::Running).count();
         if telemetry.values.is_empty() {
             return;
         }

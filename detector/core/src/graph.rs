@@ -1,14 +1,19 @@
-//! Which service calls which, by name, across all nodes. Cycles are tolerated.
+//! Which service calls which, by name, across all nodes: what services declare, and what their sidecars saw besides.
+//!
+//! Services that call each other in a circle are one component: none of them is the other's cause by the graph alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use arena_proto::{NodeName, Schema, ServiceName};
 
+type Edges = BTreeMap<ServiceName, BTreeSet<ServiceName>>;
+
 /// The services of all nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     nodes: BTreeMap<NodeName, Vec<(ServiceName, Vec<ServiceName>)>>,
-    calls: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
+    calls: Edges,
+    callers: Edges,
     replicas: BTreeMap<ServiceName, BTreeSet<NodeName>>,
 }
 
@@ -18,7 +23,10 @@ impl Graph {
         let services = schema
             .services
             .iter()
-            .map(|service| (service.name.clone(), service.depends_on.clone()))
+            .map(|service| {
+                let calls = service.depends_on.iter().chain(&service.observed);
+                (service.name.clone(), calls.cloned().collect())
+            })
             .collect();
         self.nodes.insert(schema.node.clone(), services);
         self.rebuild();
@@ -33,16 +41,18 @@ impl Graph {
 
     /// Everything that the service calls, directly or through others; without itself.
     pub(crate) fn dependencies(&self, service: &ServiceName) -> BTreeSet<ServiceName> {
-        let mut found = BTreeSet::new();
-        let mut open = vec![service];
-        while let Some(caller) = open.pop() {
-            for called in self.calls.get(caller).into_iter().flatten() {
-                if called != service && found.insert(called.clone()) {
-                    open.push(called);
-                }
-            }
+        reachable(&self.calls, service)
+    }
+
+    /// The services that call each other in a circle with this one, and itself; empty when there is no other.
+    pub(crate) fn component(&self, service: &ServiceName) -> BTreeSet<ServiceName> {
+        let callers = reachable(&self.callers, service);
+        let mut component = self.dependencies(service);
+        component.retain(|called| callers.contains(called));
+        if !component.is_empty() {
+            component.insert(service.clone());
         }
-        found
+        component
     }
 
     /// The nodes that run the service.
@@ -52,16 +62,35 @@ impl Graph {
 
     fn rebuild(&mut self) {
         self.calls.clear();
+        self.callers.clear();
         self.replicas.clear();
         for (node, services) in &self.nodes {
             for (name, depends_on) in services {
                 let calls = self.calls.entry(name.clone()).or_default();
                 calls.extend(depends_on.iter().cloned());
+                for called in depends_on {
+                    let callers = self.callers.entry(called.clone()).or_default();
+                    callers.insert(name.clone());
+                }
                 let replicas = self.replicas.entry(name.clone()).or_default();
                 replicas.insert(node.clone());
             }
         }
     }
+}
+
+/// What can be reached over the edges from there, without the start.
+fn reachable(edges: &Edges, from: &ServiceName) -> BTreeSet<ServiceName> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(service) = open.pop() {
+        for next in edges.get(service).into_iter().flatten() {
+            if next != from && found.insert(next.clone()) {
+                open.push(next);
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -77,10 +106,20 @@ mod tests {
             services: services
                 .iter()
                 .map(|(service, calls)| ServiceInfo {
-                    observed: Vec::new(),
+                    // A name with a mark is not declared.
+                    observed: calls
+                        .iter()
+                        .filter_map(|c| c.strip_prefix('+'))
+                        .map(name)
+                        .collect(),
                     class: arena_proto::ServiceClass::Service,
                     name: name(service),
-                    depends_on: calls.iter().copied().map(name).collect(),
+                    depends_on: calls
+                        .iter()
+                        .copied()
+                        .filter(|c| !c.starts_with('+'))
+                        .map(name)
+                        .collect(),
                 })
                 .collect(),
         }
@@ -110,5 +149,29 @@ mod tests {
         graph.remove_node(&NodeName::new("n3").unwrap());
         let payments = ServiceName::new("payments").unwrap();
         assert_eq!(graph.replicas(&payments).count(), 0);
+    }
+
+    #[test]
+    fn who_calls_in_a_circle_is_one_component() {
+        let mut graph = Graph::default();
+        let calls: &[(&str, &[&str])] = &[
+            ("edge", &["a"]),
+            ("a", &["b"]),
+            ("b", &["+c"]),
+            ("c", &["a", "d"]),
+            ("d", &["d"]),
+        ];
+        graph.set_node(&schema("n1", calls));
+        let component = |service: &str| {
+            let service = ServiceName::new(service).unwrap();
+            let names: Vec<_> = graph.component(&service).into_iter().collect();
+            let names: Vec<_> = names.iter().map(ServiceName::as_str).collect();
+            names.join(" ")
+        };
+        assert_eq!(component("a"), "a b c");
+        assert_eq!(component("c"), "a b c");
+        assert_eq!(component("edge"), "");
+        assert_eq!(component("d"), "", "who calls itself only is in no circle");
+        assert_eq!(dependencies(&graph, "b"), "a c d");
     }
 }

@@ -13,6 +13,7 @@ mod book;
 mod expression;
 mod fleet;
 mod graph;
+mod lift;
 mod liveness;
 mod message;
 mod node;
@@ -24,6 +25,7 @@ mod signal;
 mod state;
 mod symptom;
 mod track;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -166,7 +168,7 @@ impl Detector {
         let (storm, liveness) = (self.liveness.storm(), &self.liveness);
         let hearing = self.observer.tell(now, storm, || liveness.crowd(now));
         outputs.extend(hearing.map(Output::Observer));
-        for mut event in self.board.judge(now) {
+        for mut event in self.board.judge(now, &self.fleet) {
             self.fleet.describe(&mut event);
             outputs.push(Output::Publish(Box::new(event)));
         }

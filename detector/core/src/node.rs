@@ -12,7 +12,7 @@ use crate::fleet::Latest;
 use crate::message::{Message, Reader};
 use crate::rules::ColumnIndex;
 use crate::symptom::Symptom;
-use crate::track::{Change, Track};
+use crate::track::{Change, Restart, Track};
 
 /// Boots that are over, so that a late message of one is known for what it is. An agent that starts more often within
 /// a message's delay has other troubles.
@@ -49,6 +49,12 @@ impl Node {
             schema: None,
             tracks: Vec::new(),
         }
+    }
+
+    /// Whether the entity, one of this node's, is being restarted.
+    pub(crate) fn restart(&self, entity: &Entity) -> Option<Restart> {
+        let mut tracks = self.tracks.iter();
+        tracks.find(|track| track.entity == *entity)?.restart()
     }
 
     /// What it said last.

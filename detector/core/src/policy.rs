@@ -11,8 +11,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::NODE_SILENT;
-use crate::board::Board;
+use crate::board::{Board, Correlation};
 use crate::expression::{Expression, compile};
+use crate::lift::NODE_DEGRADED;
 use crate::rules::{NEIGHBOUR, NEIGHBOUR_BATCH, NODE, Rule};
 use crate::signal::Timing;
 use crate::state::{PROBE_FAILED, PROCESS_EXITED};
@@ -32,10 +33,10 @@ const IDLE_FOR_DEFAULT: Duration = Duration::from_secs(5);
 pub struct Policy {
     pub(crate) silence_limit: Duration,
     pub(crate) settle: Duration,
-    pub(crate) hold: Duration,
-    pub(crate) grace: Duration,
+    pub(crate) correlation: Correlation,
     pub(crate) rules: Vec<Rule>,
     pub(crate) node_silent: Arc<Symptom>,
+    pub(crate) node_degraded: Arc<Symptom>,
     pub(crate) process_exited: Arc<Symptom>,
     pub(crate) probe_failed: Arc<Symptom>,
 }
@@ -65,6 +66,8 @@ struct PolicyFile {
 struct CorrelationFile {
     hold: Spanned<String>,
     grace: Spanned<String>,
+    node_window: Spanned<String>,
+    node_services: usize,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +85,8 @@ struct RuleFile {
     idle_for: Option<Spanned<String>>,
     #[serde(default)]
     felt_by_callers: bool,
+    #[serde(default)]
+    lifts: bool,
 }
 
 impl Policy {
@@ -106,12 +111,12 @@ impl Policy {
         Ok(Self {
             silence_limit,
             settle: source.duration(&parsed.settle, Duration::ZERO)?,
-            hold: source.duration(&parsed.correlation.hold, Duration::ZERO)?,
-            grace: source.duration(&parsed.correlation.grace, Duration::ZERO)?,
+            correlation: source.correlation(&parsed.correlation)?,
             rules,
-            node_silent: Symptom::new(NODE_SILENT, Severity::Critical),
-            process_exited: Symptom::new(PROCESS_EXITED, Severity::Critical),
-            probe_failed: Symptom::new(PROBE_FAILED, Severity::Error),
+            node_silent: Symptom::new(NODE_SILENT, Severity::Critical, false),
+            node_degraded: Symptom::new(NODE_DEGRADED, Severity::Error, false),
+            process_exited: Symptom::new(PROCESS_EXITED, Severity::Critical, false),
+            probe_failed: Symptom::new(PROBE_FAILED, Severity::Error, true),
         })
     }
 
@@ -123,7 +128,12 @@ impl Policy {
 
     /// The symptom of that name, where it is one of this policy's.
     pub(crate) fn symptom(&self, name: &str) -> Option<&Arc<Symptom>> {
-        let built_in = [&self.node_silent, &self.process_exited, &self.probe_failed];
+        let built_in = [
+            &self.node_silent,
+            &self.node_degraded,
+            &self.process_exited,
+            &self.probe_failed,
+        ];
         built_in
             .into_iter()
             .chain(self.rules.iter().map(|rule| &rule.symptom))
@@ -131,7 +141,7 @@ impl Policy {
     }
 
     pub(crate) fn board(&self) -> Board {
-        Board::new(self.hold, self.grace)
+        Board::new(self.correlation, Arc::clone(&self.node_degraded))
     }
 }
 
@@ -163,6 +173,15 @@ impl Source<'_> {
             format!("{} is out of range", text.get_ref()),
             format!("give a duration from {min:?} to {DURATION_MAX:?}"),
         ))
+    }
+
+    fn correlation(&self, file: &CorrelationFile) -> Result<Correlation, Diagnostic> {
+        Ok(Correlation {
+            hold: self.duration(&file.hold, Duration::ZERO)?,
+            grace: self.duration(&file.grace, Duration::ZERO)?,
+            node_window: self.duration(&file.node_window, Duration::ZERO)?,
+            node_services: file.node_services,
+        })
     }
 
     fn own_metrics<'b>(&self, names: &'b [Spanned<String>]) -> Result<Vec<&'b str>, Diagnostic> {
@@ -197,15 +216,18 @@ impl Source<'_> {
             }
         };
         let idle = rule.idle.as_ref();
+        let raise = self.expression(&rule.raise, &known)?;
         Ok(Rule {
             symptom: Arc::new(Symptom {
                 name,
                 severity: self.severity(&rule.severity)?,
                 felt_by_callers: rule.felt_by_callers,
+                lifts: rule.lifts,
+                by_neighbour: raise.names().iter().any(|name| name.starts_with(NEIGHBOUR)),
             }),
             applies_to: rule.applies_to,
             class: self.class(rule)?,
-            raise: self.expression(&rule.raise, &known)?,
+            raise,
             clear: self.expression(&rule.clear, &known)?,
             idle: idle.map(|idle| self.expression(idle, &known)).transpose()?,
             timing: Timing {
@@ -237,7 +259,9 @@ impl Source<'_> {
         let text = name.get_ref();
         let what = if !is_snake_case(text) {
             format!("{text:?} is not the name of a symptom")
-        } else if [NODE_SILENT, PROCESS_EXITED, PROBE_FAILED].contains(&text.as_str()) {
+        } else if [NODE_SILENT, NODE_DEGRADED, PROCESS_EXITED, PROBE_FAILED]
+            .contains(&text.as_str())
+        {
             format!("{text} is what the detector itself raises")
         } else if earlier.iter().any(|rule| rule.symptom.name == *text) {
             format!("{text} has a rule already")
@@ -341,9 +365,9 @@ mod tests {
             "cpu_percent > 80.0",
             "cpu_percnt > 80.0",
             &expect![[r#"
-                policy.toml:25:10: unknown metric `cpu_percnt`
+                policy.toml:31:10: unknown metric `cpu_percnt`
                    |
-                25 | raise = "cpu_percnt > 80.0"
+                31 | raise = "cpu_percnt > 80.0"
                    |          ^^^^^^^^^^
                   mend: did you mean `cpu_percent`; a service's own metric goes into `own_metrics` at the top of the file"#]],
         );
@@ -355,9 +379,9 @@ mod tests {
             "cpu_percent > 80.0",
             "cpu_percent > ",
             &expect![[r#"
-                policy.toml:25:24: not an expression: mismatched input the end
+                policy.toml:31:24: not an expression: mismatched input the end
                    |
-                25 | raise = "cpu_percent > "
+                31 | raise = "cpu_percent > "
                    |                        ^
                   mend: write a comparison, as in `cpu_percent > 80.0`; `&&` and `||` join several"#]],
         );
@@ -369,9 +393,9 @@ mod tests {
             "clear_for = \"1s\"",
             "clear_fro = \"1s\"",
             &expect![[r#"
-                policy.toml:28:1: unknown field `clear_fro`, expected one of `symptom`, `severity`, `applies_to`, `class`, `raise`, `clear`, `for`, `clear_for`, `idle`, `idle_for`, `felt_by_callers`
+                policy.toml:34:1: unknown field `clear_fro`, expected one of `symptom`, `severity`, `applies_to`, `class`, `raise`, `clear`, `for`, `clear_for`, `idle`, `idle_for`, `felt_by_callers`, `lifts`
                    |
-                28 | clear_fro = "1s"
+                34 | clear_fro = "1s"
                    | ^^^^^^^^^
                   mend: did you mean `clear_for`? Otherwise remove it"#]],
         );
@@ -383,9 +407,9 @@ mod tests {
             "for = \"1s\"",
             "for = \"fast\"",
             &expect![[r#"
-                policy.toml:27:7: "fast" is not a duration: write a number and a unit, as in "200ms", "1s" or "5m"
+                policy.toml:33:7: "fast" is not a duration: write a number and a unit, as in "200ms", "1s" or "5m"
                    |
-                27 | for = "fast"
+                33 | for = "fast"
                    |       ^^^^^^
                   mend: write the duration as text with its unit, as in "1s""#]],
         );
@@ -407,11 +431,11 @@ mod tests {
             "\"WARNING\"",
             "\"WARNNIG\"",
             &expect![[r#"
-            policy.toml:21:12: "WARNNIG" is no severity
-               |
-            21 | severity = "WARNNIG"
-               |            ^^^^^^^^^
-              mend: did you mean "WARNING"?"#]],
+                policy.toml:27:12: "WARNNIG" is no severity
+                   |
+                27 | severity = "WARNNIG"
+                   |            ^^^^^^^^^
+                  mend: did you mean "WARNING"?"#]],
         );
     }
 
@@ -421,9 +445,9 @@ mod tests {
             "\"latency_high\"",
             "\"cpu_high\"",
             &expect![[r#"
-                policy.toml:44:11: cpu_high has a rule already
+                policy.toml:50:11: cpu_high has a rule already
                    |
-                44 | symptom = "cpu_high"
+                50 | symptom = "cpu_high"
                    |           ^^^^^^^^^^
                   mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
         );
@@ -431,9 +455,9 @@ mod tests {
             "\"latency_high\"",
             "\"process_exited\"",
             &expect![[r#"
-                policy.toml:44:11: process_exited is what the detector itself raises
+                policy.toml:50:11: process_exited is what the detector itself raises
                    |
-                44 | symptom = "process_exited"
+                50 | symptom = "process_exited"
                    |           ^^^^^^^^^^^^^^^^
                   mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
         );
@@ -441,9 +465,9 @@ mod tests {
             "\"latency_high\"",
             "\"Latency\"",
             &expect![[r#"
-                policy.toml:44:11: "Latency" is not the name of a symptom
+                policy.toml:50:11: "Latency" is not the name of a symptom
                    |
-                44 | symptom = "Latency"
+                50 | symptom = "Latency"
                    |           ^^^^^^^^^
                   mend: give each rule a name of its own, in 1 to 64 of a-z, 0-9 and '_'"#]],
         );
@@ -469,9 +493,9 @@ mod tests {
             "idle = \"request_rate_hz == 0.0\"\n",
             "",
             &expect![[r#"
-                policy.toml:52:12: idle_for without idle
+                policy.toml:58:12: idle_for without idle
                    |
-                52 | idle_for = "5s"
+                58 | idle_for = "5s"
                    |            ^^^^
                   mend: add `idle = …`, or remove this line"#]],
         );

@@ -13,14 +13,20 @@ pub(crate) struct Symptom {
     pub(crate) severity: Severity,
     /// A service shows it when a service that it calls is hurt.
     pub(crate) felt_by_callers: bool,
+    /// It is the neighbour who causes it.
+    pub(crate) by_neighbour: bool,
+    /// Its node may be the cause.
+    pub(crate) lifts: bool,
 }
 
 impl Symptom {
-    pub(crate) fn new(name: &str, severity: Severity) -> Arc<Self> {
+    pub(crate) fn new(name: &str, severity: Severity, lifts: bool) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
             severity,
             felt_by_callers: false,
+            by_neighbour: false,
+            lifts,
         })
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arena_proto::{Entity, ProcessState, ServiceSample, SignalState, Telemetry, Timestamp};
+use arena_proto::{Entity, ProcessState, ServiceSample, SignalState, Timestamp};
 
 use crate::book::Process;
 use crate::message::{Message, Reader};
 use crate::rules::{Binding, ColumnIndex, Sample};
 use crate::samples::Samples;
-use crate::signal::{Moment, Reading, Signal, Timing};
+use crate::signal::{Reading, Signal, Timing};
 use crate::state;
 use crate::symptom::{Symptom, View};
 
@@ -37,6 +37,15 @@ struct Tracked {
     samples: Samples,
 }
 
+/// Whether a service is between two processes, or has just got a new one: who calls it feels that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Restart {
+    /// It starts, stops or warms up.
+    GoingOn,
+    /// It runs and is warm since then.
+    Over(Timestamp),
+}
+
 /// An entity (the node, or one of its services) and its signals.
 #[derive(Debug)]
 pub(crate) struct Track {
@@ -44,6 +53,7 @@ pub(crate) struct Track {
     process: Process,
     /// Warming up is counted from here, by the node's clock; `None` before the first sample.
     settling_from: Option<Timestamp>,
+    restart: Option<Restart>,
     signals: Vec<Tracked>,
 }
 
@@ -87,6 +97,7 @@ impl Track {
         Self {
             process: before.process,
             settling_from: before.settling_from,
+            restart: before.restart,
             entity,
             signals,
         }
@@ -104,6 +115,7 @@ impl Track {
             entity,
             process: Process::default(),
             settling_from: None,
+            restart: None,
             signals: signals.collect(),
         }
     }
@@ -236,7 +248,25 @@ impl Track {
             _ => message.sampled,
         };
         self.settling_from = Some(from);
-        message.sampled.saturating_since(from) < message.reader.policy.settle
+        let settling = message.sampled.saturating_since(from) < message.reader.policy.settle;
+        let stopped_for = message.sampled.saturating_since(sample.since);
+        let left = sample.state == ProcessState::Stopped && stopped_for >= state::STOPPED_FOR;
+        self.follow_restart(message.reader.now, settling && !left);
+        settling
+    }
+}
+
+impl Track {
+    fn follow_restart(&mut self, now: Timestamp, going_on: bool) {
+        if going_on {
+            self.restart = Some(Restart::GoingOn);
+        } else if self.restart == Some(Restart::GoingOn) {
+            self.restart = Some(Restart::Over(now));
+        }
+    }
+
+    pub(crate) fn restart(&self) -> Option<Restart> {
+        self.restart
     }
 }
 

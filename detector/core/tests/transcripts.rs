@@ -509,7 +509,7 @@ fn a_restarted_detector_goes_on() {
             5.0 UPDATED n3/inventory process_exited CRITICAL r2 [n3/inventory process_exited FIRING, n1/orders latency_high FIRING]
             15.1 UPDATED n2/payments latency_high ERROR r2 [n2/payments latency_high RECOVERING]
             15.2 CLEARED n3/inventory process_exited CRITICAL r3 [n3/inventory process_exited RESOLVED, n1/orders latency_high FIRING]
-            16.1 CLEARED n2/payments latency_high ERROR r3 [n2/payments latency_high RESOLVED]
+            16.1 CLEARED n2/payments latency_high ERROR r3 [n2/payments latency_high RESOLVED, n1/orders latency_high RECOVERING]
         "#]],
     );
 }
@@ -734,5 +734,252 @@ fn waiting_for_a_cpu_that_nobody_else_burns_is_not_starving() {
     check(
         "node n1: a b\n run 3\n set n1/a wait=30\n run 10",
         &expect![""],
+    );
+}
+
+#[test]
+fn a_service_that_burns_explains_who_starves_beside_it() {
+    check(
+        "node n1: a b c
+         run 3
+         set n1/a cpu=390
+         set n1/b wait=60 p95=900
+         set n1/c wait=60
+         run 6
+         set n1/a cpu=10
+         set n1/b wait=0 p95=20
+         set n1/c wait=0
+         run 5",
+        &expect![[r#"
+            5.0 OPENED n1/a cpu_high WARNING r1 [n1/a cpu_high FIRING]
+            6.0 UPDATED n1/a cpu_high WARNING r2 [n1/a cpu_high FIRING, n1/b cpu_starved FIRING, n1/b latency_high FIRING, n1/c cpu_starved FIRING]
+            10.0 UPDATED n1/a cpu_high WARNING r3 [n1/a cpu_high RECOVERING, n1/b cpu_starved RECOVERING, n1/b latency_high RECOVERING, n1/c cpu_starved RECOVERING]
+            11.0 CLEARED n1/a cpu_high WARNING r4 [n1/a cpu_high RESOLVED, n1/b cpu_starved RECOVERING, n1/b latency_high RESOLVED, n1/c cpu_starved RECOVERING]
+        "#]],
+    );
+}
+
+#[test]
+fn who_starves_beside_the_same_neighbour_is_one_incident_and_it_is_the_cause() {
+    let mut world = World::new();
+    world.script(
+        "node n1: a b burner*
+         run 3
+         set n1/burner cpu=390
+         set n1/b wait=60 p95=900
+         run 2
+         set n1/a wait=60 p95=900
+         run 5",
+    );
+    expect![[r#"
+        6.0 OPENED n1/b cpu_starved ERROR r1 [n1/b cpu_starved FIRING, n1/b latency_high FIRING]
+        8.0 UPDATED n1/b cpu_starved ERROR r2 [n1/b cpu_starved FIRING, n1/b latency_high FIRING, n1/a cpu_starved FIRING, n1/a latency_high FIRING]
+    "#]].assert_eq(&world.transcript);
+    assert_eq!(world.log[0].root_cause.to_string(), "n1/burner");
+}
+
+#[test]
+fn an_edge_that_a_sidecar_saw_explains_as_a_declared_one_does() {
+    check(
+        "node n1: a(;b) b
+         run 3
+         set n1/b p95=900
+         set n1/a p95=950
+         run 5",
+        &expect![[r#"
+            5.0 OPENED n1/b latency_high ERROR r1 [n1/b latency_high FIRING]
+            6.0 UPDATED n1/b latency_high ERROR r2 [n1/b latency_high FIRING, n1/a latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn in_a_circle_of_calls_the_first_speaks_for_all() {
+    check(
+        "node n1: a(b)
+         node n2: b(c) x
+         node n3: c(a) y
+         run 3
+         set n2/b p95=900
+         run 1
+         set n1/a p95=900
+         set n3/c p95=900
+         run 8",
+        &expect![[r#"
+            4.3 OPENED n2/b latency_high ERROR r1 [n2/b latency_high FIRING]
+            5.3 UPDATED n2/b latency_high ERROR r2 [n2/b latency_high FIRING, n3/c latency_high FIRING]
+            6.3 UPDATED n2/b latency_high ERROR r3 [n2/b latency_high FIRING, n3/c latency_high FIRING, n1/a latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn in_a_circle_of_calls_who_shows_a_cause_of_its_own_speaks_for_all() {
+    check(
+        "node n1: a(b)
+         node n2: b(c) x
+         node n3: c(a) y
+         run 3
+         set n2/b p95=900
+         set n1/a p95=900
+         run 1
+         set n3/c storage=900 p95=900
+         run 8
+         set n1/a p95=20
+         set n2/b p95=20
+         set n3/c storage=5 p95=20
+         run 10",
+        &expect![[r#"
+            5.2 OPENED n3/c storage_latency_high ERROR r1 [n3/c storage_latency_high FIRING, n3/c latency_high FIRING]
+            6.2 UPDATED n3/c storage_latency_high ERROR r2 [n3/c storage_latency_high FIRING, n3/c latency_high FIRING, n1/a latency_high FIRING, n2/b latency_high FIRING]
+            12.1 UPDATED n3/c storage_latency_high ERROR r3 [n3/c storage_latency_high FIRING, n3/c latency_high FIRING, n1/a latency_high FIRING, n2/b latency_high RECOVERING]
+            13.1 UPDATED n3/c storage_latency_high ERROR r4 [n3/c storage_latency_high RECOVERING, n3/c latency_high RECOVERING, n1/a latency_high RECOVERING, n2/b latency_high RESOLVED]
+            13.2 CLEARED n3/c storage_latency_high ERROR r5 [n3/c storage_latency_high RESOLVED, n3/c latency_high RESOLVED, n1/a latency_high RECOVERING, n2/b latency_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn callers_of_a_service_that_somebody_restarts_are_held() {
+    check_shop(
+        "set n2/payments state=STOPPING
+         set n1/orders err=40
+         run 1
+         set n2/payments state=STARTING gen=2 probe=UNKNOWN
+         run 3
+         set n2/payments state=RUNNING probe=PASSING
+         run 4
+         set n1/orders err=0
+         run 8",
+        &expect![""],
+    );
+}
+
+#[test]
+fn a_symptom_that_began_after_its_cause_had_cleared_is_not_held_for_the_grace() {
+    check_shop(
+        "set n2/payments state=EXITED
+         run 2
+         set n2/payments state=RUNNING gen=2
+         run 3
+         set n1/orders p95=900
+         run 4",
+        &expect![[r#"
+            3.1 OPENED n2/payments process_exited CRITICAL r1 [n2/payments process_exited FIRING]
+            5.1 CLEARED n2/payments process_exited CRITICAL r2 [n2/payments process_exited RESOLVED]
+            10.2 OPENED n1/orders latency_high ERROR r1 [n1/orders latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_cause_that_nobody_can_read_any_more_explains_nothing_new() {
+    check_shop(
+        "set n1/ledger storage=300
+         run 4
+         set n1/ledger storage=nan
+         run 10
+         set n2/payments p95=400
+         run 5",
+        &expect![[r#"
+            5.0 OPENED n1/ledger storage_latency_high ERROR r1 [n1/ledger storage_latency_high FIRING]
+            8.0 UPDATED n1/ledger storage_latency_high ERROR r2 [n1/ledger storage_latency_high NO_DATA]
+            18.3 OPENED n2/payments latency_high ERROR r1 [n2/payments latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn services_of_one_node_that_fail_together_are_an_incident_of_the_node() {
+    check(
+        "node n1: a b c d
+         run 3
+         set n1/a err=50
+         set n1/b probe=FAILING
+         set n1/c p95=900
+         run 5
+         set n1/a err=0
+         set n1/b probe=PASSING
+         run 3
+         set n1/c p95=20
+         run 10",
+        &expect![[r#"
+            5.0 OPENED n1 node_degraded ERROR r1 [n1 node_degraded FIRING, n1/a error_rate_high FIRING, n1/b probe_failed FIRING, n1/c latency_high FIRING]
+            9.0 UPDATED n1 node_degraded ERROR r2 [n1 node_degraded FIRING, n1/a error_rate_high RECOVERING, n1/b probe_failed RESOLVED, n1/c latency_high FIRING]
+            10.0 CLEARED n1 node_degraded ERROR r3 [n1 node_degraded RESOLVED, n1/a error_rate_high RESOLVED, n1/b probe_failed RESOLVED, n1/c latency_high FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn what_opened_just_before_is_merged_and_what_is_old_stays() {
+    check(
+        "node n1: a b c d e
+         run 3
+         set n1/a probe=FAILING
+         run 10
+         set n1/b probe=FAILING
+         run 2
+         set n1/c p95=900
+         set n1/d p95=900
+         run 4
+         restart
+         run 2
+         set n1/b probe=PASSING
+         set n1/c p95=20
+         set n1/d p95=20
+         run 4",
+        &expect![[r#"
+            4.0 OPENED n1/a probe_failed ERROR r1 [n1/a probe_failed FIRING]
+            14.0 OPENED n1/b probe_failed ERROR r1 [n1/b probe_failed FIRING]
+            17.0 OPENED n1 node_degraded ERROR r1 [n1 node_degraded FIRING, n1/b probe_failed FIRING, n1/c latency_high FIRING, n1/d latency_high FIRING]
+            17.0 CLEARED n1/b probe_failed ERROR r2 [n1/b probe_failed FIRING]
+            22.0 UPDATED n1 node_degraded ERROR r2 [n1 node_degraded FIRING, n1/b probe_failed RESOLVED, n1/c latency_high RECOVERING, n1/d latency_high RECOVERING]
+            23.0 CLEARED n1 node_degraded ERROR r3 [n1 node_degraded RESOLVED, n1/b probe_failed RESOLVED, n1/c latency_high RESOLVED, n1/d latency_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn two_of_four_are_no_trouble_of_the_node_and_neither_are_crashes() {
+    check(
+        "node n1: a b c d
+         run 3
+         set n1/a p95=900
+         set n1/b p95=900
+         run 4
+         node n2: x y
+         set n2/x state=EXITED
+         set n2/y state=EXITED
+         run 4",
+        &expect![[r#"
+            5.0 OPENED n1/a latency_high ERROR r1 [n1/a latency_high FIRING]
+            5.0 OPENED n1/b latency_high ERROR r1 [n1/b latency_high FIRING]
+            7.1 OPENED n2/x process_exited CRITICAL r1 [n2/x process_exited FIRING]
+            7.1 OPENED n2/y process_exited CRITICAL r1 [n2/y process_exited FIRING]
+        "#]],
+    );
+}
+
+#[test]
+fn a_slow_ledger_hurts_every_role_of_every_node_and_no_node_is_degraded() {
+    check(
+        "node n1: edge(orders) orders(payments,inventory) ledger
+         node n2: payments(ledger) orders(payments,inventory)
+         node n3: inventory(ledger) payments(ledger)
+         run 3
+         set n1/ledger storage=400 p95=420
+         set n2/payments p95=430
+         set n3/payments p95=430
+         set n3/inventory p95=440
+         run 1
+         set n1/orders p95=450
+         set n2/orders p95=450
+         set n1/edge p95=460
+         run 10",
+        &expect![[r#"
+            5.2 OPENED n1/ledger storage_latency_high ERROR r1 [n1/ledger storage_latency_high FIRING, n1/ledger latency_high FIRING]
+            6.2 UPDATED n1/ledger storage_latency_high ERROR r2 [n1/ledger storage_latency_high FIRING, n1/ledger latency_high FIRING, n2/orders latency_high FIRING, n2/payments latency_high FIRING, n3/inventory latency_high FIRING, n3/payments latency_high FIRING, n1/edge latency_high FIRING, n1/orders latency_high FIRING]
+        "#]],
     );
 }
