@@ -3,6 +3,7 @@
 //! All judgement is in `arena-remediator-core`; this program moves bytes. docs/remediator.md says what it does for people.
 
 mod shell;
+mod term;
 mod traces;
 
 use std::path::PathBuf;
@@ -12,8 +13,6 @@ use anyhow::Context;
 use arena_bus::{Bus, NatsArgs, Role};
 use arena_chassis::{Chassis, Exit};
 use arena_remediator_core::Playbooks;
-
-use shell::Shell;
 
 /// The remediator: plans what to do about an incident, has a node do it, and sees whether it helped
 #[derive(Debug, clap::Parser)]
@@ -29,6 +28,9 @@ struct Args {
     /// Only check the playbooks: exits 0 when they are good, else 2
     #[arg(long)]
     check: bool,
+    /// Plan and never act, whatever mode people set: the plans are the same
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     nats: NatsArgs,
 }
@@ -43,17 +45,11 @@ async fn start(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         return Ok(());
     }
     let shutdown = chassis.shutdown.clone();
-    let open = async {
-        let bus = Bus::connect(&args.nats, Role::Remediator, "remediator").await?;
-        let registration = bus.register(shell::description()).await?;
-        let shell = Box::pin(Shell::open(bus, chassis, playbooks)).await?;
-        anyhow::Ok((shell, registration))
-    };
-    let (shell, _registration) = tokio::select! {
+    let bus = tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
-        opened = open => opened?,
+        bus = Bus::connect(&args.nats, Role::Remediator, "remediator") => bus?,
     };
-    Box::pin(shell.run()).await
+    Box::pin(term::serve(bus, chassis, playbooks, args.dry_run)).await
 }
 
 fn load(args: &Args) -> anyhow::Result<Playbooks> {
