@@ -14,6 +14,8 @@ use arena_supervisor::{Identity, Process, stop, with_environment};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::actions::evidence::History;
+use crate::actions::throttle::Throttles;
 use crate::edges::{Edges, Lookout};
 use crate::effects::Effects;
 use crate::engine::{self, Engine, INPUTS_MAX};
@@ -80,6 +82,7 @@ async fn serve(
     let sidecar = Arc::new(sidecar);
     let programs = Arc::new(spec::programs(&spec, &sidecar, &folders));
     let processes = Processes::default();
+    let throttles = Throttles::new(folders.throttles());
     let boot = reconcile(state.core, journal, &programs, &sidecar, &processes).await;
 
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
@@ -87,9 +90,9 @@ async fn serve(
     let (measured, readings) = mpsc::channel(SAMPLES_MAX);
     let node = Node::new(spec::core_config(&spec, chaos, &sidecar));
     let boot_id = boot_id(&chassis);
-    let first = engine::view(&node, chassis.clock.now(), boot_id);
-    let (views, shown) = watch::channel(Arc::new(first));
+    let (views, shown) = watch::channel(engine::view(&node, chassis.clock.now(), boot_id));
     let members = ExtraMembers::default();
+    let history = History::default();
 
     let routes = Routes::new(spec.name.clone());
     let connected = Arc::new(Notify::new());
@@ -97,9 +100,8 @@ async fn serve(
     let edges = Edges::default();
     let mut background = JoinSet::new();
     background.spawn(logs::rotate(log_files(&programs)));
-    let ports = Arc::new(spec::reached_at(&spec, &sidecar));
-    let lookout = Lookout::new(ports, connected, shown.clone(), edges.clone());
-    background.spawn(lookout.run());
+    let ports = spec::reached_at(&spec, &sidecar);
+    background.spawn(Lookout::new(ports, connected, shown.clone(), edges.clone()).run());
     let sampler = Sampler::new(
         chassis.clock,
         &spec,
@@ -122,7 +124,7 @@ async fn serve(
         routes,
     };
     let link = tokio::spawn(link.run());
-    background.spawn(sampler.run(measured));
+    background.spawn(sampler.run(measured, history.clone()));
     let faults = Faults {
         programs,
         sidecar: Arc::clone(&sidecar),
@@ -131,9 +133,10 @@ async fn serve(
     };
     let engine = Engine {
         node,
+        name: spec.name.clone(),
         boot_id,
         inputs: received,
-        effects: Effects::new(faults, inputs.clone()),
+        effects: Effects::new(faults, history, throttles, inputs.clone()),
         prober: Prober::new(inputs.clone()),
         store: Store::start(folders, sidecar.ports(), inputs)?,
         letters,

@@ -58,13 +58,13 @@ pub(crate) struct Lookout {
 
 impl Lookout {
     pub(crate) fn new(
-        ports: Arc<BTreeMap<u16, ServiceName>>,
+        ports: BTreeMap<u16, ServiceName>,
         connected: Arc<Notify>,
         views: Views,
         edges: Edges,
     ) -> Self {
         Self {
-            ports,
+            ports: Arc::new(ports),
             connected,
             views,
             edges,

@@ -1,17 +1,21 @@
 //! Carries out what the core decided about processes, and tells it what came of it. Nothing here decides.
 //!
-//! Invariant: nothing here waits; whatever takes time runs in a task of its own and answers on the inputs' channel.
+//! Invariant: whatever takes time runs in a task of its own and answers on the inputs' channel; only throttling, which has to
+//! keep its order and takes milliseconds, is waited for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arena_config::arena::Definition;
 use arena_node_core::{Effect, Input, PortHolder, ProcessRef};
-use arena_proto::{CommandId, ServiceName};
+use arena_proto::{CommandId, NodeName, ServiceName};
 use arena_supervisor::{Process, Signal, ports, spawn, stop};
 use tokio::sync::mpsc;
 
+use crate::actions::evidence::History;
+use crate::actions::throttle::Throttles;
+use crate::actions::{clean_disk, free_port};
 use crate::control_socket::{ControlSocket, SocketError};
 use crate::faults::Faults;
 use crate::processes::Processes;
@@ -22,24 +26,35 @@ const PORT_WAIT: Duration = Duration::from_secs(1);
 /// How often it is tried meanwhile.
 const PORT_POLL: Duration = Duration::from_millis(20);
 
-/// What is answered to what this agent does not do yet.
-pub(crate) const UNSUPPORTED: &str = "not supported by this agent";
+/// Attempts to give a service its CPUs back, and the time between two.
+const UNTHROTTLE_ATTEMPTS: u32 = 5;
+/// See [`UNTHROTTLE_ATTEMPTS`].
+const UNTHROTTLE_RETRY: Duration = Duration::from_millis(100);
 
 /// Does things to processes.
 #[derive(Debug, Clone)]
 pub(crate) struct Effects {
     pub(crate) programs: Arc<BTreeMap<ServiceName, Program>>,
     pub(crate) faults: Faults,
+    pub(crate) history: History,
     processes: Processes,
+    throttles: Throttles,
     inputs: mpsc::Sender<Input>,
 }
 
 impl Effects {
-    pub(crate) fn new(faults: Faults, inputs: mpsc::Sender<Input>) -> Self {
+    pub(crate) fn new(
+        faults: Faults,
+        history: History,
+        throttles: Throttles,
+        inputs: mpsc::Sender<Input>,
+    ) -> Self {
         Self {
             programs: Arc::clone(&faults.programs),
             processes: faults.processes.clone(),
             faults,
+            history,
+            throttles,
             inputs,
         }
     }
@@ -49,10 +64,67 @@ impl Effects {
         let _ = self.inputs.send(input).await;
     }
 
-    /// Answers what this agent does not do yet.
-    pub(crate) fn refuse(&self, answer: Input) {
+    /// Tells it from a task of its own: the loop that hears it must not wait for itself.
+    fn tell_later(&self, input: Input) {
         let effects = self.clone();
-        tokio::spawn(async move { effects.tell(answer).await });
+        tokio::spawn(async move { effects.tell(input).await });
+    }
+
+    /// Is done when this returns, some milliseconds later, so that throttling and its undoing keep their order.
+    pub(crate) async fn throttle(&self, service: ServiceName, process: ProcessRef, percent: u32) {
+        let (throttles, name) = (self.throttles.clone(), service.clone());
+        let held = tokio::task::spawn_blocking(move || throttles.hold(&name, process)).await;
+        let result = held.unwrap_or_else(|error| Err(error.to_string()));
+        let result = result.map(|cpu| {
+            tracing::info!(%service, "held on CPU {cpu}, 100 % of one CPU at most; {percent} % was asked for");
+        });
+        self.tell_later(Input::Throttled { service, result });
+    }
+
+    /// As [`Effects::throttle`]. What cannot be undone is tried again by the next agent.
+    pub(crate) async fn unthrottle(&self, service: ServiceName) {
+        for _ in 0..UNTHROTTLE_ATTEMPTS {
+            let (throttles, name) = (self.throttles.clone(), service.clone());
+            let undone = tokio::task::spawn_blocking(move || throttles.undo(&name)).await;
+            match undone.unwrap_or_else(|error| Err(error.to_string())) {
+                Ok(()) => return,
+                Err(why) => tracing::warn!(%service, "still throttled: {why}"),
+            }
+            tokio::time::sleep(UNTHROTTLE_RETRY).await;
+        }
+    }
+
+    /// `leaders` lead the process groups of this node's services.
+    pub(crate) fn free_port(
+        &self,
+        node: NodeName,
+        service: &ServiceName,
+        command: CommandId,
+        leaders: BTreeSet<u32>,
+    ) {
+        let port = self.programs.get(service).and_then(|program| program.port);
+        let effects = self.clone();
+        tokio::spawn(async move {
+            let result = match port {
+                Some(port) => free_port::free(port, &node, &leaders).await,
+                None => Err("it has no port".to_owned()),
+            };
+            effects.tell(Input::PortFreed { command, result }).await;
+        });
+    }
+
+    pub(crate) fn clean_disk(&self, service: &ServiceName, command: CommandId) {
+        let program = self.programs.get(service).cloned();
+        let effects = self.clone();
+        tokio::spawn(async move {
+            let cleaned = tokio::task::spawn_blocking(move || {
+                let program = program.ok_or("there is no such service")?;
+                let folder = program.spawn.working_dir.ok_or("it has no folder")?;
+                clean_disk::clean(&folder, &program.clean)
+            });
+            let result = cleaned.await.unwrap_or_else(|error| Err(error.to_string()));
+            effects.tell(Input::DiskCleaned { command, result }).await;
+        });
     }
 
     pub(crate) fn spawn(&self, service: ServiceName, generation: u32, definition: &Definition) {

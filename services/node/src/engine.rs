@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use arena_chassis::Chassis;
 use arena_node_core::{Boot, Input, Node, Output};
-use arena_proto::Timestamp;
+use arena_proto::{CommandId, Entity, IncidentId, NodeName, ServiceName, Timestamp};
 use tokio::sync::{mpsc, watch};
 
-use crate::effects::{self, Effects};
+use crate::actions::evidence::{self, Question};
+use crate::effects::Effects;
 use crate::probe::Prober;
 use crate::publish::Letter;
 use crate::store::Store;
@@ -20,6 +21,7 @@ pub(crate) const INPUTS_MAX: usize = 1024;
 pub(crate) struct Engine {
     pub(crate) chassis: Chassis,
     pub(crate) node: Node,
+    pub(crate) name: NodeName,
     pub(crate) boot_id: u64,
     pub(crate) inputs: mpsc::Receiver<Input>,
     pub(crate) effects: Effects,
@@ -41,7 +43,7 @@ impl Engine {
     /// Runs until the node was told to stop and nothing of it is left.
     pub(crate) async fn run(mut self, boot: Boot) {
         let mut stopping = false;
-        let mut finished = self.step(Input::Boot(boot));
+        let mut finished = self.step(Input::Boot(boot)).await;
         while !finished {
             let input = tokio::select! {
                 biased;
@@ -52,19 +54,32 @@ impl Engine {
                 Some(input) = self.inputs.recv() => input,
                 () = wait_until(&self.chassis, self.node.next_wakeup()) => Input::Tick,
             };
-            finished = self.step(input);
+            finished = self.step(input).await;
         }
     }
 
-    fn step(&mut self, input: Input) -> bool {
+    async fn step(&mut self, input: Input) -> bool {
         let now = self.chassis.clock.now();
         let mut followup = Followup::default();
         for output in self.node.step(now, input) {
-            self.carry_out(output, &mut followup);
+            // What follows in the same step is done in this order, and so waits for these.
+            match output {
+                Output::Capture {
+                    service,
+                    command,
+                    incident,
+                } => self.capture(now, service, command, incident).await,
+                Output::Throttle {
+                    service,
+                    process,
+                    percent,
+                } => self.effects.throttle(service, process, percent).await,
+                Output::Unthrottle { service } => self.effects.unthrottle(service).await,
+                output => self.carry_out(output, &mut followup),
+            }
         }
         if followup.changed {
-            self.views
-                .send_replace(Arc::new(view(&self.node, now, self.boot_id)));
+            self.views.send_replace(view(&self.node, now, self.boot_id));
         }
         if followup.save {
             self.store.save(self.node.saved());
@@ -101,19 +116,15 @@ impl Engine {
             }
             Output::StopProbing { service } => self.prober.stop(&service),
             Output::Recover { service, command } => self.effects.recover(&service, command),
-            Output::Capture { .. } | Output::Unthrottle { .. } => {}
-            Output::Throttle { service, .. } => self.effects.refuse(Input::Throttled {
-                service,
-                result: Err(effects::UNSUPPORTED.to_owned()),
-            }),
-            Output::FreePort { command, .. } => self.effects.refuse(Input::PortFreed {
-                command,
-                result: Err(effects::UNSUPPORTED.to_owned()),
-            }),
-            Output::CleanDisk { command, .. } => self.effects.refuse(Input::DiskCleaned {
-                command,
-                result: Err(effects::UNSUPPORTED.to_owned()),
-            }),
+            Output::FreePort { service, command } => {
+                let samples = self.node.samples();
+                let leaders = samples.iter().filter_map(|sample| sample.pid).collect();
+                let node = self.name.clone();
+                self.effects.free_port(node, &service, command, leaders);
+            }
+            Output::CleanDisk { service, command } => self.effects.clean_disk(&service, command),
+            // Carried out by the step itself.
+            Output::Capture { .. } | Output::Throttle { .. } | Output::Unthrottle { .. } => {}
             Output::ResetLeg { service } => {
                 if let Some(leg) = self.effects.faults.sidecar.inbound(&service) {
                     leg.reset();
@@ -140,21 +151,53 @@ impl Engine {
         }
     }
 
+    async fn capture(
+        &mut self,
+        now: Timestamp,
+        service: Option<ServiceName>,
+        command: CommandId,
+        incident: IncidentId,
+    ) {
+        let status = self.node.status(now, self.boot_id, std::process::id());
+        let known = service.as_ref().and_then(|name| {
+            let mut services = status.services.iter();
+            services.find(|known| known.name == *name)
+        });
+        let program = service
+            .as_ref()
+            .and_then(|name| self.effects.programs.get(name));
+        let question = Question {
+            leader: known.and_then(|known| known.pid),
+            log: program.map(|program| program.spawn.log.clone()),
+            entity: Entity {
+                node: self.name.clone(),
+                service,
+            },
+            command,
+            incident,
+            at: now,
+        };
+        let evidence = evidence::gather(&self.effects.history, question).await;
+        self.post(Letter::Evidence(evidence));
+    }
+
     /// While the bus is away letters wait, up to a limit; what is beyond it is in the state file all the same, and told
     /// when the command comes again.
     fn post(&self, letter: Letter) {
         if self.letters.try_send(letter).is_err() {
-            tracing::warn!("an outcome or fault status cannot be told: too many wait for the bus");
+            tracing::warn!(
+                "an outcome, a fault status or evidence cannot be told: too many wait for the bus"
+            );
         }
     }
 }
 
 /// The node as it stands.
-pub(crate) fn view(node: &Node, now: Timestamp, boot_id: u64) -> View {
-    View {
+pub(crate) fn view(node: &Node, now: Timestamp, boot_id: u64) -> Arc<View> {
+    Arc::new(View {
         status: node.status(now, boot_id, std::process::id()),
         samples: node.samples(),
-    }
+    })
 }
 
 async fn wait_until(chassis: &Chassis, at: Option<Timestamp>) {

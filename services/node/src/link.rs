@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arena_bus::{Bus, BusError, Consume, Delivery, From, NatsArgs, Role, ServiceDescription};
 use arena_chassis::Chassis;
-use arena_node_core::Input;
+use arena_node_core::{Heard, Input};
 use arena_proto::{
     Command, CommandId, FaultId, FaultOperation, FaultRequest, NodeName, Outcome, Schema,
     Timestamp, TraceContext,
@@ -29,6 +29,9 @@ const DRAIN: Duration = Duration::from_millis(1500);
 /// Deliveries that wait for their work to be done. There is one command a service at a time and few faults; what is
 /// beyond is not kept, and comes again.
 const PENDING_MAX: usize = 1024;
+
+/// The lease that whoever remediates holds.
+const REMEDIATOR: &str = "remediator";
 
 /// What the link needs.
 pub(crate) struct Link {
@@ -133,6 +136,8 @@ impl Link {
         let pending = Pending::default();
         let mut reading = JoinSet::new();
         reading.spawn(read_routes(bus.clone(), self.routes));
+        reading.spawn(read_control(bus.clone(), self.inputs.clone()));
+        reading.spawn(read_lease(bus.clone(), self.inputs.clone()));
         reading.spawn(register(bus.clone(), self.node.clone()));
         let (reachable, once_reachable) = oneshot::channel();
         reading.spawn(read_all(
@@ -240,6 +245,27 @@ async fn read_routes(bus: Bus, routes: Routes) {
     let mut statuses = patiently("watch the nodes' statuses", || bus.watch_statuses()).await;
     while let Some(status) = statuses.next().await {
         routes.update(&status);
+    }
+}
+
+/// What people decided for the whole arena.
+async fn read_control(bus: Bus, inputs: mpsc::Sender<Input>) {
+    let mut controls = patiently("watch the controls", || bus.watch_control()).await;
+    while let Some(control) = controls.next().await {
+        if inputs.send(Input::Control(control)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Each renewal of the lease says that a remediator is there.
+async fn read_lease(bus: Bus, inputs: mpsc::Sender<Input>) {
+    let mut leases = patiently("watch the lease", || bus.watch_lease(REMEDIATOR)).await;
+    while let Some(lease) = leases.next().await {
+        let heard = Heard { fence: lease.fence };
+        if inputs.send(Input::Remediator(heard)).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! What is decided is `arena-node-core`'s; here bytes are moved and processes handled.
 
+mod actions;
 mod agent;
 mod burn;
 mod control_socket;

@@ -9,7 +9,7 @@ use arena_bus::Bus;
 use arena_chassis::{Chassis, Span, SpanKind};
 use arena_node_core::Input;
 use arena_proto::{
-    CommandState, FaultStatus, Outcome, Schema, SchemaId, SpanId, Telemetry, Timestamp,
+    CommandState, Evidence, FaultStatus, Outcome, Schema, SchemaId, SpanId, Telemetry, Timestamp,
     TraceContext,
 };
 use tokio::sync::{mpsc, watch};
@@ -35,6 +35,8 @@ pub(crate) enum Letter {
     Outcome(Outcome),
     /// What became of a fault.
     FaultStatus(FaultStatus),
+    /// What was seen before a command was done.
+    Evidence(Evidence),
 }
 
 /// Publishes telemetry: each sample, and without values each change of state at once.
@@ -182,6 +184,9 @@ pub(crate) async fn write_letters(
                     record_span(&chassis, &pending, &outcome, trace);
                     pending.ack_command(&outcome.command_id).await;
                 }
+            }
+            Letter::Evidence(evidence) => {
+                until_published(|| bus.publish(&evidence, None)).await;
             }
             Letter::FaultStatus(status) => {
                 until_published(|| bus.publish(&status, None)).await;

@@ -81,6 +81,8 @@ pub(crate) struct Program {
     pub(crate) health: Option<HealthSpec>,
     /// Where it answers its agent, if it does.
     pub(crate) control_socket: PathBuf,
+    /// What `CLEAN_DISK` may delete, below its working folder.
+    pub(crate) clean: Vec<String>,
     /// What the agent adds to its environment, whatever its definition.
     own_env: BTreeMap<String, String>,
     /// Where it runs when its definition does not say.
@@ -177,6 +179,7 @@ fn program_of(
         },
         health: None,
         control_socket,
+        clean: service.clean.clone(),
         own_env,
         folder: folders.work(&service.name),
     };

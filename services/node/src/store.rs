@@ -89,6 +89,11 @@ impl Folders {
         self.sockets.join(format!("{service}.sock"))
     }
 
+    /// Records of what is throttled.
+    pub(crate) fn throttles(&self) -> PathBuf {
+        self.root.join("throttle")
+    }
+
     fn state(&self) -> PathBuf {
         self.root.join("state.json")
     }

@@ -62,6 +62,7 @@ struct Group {
 pub(super) struct Groups {
     services: Vec<Group>,
     looked_at: Option<Timestamp>,
+    table: BTreeMap<(u32, u64), u64>,
     ticks_per_second: f64,
     page_bytes: f64,
 }
@@ -72,6 +73,7 @@ impl Groups {
         Self {
             services: (0..services).map(|_| Group::default()).collect(),
             looked_at: None,
+            table: BTreeMap::new(),
             ticks_per_second: procfs::ticks_per_second() as f64,
             page_bytes: procfs::page_size() as f64,
         }
@@ -121,11 +123,21 @@ impl Groups {
             .enumerate()
             .filter_map(|(index, group)| Some((group.leader?, index)))
             .collect();
-        for (pid, group) in groups_of_all() {
-            if let Some(index) = by_leader.get(&group) {
-                self.services[*index].add(pid);
+        let all = readings_of_all();
+        for (pid, reading) in &all {
+            if let Some(index) = by_leader.get(&reading.group) {
+                self.services[*index].add(*pid);
             }
         }
+        let used = all
+            .into_iter()
+            .map(|(pid, reading)| ((pid, reading.start_time), reading.cpu_ticks));
+        self.table = used.collect();
+    }
+
+    /// CPU ticks of every process (pid and start time) when the process table was last looked at, and when that was.
+    pub(super) fn table(&self) -> (Option<Timestamp>, &BTreeMap<(u32, u64), u64>) {
+        (self.looked_at, &self.table)
     }
 }
 
@@ -222,6 +234,11 @@ fn open_files(pid: u32) -> u64 {
 
 /// Every process and its group.
 pub(crate) fn groups_of_all() -> Vec<(u32, u32)> {
+    let all = readings_of_all().into_iter();
+    all.map(|(pid, reading)| (pid, reading.group)).collect()
+}
+
+fn readings_of_all() -> Vec<(u32, Reading)> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -230,7 +247,7 @@ pub(crate) fn groups_of_all() -> Vec<(u32, u32)> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter_map(|pid: u32| {
             let stat = File::open(format!("/proc/{pid}/stat")).ok()?;
-            Some((pid, read(&stat)?.group))
+            Some((pid, read(&stat)?))
         })
         .collect()
 }

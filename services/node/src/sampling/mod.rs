@@ -16,6 +16,7 @@ use arena_config::arena::NodeSpec;
 use arena_proto::{ProbeVerdict, ProcessState, Schema, ServiceName, ServiceSample, Timestamp};
 use tokio::sync::mpsc;
 
+use crate::actions::evidence::History;
 use crate::edges::Edges;
 use crate::sidecar::Sidecar;
 use crate::spec::Program;
@@ -113,13 +114,15 @@ impl Sampler {
         self.columns.schema()
     }
 
-    /// Measures until nobody listens.
-    pub(crate) async fn run(mut self, samples: mpsc::Sender<Sample>) {
+    /// Measures until nobody listens; the last samples are kept in `history`, too.
+    pub(crate) async fn run(mut self, samples: mpsc::Sender<Sample>, history: History) {
         let mut last = self.clock.now();
         loop {
             self.clock.sleep_until(next_tick(self.clock.now())).await;
             let now = self.clock.now();
             let sample = self.sample(now, now.saturating_since(last)).await;
+            let (looked_at, used) = self.groups.table();
+            history.add(&sample, looked_at, used);
             last = now;
             if let Err(mpsc::error::TrySendError::Closed(_)) = samples.try_send(sample) {
                 return;
