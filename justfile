@@ -1,7 +1,7 @@
 # What people type. `just` alone lists it.
 
 release := "cargo build --quiet --release --workspace --bins"
-arena := "target/release/arena"
+arena := env("CARGO_TARGET_DIR", "target") / "release/arena"
 
 # List the recipes
 default:

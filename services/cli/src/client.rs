@@ -1,5 +1,6 @@
 //! Connecting as the operator, and the questions that several commands ask.
 
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 use arena_bus::{Bus, BusError, NatsArgs, Role, ServicePing};
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::exit::{Exit, Failure};
 use crate::people;
+use crate::up::address::Address;
 
 /// How long the components have to answer a ping: on loopback they do within a few milliseconds, and a stopped one
 /// never does.
@@ -25,11 +27,27 @@ pub(crate) async fn connect(nats: &NatsArgs) -> Result<Bus, Failure> {
     Bus::connect_once(nats, Role::Operator, "arena")
         .await
         .map_err(|error| match error {
+            BusError::NoServer { url, .. } if listens(&nats.nats_url) => {
+                Exit::Timeout.because(format!(
+                    "something listens at {url} and does not answer as a NATS server: it hangs, is stopped, or is something else\n  mend: `arena doctor` says who holds the port"
+                ))
+            }
             error @ BusError::NoServer { .. } => {
                 Exit::NotRunning.because(format!("no arena is running: {error}"))
             }
             error => error.into(),
         })
+}
+
+/// Whether somebody has that port: a stopped process still takes connections.
+fn listens(url: &str) -> bool {
+    Address::parse(url).is_ok_and(|address| {
+        (address.host.as_str(), address.port)
+            .to_socket_addrs()
+            .into_iter()
+            .flatten()
+            .any(|socket| TcpStream::connect_timeout(&socket, PING_WAIT).is_ok())
+    })
 }
 
 /// Whom the bus knows, and who of them answers.

@@ -30,11 +30,14 @@ pub(crate) async fn run(args: DecodeArgs) -> Result<(), Failure> {
         Some(node) => schema(&args, &node, &body).await,
         None => None,
     };
-    screen::print(&format!(
-        "{}\n",
-        arena_bus::describe(&args.subject, &body, schema.as_ref())
-    ))?;
-    Ok(())
+    match arena_bus::try_describe(&args.subject, &body, schema.as_ref()) {
+        Ok(line) => Ok(screen::print(&format!("{line}\n"))?),
+        Err(line) => {
+            // On stdout all the same: `nats sub --translate` shows that.
+            screen::print(&format!("{line}\n"))?;
+            Err(Exit::Failed.because("this body cannot be read"))
+        }
+    }
 }
 
 /// The schema of a telemetry body; without it the columns have numbers for names, which is no error.

@@ -41,6 +41,8 @@ pub(crate) struct DoctorArgs {
 enum Level {
     Ok,
     Warn,
+    /// An arena runs here, and is not well.
+    Degraded,
     Fail,
 }
 
@@ -82,12 +84,16 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<(), Failure> {
     for finding in &findings {
         screen::print(&line(finding))?;
     }
-    let failed = findings
-        .iter()
-        .filter(|finding| finding.level == Level::Fail)
-        .count();
-    if failed > 0 {
-        return Err(Exit::Failed.because(format!("{failed} of {} checks failed", findings.len())));
+    let count = |level| findings.iter().filter(|one| one.level == level).count();
+    let (failed, degraded) = (count(Level::Fail), count(Level::Degraded));
+    if failed + degraded > 0 {
+        let exit = if failed > 0 {
+            Exit::Failed
+        } else {
+            Exit::Degraded
+        };
+        let (failed, all) = (failed + degraded, findings.len());
+        return Err(exit.because(format!("{failed} of {all} checks failed")));
     }
     Ok(())
 }
@@ -96,21 +102,14 @@ fn line(finding: &Finding) -> String {
     let (word, tone) = match finding.level {
         Level::Ok => ("ok  ", Tone::Good),
         Level::Warn => ("warn", Tone::Warn),
-        Level::Fail => ("FAIL", Tone::Bad),
+        Level::Degraded | Level::Fail => ("FAIL", Tone::Bad),
     };
     let word = screen::paint(word, tone);
-    let mend = finding.mend.as_ref().map(|mend| {
-        format!(
-            "      mend: {mend}
-"
-        )
-    });
-    format!(
-        "{word}  {}
-{}",
-        finding.what,
-        mend.unwrap_or_default()
-    )
+    let mend = finding
+        .mend
+        .as_ref()
+        .map_or_else(String::new, |mend| format!("      mend: {mend}\n"));
+    format!("{word}  {}\n{mend}", finding.what)
 }
 
 fn examine(args: &DoctorArgs) -> Vec<Finding> {
@@ -131,7 +130,7 @@ fn examine(args: &DoctorArgs) -> Vec<Finding> {
     findings.extend(nats_server(data.as_ref()));
     findings.push(programs());
     findings.extend(arena_ports(args, data.as_ref()));
-    findings.push(viewer());
+    findings.push(viewer(data.as_ref()));
     findings.push(database(args.database.as_deref()));
     findings
 }
@@ -235,10 +234,17 @@ fn programs() -> Finding {
 }
 
 fn arena_ports(args: &DoctorArgs, data: Option<&DataDir>) -> Vec<Finding> {
-    if let Some(record) = data
-        .and_then(Record::read_or_say)
-        .filter(Record::up_is_alive)
-    {
+    let record = data.and_then(Record::read_or_say);
+    if record.as_ref().is_some_and(|record| !record.up_is_alive()) {
+        return vec![Finding {
+            level: Level::Degraded,
+            ..fail(
+                "`arena up` died: what it started runs on, and nobody looks after it",
+                "`arena up` or `arena down` cleans this up",
+            )
+        }];
+    }
+    if let Some(record) = record {
         return vec![ok(format!(
             "an arena runs here (pid {}); its ports are its own",
             record.up.pid
@@ -293,7 +299,19 @@ fn read_arena(config: Option<&Path>) -> Result<Arena, Finding> {
     })
 }
 
-fn viewer() -> Finding {
+fn viewer(data: Option<&DataDir>) -> Finding {
+    let here = data
+        .and_then(Record::read_or_say)
+        .filter(Record::up_is_alive);
+    if let Some(record) = here {
+        return match record.viewer {
+            Some(viewer) => ok(format!("the trace viewer of this arena is at {viewer}")),
+            None => warn(
+                "the arena that runs here has no trace viewer",
+                "`arena down`, then `arena up --viewer-port PORT`",
+            ),
+        };
+    }
     if let Ok(endpoint) = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
         return ok(format!(
             "traces go to {endpoint} (OTEL_EXPORTER_OTLP_ENDPOINT)"
@@ -309,12 +327,9 @@ fn viewer() -> Finding {
         .into_iter()
         .find_map(|port| Some((port, ports::taken_by(port)?)));
     match held {
-        Some((_, holder)) if holder.command_line.contains("arena-traces") => ok(format!(
-            "the trace viewer runs at http://127.0.0.1:{VIEWER_PORT}"
-        )),
         Some((port, holder)) => warn(
             format!("the trace viewer's port {port} is held by {holder}"),
-            "if that takes OTLP/HTTP, set OTEL_EXPORTER_OTLP_ENDPOINT to it; else end it",
+            "`arena up --viewer-port PORT` gives this arena a viewer of its own",
         ),
         None => ok(format!(
             "the trace viewer can use its ports ({VIEWER_PORT}, {OTLP_PORT})"

@@ -51,7 +51,8 @@ impl Failure {
         if closed_pipe {
             return ExitCode::SUCCESS;
         }
-        eprintln!("arena: {:#}", self.error);
+        // As clap and the components begin theirs.
+        eprintln!("error: {:#}", self.error);
         ExitCode::from(self.exit as u8)
     }
 }

@@ -98,6 +98,80 @@ async fn a_second_up_is_no_error_and_starts_nothing() {
 }
 
 #[tokio::test]
+async fn another_arena_than_the_one_that_runs_is_refused_and_left_alone() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let arena = small().start();
+    let before = arena.leftovers();
+    let other = arena.data_dir().join("other.toml");
+    std::fs::write(&other, ONE_NODE).unwrap();
+    let data = arena.data_dir();
+    for (flag, value) in [
+        ("--config", other.to_str().unwrap()),
+        ("--database", "sqlite:/tmp/elsewhere.db"),
+        ("--nats-url", "nats://127.0.0.1:1"),
+    ] {
+        let mut up = std::process::Command::new(env!("CARGO_BIN_EXE_arena"));
+        up.args(["up", "-d", flag, value, "--data-dir"]).arg(&data);
+        up.env_remove("NATS_URL").env_remove("DATABASE_URL");
+        let up = up.output().unwrap();
+        let said = text(&up.stderr);
+        assert_eq!(up.status.code(), Some(1), "{flag}: {said}");
+        assert!(
+            said.contains("left as it is") && said.contains("mend: `arena down`"),
+            "{said}"
+        );
+    }
+    let chaos = arena.up(&["-d", "--chaos"]);
+    assert_eq!(chaos.status.code(), Some(1), "{}", text(&chaos.stderr));
+    assert_eq!(arena.leftovers(), before);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_used_is_refused_before_anything_starts() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let folder = arena_testkit::temp_dir();
+    let nowhere = format!("sqlite:{}", folder.path().join("none/arena.db").display());
+    let arena = small().arg("--database").arg(nowhere).prepare();
+    let up = arena.up(&["-d", "--wait"]);
+    let said = text(&up.stderr);
+    assert_eq!(up.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("nothing was started") && said.contains("none"),
+        "{said}"
+    );
+    assert_eq!(arena.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn what_cannot_be_written_or_read_is_no_panic_and_no_success() {
+    let arena = env!("CARGO_BIN_EXE_arena");
+    let mut full = std::process::Command::new(arena);
+    let device = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let full = full
+        .args(["completions", "bash"])
+        .stdout(device)
+        .output()
+        .unwrap();
+    let said = text(&full.stderr);
+    assert_eq!(full.status.code(), Some(1), "{said}");
+    assert!(
+        said.starts_with("error: ") && !said.contains("panicked"),
+        "{said}"
+    );
+    let mut decode = std::process::Command::new(arena);
+    let decode = decode
+        .args(["decode", "arena.plan.laptop.web"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(decode.status.code(), Some(1));
+    assert!(text(&decode.stdout).starts_with("not a plan message"));
+}
+
+#[tokio::test]
 async fn a_killed_component_comes_back() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let arena = small().start();
@@ -169,6 +243,12 @@ async fn down_clears_up_after_a_killed_up() {
         Vec::<String>::new(),
         "the components live on without it"
     );
+    for command in ["status", "doctor"] {
+        let told = arena.run(&[command]);
+        assert_eq!(told.status.code(), Some(4), "{command}");
+        let said = text(&[told.stdout, told.stderr].concat());
+        assert!(said.contains("`arena up` died"), "{command}: {said}");
+    }
     let down = arena.run(&["down"]);
     assert!(down.status.success(), "{}", text(&down.stderr));
     assert_eq!(arena.leftovers(), Vec::<String>::new());

@@ -17,6 +17,11 @@ const LINE_MAX: usize = 4000;
 /// is described as what it is.
 #[must_use]
 pub fn describe(subject: &str, body: &[u8], schema: Option<&Schema>) -> String {
+    try_describe(subject, body, schema).unwrap_or_else(|not_readable| not_readable)
+}
+
+/// The same; the line about what cannot be read on a subject of ours is the error.
+pub fn try_describe(subject: &str, body: &[u8], schema: Option<&Schema>) -> Result<String, String> {
     let line = match subject::parse(subject).map(|address| address.family) {
         // No value is empty; a removal is.
         Some(family) if family.is_bucket() && body.is_empty() => {
@@ -24,15 +29,19 @@ pub fn describe(subject: &str, body: &[u8], schema: Option<&Schema>) -> String {
             format!("{key} is removed from KV {family}")
         }
         Some(family) => typed(family, subject, body, schema)
-            .unwrap_or_else(|error| format!("not a {family} message: {error}")),
+            .map_err(|error| cut(&format!("not a {family} message: {error}")))?,
         None => match subject::canary_role(subject) {
             Some(role) => format!("canary of the {role}, {}", text(body)),
             None => text(body),
         },
     };
+    Ok(cut(&line))
+}
+
+fn cut(line: &str) -> String {
     match line.char_indices().nth(LINE_MAX) {
         Some((end, _)) => format!("{} …", &line[..end]),
-        None => line,
+        None => line.to_owned(),
     }
 }
 
