@@ -122,7 +122,6 @@ impl Bus {
 
     /// One attempt; `None` when somebody holds it, or the server did not answer.
     async fn take(&self, name: &str, holder: &str) -> Option<HeldLease> {
-        let expiry = Box::pin(sleep(HOLD_MAX));
         let stream = Family::Lease.stream().unwrap_or_default();
         let bucket = match timeout(ATTEMPT_MAX, self.inner.context.get_stream(stream)).await {
             Ok(Ok(bucket)) => bucket,
@@ -151,6 +150,8 @@ impl Bus {
             .payload(lease.encode().into())
             .expected_last_sequence(written)
             .expected_last_subject_sequence(revision);
+        // Counted from before the write: the server cannot have stored it earlier.
+        let expiry = Box::pin(sleep(HOLD_MAX));
         let Written::Yes(revision) = self.write(&subject, message).await else {
             return None;
         };
@@ -269,7 +270,7 @@ impl Renewal {
 
     /// One renewal, and how long to wait for the next; a break when the lease is lost.
     async fn renew(&mut self) -> ControlFlow<(), Duration> {
-        // Counted from before the question: the server cannot have stored it earlier.
+        // As when it was taken.
         let expiry = Box::pin(sleep(HOLD_MAX));
         let message = PublishMessage::build()
             .payload(self.body.clone().into())
