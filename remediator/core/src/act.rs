@@ -87,12 +87,31 @@ impl Remediator {
         }
     }
 
+    /// Could it be done at once, and without asking anybody?
+    pub(crate) fn unattended(
+        &mut self,
+        now: Timestamp,
+        case: &Case,
+        proposal: &Proposal,
+    ) -> Result<(), Refusal> {
+        let consent = self.consent(now, case, proposal);
+        self.allowed(now, case, proposal, &consent)?;
+        rails::observe(&self.control, proposal.risk)?;
+        match consent {
+            Consent::Given { .. } => Ok(()),
+            _ => Err(Refusal::new(
+                Rail::Approval,
+                rails::question(&self.control, proposal.risk),
+            )),
+        }
+    }
+
     /// Names in a plan what would be done, and to which process.
     pub(crate) fn describe(&self, case: &Case, proposal: &Proposal, plan: &mut Plan) {
         plan.action = Some(proposal.action);
         plan.target = Some(proposal.target.clone());
         plan.basis.risk = Some(proposal.risk);
-        plan.basis.cause.clone_from(&proposal.cause);
+        proposal.basis.describe(plan);
         let process = self.preconditions(case, &proposal.target, proposal.action);
         let numbers = [("pid", process.pid), ("generation", process.generation)];
         let known = numbers
@@ -112,7 +131,7 @@ impl Remediator {
     ) {
         if refusal.rail == Rail::Flapping {
             let reason = after(&case.because, &refusal.sentence);
-            case.escalate_by(now, reason, Some(refusal), out);
+            case.escalate_by(now, &reason, Some(refusal), out);
             return;
         }
         if refusal.rail.may_stand() {
@@ -123,7 +142,7 @@ impl Remediator {
         let give_up_at = case.held_since.map(|since| since + HELD_MAX);
         if give_up_at.is_some_and(|at| now >= at) {
             let reason = format!("held up for {}: {}", say(HELD_MAX), refusal.sentence);
-            case.escalate_by(now, after(&case.because, &reason), Some(refusal), out);
+            case.escalate_by(now, &after(&case.because, &reason), Some(refusal), out);
             return;
         }
         let refused = Refused {
@@ -135,10 +154,12 @@ impl Remediator {
         let told = matches!(&case.stage, Stage::Deciding(Some(before)) if before.is_same(&refused));
         if !told {
             let would = format!(
-                "would {} {}, and does not: {}",
+                "would {} {}{}, and does not: {}{}",
                 verb(refused.proposal.action),
                 refused.proposal.target,
-                refusal.sentence
+                refused.proposal.basis.belief,
+                refusal.sentence,
+                refused.proposal.basis.passed_over
             );
             let reason = after(&case.because, &would);
             let mut plan = case.plan(now, Decision::Refuse, IncidentState::Planning, reason);
@@ -150,7 +171,7 @@ impl Remediator {
         (case.rung, case.because) = undecided;
     }
 
-    fn act(
+    pub(crate) fn act(
         &mut self,
         now: Timestamp,
         case: &mut Case,
@@ -168,11 +189,13 @@ impl Remediator {
             by => format!(", approved by {by}"),
         };
         let reason = format!(
-            "{because}; rung {} of {}: {} {}{approved}",
+            "{because}; rung {} of {}: {} {}{}{approved}{}",
             case.rung,
             case.rungs(),
             verb(proposal.action),
-            proposal.target
+            proposal.target,
+            proposal.basis.belief,
+            proposal.basis.passed_over
         );
         case.attempts += 1;
         let flight = Flight {
@@ -219,12 +242,18 @@ impl Remediator {
             .into_iter()
             .chain(by_event)
             .max_by_key(|(at, ..)| *at);
-        // What is started is dead: it has no process, though a message may still tell of the last one.
-        let process = newest.filter(|_| action != ActionKind::Start);
+        // What is started is dead: it has no process, though a message may still tell of the last one. And what is not
+        // done to a process is as good for the next one.
+        let process = newest.filter(|_| is_done_to_a_process(action));
         Preconditions {
             start_time: process.and_then(|(.., started)| started),
             pid: process.and_then(|(_, pid, ..)| pid),
             generation: newest.map(|(_, _, generation, _)| generation),
         }
     }
+}
+
+const fn is_done_to_a_process(action: ActionKind) -> bool {
+    use ActionKind::{Kill, Recover, Restart, Stop, Throttle};
+    matches!(action, Kill | Recover | Restart | Stop | Throttle)
 }

@@ -130,10 +130,12 @@ impl Remediator {
         let expires_at = now + within;
         let why = rails::question(&self.control, proposal.risk);
         let question = format!(
-            "may it {} {}? {why}; a person is needed within {} (arena approve or arena deny)",
+            "may it {} {}{}? {why}; a person is needed within {} (arena approve or arena deny){}",
             verb(proposal.action),
             proposal.target,
-            say(within)
+            proposal.basis.belief,
+            say(within),
+            proposal.basis.passed_over
         );
         let reason = match &case.asked {
             Some(before) => format!(
@@ -173,5 +175,5 @@ pub(crate) fn expired(now: Timestamp, case: &mut Case, proposal: &Proposal, out:
     );
     let refusal = Refusal::new(Rail::Approval, sentence.clone());
     let reason = after(&case.because, &sentence);
-    case.escalate_by(now, reason, Some(&refusal), out);
+    case.escalate_by(now, &reason, Some(&refusal), out);
 }

@@ -63,6 +63,16 @@ pub(crate) struct Case {
     pub(crate) judged: Option<(CommandId, Effect)>,
     /// The symptom that came of its last action and keeps it from being healed.
     pub(crate) harm: Option<String>,
+    /// Why it is not healed though its symptom is cleared: what its rung's `verify` says.
+    pub(crate) unproven: Option<String>,
+    /// The replica that was started to take over on this rung.
+    pub(crate) took_over: Option<Entity>,
+    /// What was drained for it and is undrained before it is resolved.
+    pub(crate) undo: Option<Entity>,
+    /// What was done for it and lasts longer than it, in words.
+    pub(crate) left_behind: Vec<String>,
+    /// How it ended, once that is known and only the undoing is left.
+    pub(crate) concluded: Option<(Resolution, String)>,
     /// Since when the symptom is calm: the first sample that was.
     pub(crate) calm_since: Option<Timestamp>,
     /// The last action known to have succeeded.
@@ -196,6 +206,11 @@ impl Case {
             accepted: None,
             judged: None,
             harm: None,
+            unproven: None,
+            took_over: None,
+            undo: None,
+            left_behind: Vec::new(),
+            concluded: None,
             calm_since: None,
             credit: None,
             planned: false,
@@ -230,6 +245,7 @@ impl Case {
     pub(crate) fn next_rung(&mut self, because: String) {
         self.rung += 1;
         self.waits = 0;
+        self.took_over = None;
         self.because = because;
         self.stage = Stage::Deciding(None);
         self.release();
@@ -250,10 +266,11 @@ impl Case {
             return Some(flight.gives_up_at());
         }
         if let Some(since) = self.cleared_since {
-            return match (&self.harm, &self.stage) {
-                (None, _) => Some(since + self.stable_for()),
-                (Some(_), Stage::Verifying { until, .. }) => Some(*until),
-                (Some(_), _) => None,
+            let is_healed = self.harm.is_none() && self.unproven.is_none();
+            return match &self.stage {
+                _ if is_healed => Some(since + self.stable_for()),
+                Stage::Verifying { until, .. } => Some(*until),
+                _ => None,
             };
         }
         let by_stage = match &self.stage {
@@ -337,6 +354,7 @@ impl Case {
         let (Some(flight), Some(step)) = (self.flight_of(plan), self.step()) else {
             return Stage::Deciding(None);
         };
+        self.note_done(&step, &flight);
         self.credit = Some(Credit {
             by: By::Remediator,
             action: flight.action,
@@ -411,9 +429,10 @@ impl Case {
         &mut self,
         now: Timestamp,
         resolution: Resolution,
-        reason: String,
+        reason: &str,
         out: &mut Vec<Output>,
     ) {
+        let reason = self.with_left_behind(reason);
         let mut plan = self.plan(now, Decision::Resolve, IncidentState::Resolved, reason);
         plan.resolution = Some(resolution);
         out.push(Output::Publish(plan));
@@ -426,7 +445,7 @@ impl Case {
     }
 
     /// Calls a person.
-    pub(crate) fn escalate(&mut self, now: Timestamp, reason: String, out: &mut Vec<Output>) {
+    pub(crate) fn escalate(&mut self, now: Timestamp, reason: &str, out: &mut Vec<Output>) {
         self.escalate_by(now, reason, None, out);
     }
 
@@ -434,10 +453,11 @@ impl Case {
     pub(crate) fn escalate_by(
         &mut self,
         now: Timestamp,
-        reason: String,
+        reason: &str,
         refusal: Option<&Refusal>,
         out: &mut Vec<Output>,
     ) {
+        let reason = self.with_left_behind(reason);
         let (decision, state) = (Decision::Escalate, IncidentState::Escalated);
         let mut plan = self.plan(now, decision, state, reason.clone());
         if let Some(refusal) = refusal {

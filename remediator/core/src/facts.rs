@@ -215,13 +215,15 @@ impl Remediator {
         if let Some(class) = detail.class {
             facts.put("neighbour_batch", class == ServiceClass::Batch);
         }
-        for name in ["neighbour_batch", "neighbour_throttled"] {
-            facts.notes.insert(name, neighbour.to_string());
-        }
+        facts.notes.insert("neighbour_batch", neighbour.to_string());
     }
 
     fn facts_of_node(&self, case: &Case, node: &NodeStatus, facts: &mut Facts) {
         facts.put("node_quarantined", node.quarantined);
+        if case.target().is_none() {
+            let can_clean = |service: &ServiceStatus| service.detail.can_clean_disk;
+            facts.put("can_clean_disk", node.services.iter().any(can_clean));
+        }
         let is_open_here = |service: &&ServiceStatus| {
             let entity = Entity::service(node.node.clone(), service.name.clone());
             entity == case.event.entity || self.is_hurt(&entity)
@@ -238,8 +240,8 @@ impl Remediator {
         });
         facts.put("node_replaceable", irreplaceable.is_none());
         if let Some(service) = irreplaceable {
-            let note = format!("nobody else runs {}", service.name);
-            facts.notes.insert("node_replaceable", note);
+            let why_not = format!("nobody else runs {}", service.name);
+            facts.notes.insert("node_replaceable", why_not);
         }
     }
 

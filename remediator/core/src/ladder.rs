@@ -1,108 +1,152 @@
 //! What is done next: which rung, on whom, and for what cause. Whether it may be done is asked in `act`.
 
-use arena_proto::{Decision, Entity, IncidentState, Preconditions, Timestamp};
+use std::time::Duration;
+
+use arena_proto::{Decision, IncidentState, Preconditions, Timestamp};
 
 use crate::book::CASES_MAX;
 use crate::case::{Case, Stage};
-use crate::playbook::{Step, StepAction};
+use crate::planner::{Basis, Deed, Move};
+use crate::playbook::Step;
 use crate::rails::Proposal;
-use crate::words::{after, say, verb};
+use crate::words::{after, say};
 use crate::{Output, Remediator};
 
 /// How often an incident may wait on one rung for the service's state to fit before the next rung is tried.
 pub(crate) const WAITS_MAX: u32 = 2;
 
+/// How long a symptom may take to clear once what an incident was left alone for is over: twice the 2 to 3 s that the
+/// detector takes for that.
+const CLEARS_WITHIN: Duration = Duration::from_secs(6);
+
 impl Remediator {
     /// Decides about an incident that is open and has nothing under way.
     pub(crate) fn decide(&mut self, now: Timestamp, case: &mut Case, out: &mut Vec<Output>) {
-        let target = match hopeless(case) {
-            Ok(target) => target,
-            Err(reason) => {
-                case.escalate(now, after(&case.because, &reason), out);
+        if let Some(reason) = hopeless(case) {
+            case.escalate(now, &after(&case.because, &reason), out);
+            return;
+        }
+        let undecided = case.undecided();
+        if case.rung == 0 {
+            self.choose_rung(now, case);
+        }
+        let Move {
+            rung,
+            step,
+            deed,
+            basis,
+        } = match self.next_move(case) {
+            Ok(next) => next,
+            Err(passed_over) => {
+                let reason = after(&case.because, &used_up(case, &passed_over));
+                case.rung = case.rungs() + 1;
+                case.escalate(now, &reason, out);
                 return;
             }
         };
-        let undecided = case.undecided();
-        if case.rung == 0 {
-            self.choose_rung(now, case, &target);
+        case.rung = rung;
+        match deed {
+            Deed::Act(action, target) => {
+                let risk = step.risk;
+                let proposal = Proposal {
+                    action,
+                    target,
+                    risk,
+                    basis,
+                };
+                self.carry_out(now, case, &step, (proposal, undecided), out);
+            }
+            Deed::Wait => leave_alone(now, case, &step, &basis, out),
+            Deed::Escalate => {
+                let Basis {
+                    belief,
+                    passed_over,
+                    ..
+                } = basis;
+                let reason = format!("a person is needed{belief}{passed_over}");
+                case.escalate(now, &after(&case.because, &reason), out);
+            }
         }
-        let Some(step) = case.step() else {
-            case.escalate(now, after(&case.because, &used_up(case)), out);
-            return;
-        };
-        let StepAction::Command(action) = step.action else {
-            case.next_rung(format!("{} is passed over", step.action));
-            return;
-        };
-        let proposal = Proposal {
-            action,
-            target,
-            risk: step.risk,
-            cause: step.cause.clone(),
-        };
-        self.carry_out(now, case, &step, (proposal, undecided), out);
     }
 
-    /// The first rung; but the one after the last that was tried when the symptom is back within the cooldown.
-    fn choose_rung(&self, now: Timestamp, case: &mut Case, target: &Entity) {
-        case.rung = 1;
-        let cooldown = case.playbook.as_ref().map(|playbook| playbook.cooldown);
-        let last = self
-            .rails
-            .last_on(target)
-            .filter(|last| last.symptom == case.symptom);
-        if let (Some(last), Some(cooldown)) = (last, cooldown)
-            && now.saturating_since(last.ended_at) < cooldown
-        {
-            case.rung = last.rung + 1;
-            case.because = format!(
-                "{} of {target} is back {} after {} (rung {}) for {}, within the cooldown of {}",
-                case.symptom,
-                say(now.saturating_since(last.ended_at)),
-                verb(last.action),
-                last.rung,
-                last.incident,
-                say(cooldown)
-            );
+    /// A rung that only waits: it ends when its time is over, or soon after what it waits for is.
+    pub(crate) fn wait_on(&self, now: Timestamp, case: &mut Case, step: &Step, until: Timestamp) {
+        if now >= until {
+            case.next_rung(format!(
+                "{} did not clear while it was left alone",
+                case.symptom
+            ));
+        } else if now + CLEARS_WITHIN < until && self.waited_enough(case, step) {
+            case.stage = Stage::Waiting {
+                until: now + CLEARS_WITHIN,
+                outdated: None,
+            };
         }
     }
 }
 
-/// The service to act on, or why no rung can ever be tried.
-fn hopeless(case: &Case) -> Result<Entity, String> {
+/// Does nothing, and says so.
+fn leave_alone(now: Timestamp, case: &mut Case, step: &Step, basis: &Basis, out: &mut Vec<Output>) {
+    let because = if case.because.is_empty() {
+        &case.event.reason
+    } else {
+        &case.because
+    };
+    let reason = format!(
+        "{because}; rung {} of {}: left alone for up to {}{}{}",
+        case.rung,
+        case.rungs(),
+        say(step.verify_within),
+        basis.belief,
+        basis.passed_over
+    );
+    let mut plan = case.plan(now, Decision::Wait, IncidentState::Planning, reason);
+    basis.describe(&mut plan);
+    plan.basis.risk = Some(step.risk);
+    out.push(Output::Publish(plan));
+    case.stage = Stage::Waiting {
+        until: now + step.verify_within,
+        outdated: None,
+    };
+}
+
+/// Why no rung can ever be tried, if that is so.
+fn hopeless(case: &Case) -> Option<String> {
     let symptom = &case.symptom;
     if case.over_limit {
-        return Err(format!(
+        return Some(format!(
             "{CASES_MAX} incidents are open, which is the limit"
         ));
     }
     let Some(playbook) = &case.playbook else {
-        return Err(format!(
+        return Some(format!(
             "no playbook answers {symptom}: add one to playbooks.toml"
         ));
     };
     if playbook.steps.is_empty() {
-        return Err(format!("{symptom}: {}", playbook.escalate));
+        return Some(format!("{symptom}: {}", playbook.escalate));
     }
     if case.rung > case.rungs() {
-        return Err(used_up(case));
+        return Some(used_up(case, ""));
     }
-    case.target().ok_or_else(|| {
-        format!(
-            "the rungs of {symptom} are for services, and {} is a node",
-            case.event.entity
-        )
-    })
+    None
 }
 
-fn used_up(case: &Case) -> String {
+fn used_up(case: &Case, passed_over: &str) -> String {
     let playbook = case.playbook.as_ref();
     let advice = playbook.map_or("", |playbook| playbook.escalate.as_str());
-    let sentence = match case.rungs() {
-        1 => "its only rung is used up, a person is needed".to_owned(),
-        rungs => format!("its {rungs} rungs are used up, a person is needed"),
+    let sentence = match (case.rung, case.rungs()) {
+        (1, 1) if !passed_over.is_empty() => "its only rung does not apply".to_owned(),
+        (1, rungs) if !passed_over.is_empty() => format!("none of its {rungs} rungs applies"),
+        (_, 1) => "its only rung is used up".to_owned(),
+        (_, rungs) => format!("its {rungs} rungs are used up"),
     };
-    after(&sentence, advice).trim_end_matches("; ").to_owned()
+    let sentence = format!("{sentence}, a person is needed");
+    [sentence.as_str(), advice, passed_over]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// Waits for the service's state to fit, or the symptom to clear; the next rung when it has waited enough. `outdated` is

@@ -18,12 +18,14 @@
 //! - every plan has a reason.
 
 mod act;
+mod aftermath;
 mod approval;
 mod book;
 mod case;
 mod facts;
 mod graph;
 mod ladder;
+mod planner;
 mod playbook;
 mod rails;
 mod shift;

@@ -73,6 +73,7 @@ impl Case {
     /// Goes on with another ladder, from its first rung.
     pub(crate) fn treat(&mut self, symptom: String, playbook: Option<Arc<Playbook>>) {
         self.symptom = symptom;
+        self.took_over = None;
         self.playbook = playbook;
     }
 }

@@ -105,7 +105,25 @@ pub(crate) fn harmed(
         case.symptom
     );
     case.judged = Some((flight.command_id.clone(), Effect::Harmful));
-    case.escalate(now, reason, out);
+    case.escalate(now, &reason, out);
+}
+
+/// The symptom cleared, and what the rung's `verify` wants does not hold: a person is called.
+pub(crate) fn not_proven(
+    now: Timestamp,
+    case: &mut Case,
+    flight: &Flight,
+    unproven: &str,
+    out: &mut Vec<Output>,
+) {
+    let reason = format!(
+        "{} cleared after {} of {}, and {unproven}: that is not healed",
+        case.symptom,
+        verb(flight.action),
+        flight.target
+    );
+    case.judged = Some((flight.command_id.clone(), Effect::Useless));
+    case.escalate(now, &reason, out);
 }
 
 /// An action that succeeded on the incident's service while it is open is thanked when the symptom clears; of several,

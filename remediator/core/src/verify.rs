@@ -1,15 +1,16 @@
 //! What came of an action: the node's outcome, and the detector's word on the symptom, which alone decides.
 
 use arena_proto::{
-    CommandState, Decision, Effect, IncidentState, Outcome, Preconditions, RejectionReason,
-    Resolution, ServiceStatus, Timestamp, check_action,
+    ActionKind, CommandState, Decision, Effect, IncidentState, Outcome, Preconditions,
+    RejectionReason, Resolution, ServiceStatus, Timestamp, check_action,
 };
 
 use crate::case::{Case, Flight, Stage};
 use crate::ladder::wait;
+use crate::planner::Deed;
 use crate::playbook::{Step, StepAction};
 use crate::rails::LastAction;
-use crate::verdict::{give_credit, harmed, verdict};
+use crate::verdict::{give_credit, harmed, not_proven};
 use crate::words::{say, verb};
 use crate::{Output, Remediator};
 
@@ -56,6 +57,10 @@ impl Remediator {
                 flight.target.clone(),
                 last_action(now, case, &flight, &step),
             );
+            if step.action == StepAction::Failover && flight.action == ActionKind::Start {
+                case.take_over(now, &flight);
+                return;
+            }
             let reason = format!(
                 "{} of {} succeeded after {}{}; {} must clear within {} and stay clear for {}",
                 verb(flight.action),
@@ -66,8 +71,11 @@ impl Remediator {
                 say(step.verify_within),
                 say(case.stable_for())
             );
+            case.note_done(&step, &flight);
             let mut plan = case.plan(now, Decision::Verify, IncidentState::Verifying, reason);
             flight.describe(&mut plan);
+            plan.basis.step = step.action.to_string();
+            (plan.basis.cause, plan.basis.risk) = (step.cause, Some(step.risk));
             out.push(Output::Publish(plan));
             case.stage = Stage::Verifying {
                 flight,
@@ -107,6 +115,17 @@ impl Remediator {
     pub(crate) fn judge(&mut self, now: Timestamp, case: &mut Case, out: &mut Vec<Output>) {
         self.shift(now, case, out);
         case.harm = case.cleared_since.and_then(|_| self.harm(case));
+        let wants_proof = match case.stage {
+            Stage::Verifying { .. } => true,
+            Stage::Escalated => case.unproven.is_some(),
+            _ => false,
+        };
+        let is_asked = wants_proof && case.cleared_since.is_some();
+        case.unproven = is_asked.then(|| self.unproven(case)).flatten();
+        case.concluded = case
+            .concluded
+            .take()
+            .filter(|_| case.cleared_since.is_some());
         let is_stable = case
             .cleared_since
             .is_some_and(|since| now >= since + case.stable_for());
@@ -116,9 +135,8 @@ impl Remediator {
                 self.lose(now, case, &flight, out);
             }
             Stage::Acting(_) => {}
-            _ if is_stable && case.harm.is_none() => {
-                let (resolution, reason) = verdict(case);
-                case.resolve(now, resolution, reason, out);
+            _ if is_stable && case.harm.is_none() && case.unproven.is_none() => {
+                self.conclude(now, case, out);
             }
             Stage::Verifying {
                 flight,
@@ -130,6 +148,8 @@ impl Remediator {
                     self.not_cured(now, case, &flight, since, out);
                 } else if let Some(harm) = case.harm.clone() {
                     harmed(now, case, &flight, &harm, out);
+                } else if let Some(unproven) = case.unproven.clone() {
+                    not_proven(now, case, &flight, &unproven, out);
                 }
             }
             _ if case.cleared_since.is_some() => {}
@@ -160,7 +180,7 @@ impl Remediator {
                 // It cleared and is back: the action did not hold.
                 case.judged = Some((flight.command_id.clone(), Effect::Useless));
             }
-            case.resolve(now, Resolution::Merged, reason, out);
+            case.resolve(now, Resolution::Merged, &reason, out);
         }
     }
 
@@ -195,7 +215,15 @@ impl Remediator {
         until: Timestamp,
         outdated: Option<Preconditions>,
     ) {
-        let (Some(step), Some(target)) = (case.step(), case.target()) else {
+        let Some(step) = case.step() else {
+            case.stage = Stage::Deciding(None);
+            return;
+        };
+        if step.action == StepAction::Wait {
+            self.wait_on(now, case, &step, until);
+            return;
+        }
+        let Ok(Deed::Act(action, target)) = self.deed(case, &step) else {
             case.stage = Stage::Deciding(None);
             return;
         };
@@ -204,16 +232,8 @@ impl Remediator {
             .map(|(_, service)| service)
             .filter(|service| !outdated.is_some_and(|outdated| is_still(service, outdated)));
         let fits = service.is_some_and(|service| {
-            let StepAction::Command(action) = step.action else {
-                return false;
-            };
-            check_action(
-                action,
-                service.name.as_str(),
-                service.state,
-                &service.detail,
-            )
-            .is_ok()
+            let name = service.name.as_str();
+            check_action(action, name, service.state, &service.detail).is_ok()
         });
         if fits && (now >= until || service.is_some_and(|service| !service.is_healthy())) {
             case.stage = Stage::Deciding(None);

@@ -18,9 +18,10 @@ use proptest::prelude::*;
 
 const TARGETS: [&str; 3] = ["node-1/orders", "node-1/edge", "node-2/orders"];
 const SYMPTOMS: [&str; 4] = ["process_exited", "latency_high", "cpu_high", "unheard_of"];
-/// Two rungs of 21 s in flight and 6 s to verify, two waits of 6 s on each, a minute held up by the rails on each, and
-/// a stability window: what an incident can take at the very most while the remediator may act.
-const BOUND: Duration = Duration::from_mins(6);
+/// The longest ladder: two minutes left alone, then three rungs of 21 s in flight and 15 s to verify, two waits of 15 s on
+/// each, a minute held up by the rails on each, and a stability window: what an incident can take at the very most while
+/// the remediator may act.
+const BOUND: Duration = Duration::from_mins(10);
 
 /// What happens next; numbers choose among what is there.
 #[derive(Debug, Clone, Copy)]
@@ -405,7 +406,7 @@ proptest! {
             // Each of these was heard before, so that even in the same order once more it is old.
             world.tell(input);
         }
-                prop_assert_eq!(&world.plans[plans..], &[]);
+        prop_assert_eq!(&world.plans[plans..], &[]);
         prop_assert_eq!(world.commands.len(), commands);
     }
 }

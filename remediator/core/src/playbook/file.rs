@@ -411,12 +411,15 @@ mod tests {
             .collect();
         expect![[r#"
             cpu_high: restart, restart
-            error_rate_high: recover, restart
-            latency_high: recover, restart
+            cpu_starved: throttle, wait
+            disk_low: clean-disk, clean-disk
+            error_rate_high: wait, recover, restart, failover
+            latency_high: wait, recover, restart, failover
+            node_degraded.node: quarantine
             node_silent: 
             probe_failed: restart, restart
-            process_exited: start, start
-            storage_latency_high: restart, restart"#]]
+            process_exited: free-port, start, rollback, start
+            storage_latency_high: restart, restart, failover"#]]
         .assert_eq(&ladders.join("\n"));
     }
 

@@ -27,6 +27,7 @@ use arena_proto::{
 use crate::book::Book;
 use crate::case::Case;
 use crate::graph::Graph;
+use crate::planner::Basis;
 use crate::playbook::Playbook;
 
 pub(crate) use settling::LastAction;
@@ -139,8 +140,8 @@ pub(crate) struct Proposal {
     pub(crate) action: ActionKind,
     pub(crate) target: Entity,
     pub(crate) risk: RiskClass,
-    /// What is believed to be wrong; empty when the playbook does not say.
-    pub(crate) cause: String,
+    /// Why.
+    pub(crate) basis: Basis,
 }
 
 /// What the rails judge by, besides what they remember.

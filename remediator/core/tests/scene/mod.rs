@@ -6,7 +6,7 @@
 //! 0 opened a node-1/orders cpu_high               also updated, cleared; revisions count by themselves
 //! 0 opened a node-1/orders cpu_starved cpu_percent=3.5 neighbour=node-1/reports   its context
 //! 0 updated a cpu_high=NO_DATA process_exited=FIRING   its own signals
-//! 0 outcome cmd-a.1 SUCCEEDED                     also REJECTED with a reason
+//! 0 outcome cmd-a.1 SUCCEEDED                     also REJECTED with a reason; `a`: of its last command
 //! 0 person node-1/orders RESTART                  succeeded by hand
 //! 0 control AUTO STOPPED
 //! 0 pause node-1/orders                           on top of the last control
@@ -28,6 +28,7 @@ use arena_remediator_core::{Input, Output, Playbooks, Remediator};
 use crate::common::{at, entity, event, outcome, persons, signal, status};
 
 pub(crate) struct Scene {
+    playbooks: Playbooks,
     pub(crate) remediator: Remediator,
     pub(crate) opened: BTreeMap<String, IncidentEvent>,
     pub(crate) plans: Vec<Plan>,
@@ -39,10 +40,11 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    pub(crate) fn new(spans: bool) -> Self {
-        let mut remediator = Remediator::new(Playbooks::built_in().unwrap());
+    pub(crate) fn with(playbooks: Playbooks, spans: bool) -> Self {
+        let mut remediator = Remediator::new(playbooks.clone());
         remediator.step(at(0), Input::Restored);
         Self {
+            playbooks,
             remediator,
             opened: BTreeMap::new(),
             plans: Vec::new(),
@@ -95,16 +97,7 @@ impl Scene {
             [kind @ ("opened" | "updated" | "cleared"), id, ref rest @ ..] => {
                 Input::Incident(self.event(now, kind.parse().unwrap(), id, rest))
             }
-            ["outcome", id, state, ref rest @ ..] => {
-                let command = self
-                    .commands
-                    .iter()
-                    .find(|command| command.id.as_str() == id);
-                let reason = rest.first().map(|reason| reason.parse().unwrap());
-                let mut outcome = outcome(command.unwrap(), state.parse().unwrap(), reason, now);
-                outcome.pid_after = Some(99);
-                Input::Outcome(outcome)
-            }
+            ["outcome", id, state, ref rest @ ..] => self.outcome(now, id, state, rest),
             ["person", target, action] => {
                 Input::Outcome(persons(target, action.parse().unwrap(), now))
             }
@@ -128,22 +121,7 @@ impl Scene {
                 });
                 Input::Control(self.control.clone())
             }
-            [verdict @ ("approve" | "deny"), plan] => {
-                let (incident, _) = plan.rsplit_once('.').unwrap();
-                let approved = verdict == "approve";
-                Input::Approval(Approval {
-                    incident_id: IncidentId::new(incident).unwrap(),
-                    plan_id: PlanId::new(plan).unwrap(),
-                    verdict: if approved {
-                        Verdict::Approved
-                    } else {
-                        Verdict::Denied
-                    },
-                    by: "ada".to_owned(),
-                    reason: String::new(),
-                    at: now,
-                })
-            }
+            [verdict @ ("approve" | "deny"), plan] => answer(now, verdict, plan),
             ["observer", state] => Input::Observer(Observer {
                 detector: "detector".to_owned(),
                 state: state.parse().unwrap(),
@@ -156,6 +134,18 @@ impl Scene {
             ["tick"] => Input::Tick,
             _ => panic!("{words:?}"),
         }
+    }
+
+    fn outcome(&self, now: Timestamp, id: &str, state: &str, rest: &[&str]) -> Input {
+        let is_it = |command: &&Command| {
+            let incident = command.incident_id.as_ref();
+            command.id.as_str() == id || incident.is_some_and(|it| it.as_str() == id)
+        };
+        let command = self.commands.iter().rev().find(is_it);
+        let reason = rest.first().map(|reason| reason.parse().unwrap());
+        let mut outcome = outcome(command.unwrap(), state.parse().unwrap(), reason, now);
+        outcome.pid_after = Some(99);
+        Input::Outcome(outcome)
     }
 
     /// A node tells of all its services at once.
@@ -212,7 +202,7 @@ impl Scene {
     }
 
     fn restart(&mut self, now: Timestamp) {
-        self.remediator = Remediator::new(Playbooks::built_in().unwrap());
+        self.remediator = Remediator::new(self.playbooks.clone());
         let known = self.opened.values().cloned().map(Input::Incident);
         let plans = self.plans.iter().cloned().map(Input::Restore);
         let inputs: Vec<Input> = plans.chain(known).chain([Input::Restored]).collect();
@@ -300,4 +290,22 @@ fn detail(status: &mut NodeStatus, word: &str, now: Timestamp) {
         ("calls", callee) => service.depends_on.push(ServiceName::new(callee).unwrap()),
         _ => panic!("{word}"),
     }
+}
+
+/// A person's answer to a plan.
+fn answer(now: Timestamp, verdict: &str, plan: &str) -> Input {
+    let (incident, _) = plan.rsplit_once('.').unwrap();
+    let approved = verdict == "approve";
+    Input::Approval(Approval {
+        incident_id: IncidentId::new(incident).unwrap(),
+        plan_id: PlanId::new(plan).unwrap(),
+        verdict: if approved {
+            Verdict::Approved
+        } else {
+            Verdict::Denied
+        },
+        by: "ada".to_owned(),
+        reason: String::new(),
+        at: now,
+    })
 }
