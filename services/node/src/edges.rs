@@ -77,7 +77,7 @@ impl Lookout {
         loop {
             tokio::time::sleep(pause).await;
             // Who goes past the sidecar connects to no leg.
-            let _ = tokio::time::timeout(PAUSE_MAX, self.connected.notified()).await;
+            let _ = tokio::time::timeout(pause, self.connected.notified()).await;
             let leaders = self.leaders();
             let ports = Arc::clone(&self.ports);
             let looked = tokio::task::spawn_blocking(move || look(&ports, &leaders)).await;

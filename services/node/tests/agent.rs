@@ -1,5 +1,9 @@
 //! The agent as a real process, with real services, over a real nats-server: each test has its own of each.
 
+#[allow(
+    dead_code,
+    reason = "this module is part of several tests, which use parts of it"
+)]
 mod common;
 
 use std::time::Duration;

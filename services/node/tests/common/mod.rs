@@ -43,7 +43,7 @@ command = ["sh", "-c", """
 pub(crate) struct Arena {
     nats: NatsServer,
     folder: TempDir,
-    bus: Bus,
+    pub(crate) bus: Bus,
     agent: Option<Child>,
     flags: Vec<String>,
     outcomes: Deliveries<Outcome>,
@@ -63,17 +63,27 @@ impl Arena {
     }
 
     pub(crate) async fn start_with(flags: &[&str]) -> Self {
-        Self::start_on(free_port(), None, flags).await
+        Self::start_on(free_port(), None, flags, "").await
+    }
+
+    /// With more services than the usual, which may name the port of `web` as PORT.
+    pub(crate) async fn start_with_services(more: &str) -> Self {
+        Self::start_on(free_port(), None, &["--chaos"], more).await
     }
 
     /// This test holds the port of `web`.
     pub(crate) async fn start_with_port_taken() -> Self {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = taken.local_addr().expect("an address").port();
-        Self::start_on(port, Some(taken), &[]).await
+        Self::start_on(port, Some(taken), &[], "").await
     }
 
-    async fn start_on(web_port: u16, taken: Option<TcpListener>, flags: &[&str]) -> Self {
+    async fn start_on(
+        web_port: u16,
+        taken: Option<TcpListener>,
+        flags: &[&str],
+        more: &str,
+    ) -> Self {
         let nats = NatsServer::start().await;
         let args = NatsArgs {
             nats_url: nats.url(),
@@ -83,7 +93,7 @@ impl Arena {
             .expect("a bus");
         bus.ensure_streams().await.expect("streams");
         let folder = temp_dir();
-        let config = CONFIG.replace("PORT", &web_port.to_string());
+        let config = format!("{CONFIG}{more}").replace("PORT", &web_port.to_string());
         std::fs::write(folder.path().join("arena.toml"), config).expect("arena.toml");
         let mut arena = Self {
             outcomes: bus.consume(Consume::ephemeral()).await.expect("outcomes"),
