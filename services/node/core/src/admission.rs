@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_proto::{
-    FaultOperation, FaultReason, FaultRequest, ProcessState, ServiceName, Timestamp,
+    FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus, ProcessState, ServiceName,
+    Timestamp,
 };
 
 use crate::catalogue::{Carrier, FaultKind};
 use crate::fault::{Fault, Phase};
 use crate::faults::FaultBook;
+use crate::judge::Halt;
 use crate::limits::{FAULT_LEASE_MIN, FAULT_TTL_MAX, FAULTS_MAX};
 use crate::service::Service;
 
@@ -20,7 +22,7 @@ impl FaultBook {
         now: Timestamp,
         request: &FaultRequest,
         services: &BTreeMap<ServiceName, Service>,
-        stopping: bool,
+        halt: Option<&Halt>,
     ) -> Result<Fault, (FaultReason, String)> {
         let FaultOperation::Apply {
             fault,
@@ -37,6 +39,9 @@ impl FaultBook {
             let message = "faults are off: start the arena with --chaos".to_owned();
             return refuse(FaultReason::ChaosOff, message);
         }
+        if let Some(halt) = halt {
+            return refuse(FaultReason::NotAllowed, halt.sentence(&self.node));
+        }
         let kind =
             FaultKind::parse(fault, params).map_err(|error| (error.reason(), error.to_string()))?;
         check_times(now, request.at, *ttl, *lease)?;
@@ -45,7 +50,7 @@ impl FaultBook {
             return refuse(FaultReason::UnknownTarget, message);
         };
         let process = match (target.state, target.process) {
-            (ProcessState::Running, Some(process)) if !stopping => process,
+            (ProcessState::Running, Some(process)) => process,
             (state, _) => {
                 let message = format!("faults are for running services; {service} is {state}");
                 return refuse(FaultReason::NotAllowed, message);
@@ -75,6 +80,34 @@ impl FaultBook {
             expires_at: now + *ttl,
             lease: lease.map(|lease| (lease, now + lease)),
         })
+    }
+
+    /// Of a request that nothing comes of; without a service.
+    pub(crate) fn rejected(
+        &self,
+        now: Timestamp,
+        request: &FaultRequest,
+        reason: FaultReason,
+        message: String,
+    ) -> FaultStatus {
+        let fault = match &request.operation {
+            FaultOperation::Apply { fault, .. } => fault.clone(),
+            FaultOperation::Renew | FaultOperation::Revert => String::new(),
+        };
+        FaultStatus {
+            id: request.id.clone(),
+            fault,
+            node: self.node.clone(),
+            service: None,
+            state: FaultState::Rejected,
+            reason: Some(reason),
+            message,
+            at: now,
+            active_at: None,
+            expires_at: None,
+            reverted_at: None,
+            params: BTreeMap::new(),
+        }
     }
 }
 

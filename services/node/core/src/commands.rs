@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use arena_proto::{
     ActionKind, Command, CommandId, CommandState, Message, NodeName, Outcome, ProcessState,
-    Received, RejectionReason, ServiceName, Timestamp, check_action,
+    Received, ServiceName, Timestamp,
 };
 
 use crate::io::Output;
+use crate::judge::Ground;
 use crate::limits::REMEMBERED_MAX;
 use crate::service::Service;
+use crate::throttle::Share;
 
 /// A command that was accepted and is not finished.
 #[derive(Debug)]
@@ -19,8 +21,8 @@ pub(crate) struct InFlight {
     pid_before: Option<u32>,
     /// The start that was current when it was accepted.
     generation_before: u32,
-    /// What [`crate::Input::Recovered`] said.
-    recovered: Option<Result<String, String>>,
+    /// What the shell said of what it was asked for, if anything was.
+    answer: Option<Result<String, String>>,
 }
 
 /// A final state and the words for it.
@@ -34,19 +36,28 @@ impl InFlight {
     /// How it ended, judged by what is the case with its service; `None`: not yet.
     fn ending(&self, now: Timestamp, service: &Service) -> Option<Ending> {
         let ended = match self.command.action {
-            ActionKind::Start | ActionKind::Restart => self.start_ending(service),
+            ActionKind::Start | ActionKind::Restart | ActionKind::Rollback => {
+                self.start_ending(service)
+            }
             ActionKind::Stop => (service.state == ProcessState::Stopped)
                 .then(|| (CommandState::Succeeded, "stopped".to_owned())),
             ActionKind::Kill => {
                 let gone = service.is_gone() || service.generation != self.generation_before;
                 gone.then(|| (CommandState::Succeeded, "killed".to_owned()))
             }
-            ActionKind::Recover => self.recover_ending(service),
-            // Refused by the guard for want of what they need, until the agent learns them.
-            _ => Some((
-                CommandState::Failed,
-                "not supported by this agent".to_owned(),
-            )),
+            ActionKind::Recover | ActionKind::Throttle => self.living_ending(service),
+            ActionKind::FreePort => match &self.answer {
+                Some(Ok(_)) if service.generation > self.generation_before => {
+                    self.start_ending(service)
+                }
+                _ => self.answer_ending(),
+            },
+            ActionKind::CleanDisk => self.answer_ending(),
+            ActionKind::Drain => done("drained"),
+            ActionKind::Undrain => done("undrained"),
+            ActionKind::Unthrottle => done("not throttled any more"),
+            // Of the node: done when they were accepted.
+            ActionKind::Quarantine | ActionKind::Unquarantine => done(""),
         };
         ended.or_else(|| {
             (now >= self.due()).then(|| {
@@ -76,16 +87,29 @@ impl InFlight {
         }
     }
 
-    fn recover_ending(&self, service: &Service) -> Option<Ending> {
-        if service.generation != self.generation_before || service.state != ProcessState::Running {
+    /// Of an action on a living process: its end ends it.
+    fn living_ending(&self, service: &Service) -> Option<Ending> {
+        if service.generation != self.generation_before || service.is_gone() {
             let message = format!("{} meanwhile", service.state);
             return Some((CommandState::Failed, message));
         }
-        self.recovered.clone().map(|result| match result {
+        self.answer_ending()
+    }
+
+    fn answer_ending(&self) -> Option<Ending> {
+        self.answer.clone().map(|answer| match answer {
             Ok(message) => (CommandState::Succeeded, message),
-            Err(message) => (CommandState::Failed, message),
+            Err(message) => (CommandState::Failed, message.trim().to_owned()),
         })
     }
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "an arm among others that may not have ended"
+)]
+fn done(message: &str) -> Option<Ending> {
+    Some((CommandState::Succeeded, message.to_owned()))
 }
 
 /// Every command that matters still.
@@ -136,15 +160,11 @@ impl CommandBook {
         &mut self,
         now: Timestamp,
         command: &Command,
-        service: Option<&Service>,
-        stopping: bool,
+        ground: &Ground<'_>,
         out: &mut Vec<Output>,
     ) -> bool {
-        if let Some(outcome) = self
-            .finished
-            .iter()
-            .find(|done| done.command_id == command.id)
-        {
+        let known = |done: &&Outcome| done.command_id == command.id;
+        if let Some(outcome) = self.finished.iter().find(known) {
             out.push(Output::Outcome(outcome.clone()));
             return false;
         }
@@ -155,11 +175,10 @@ impl CommandBook {
         {
             return false;
         }
-        let pid_before = service
-            .and_then(|service| service.process)
-            .map(|process| process.pid);
+        let process = ground.service.and_then(|service| service.process);
+        let pid_before = process.map(|process| process.pid);
         let outcome = outcome_of(&self.node, command, pid_before, now);
-        if let Some((reason, message)) = self.refusal(now, command, service, stopping) {
+        if let Err((reason, message)) = ground.check(now, command) {
             let rejected = Outcome {
                 state: CommandState::Rejected,
                 reason: Some(reason),
@@ -170,78 +189,47 @@ impl CommandBook {
             self.finish(rejected, out);
             return false;
         }
-        let Some(service) = service else {
-            return false;
-        };
-        let in_flight = InFlight {
-            command: command.clone(),
-            accepted_at: now,
-            pid_before,
-            generation_before: service.generation,
-            recovered: None,
-        };
-        self.in_flight
-            .insert(service.config.name.clone(), in_flight);
+        if let Some(service) = ground.service {
+            let in_flight = InFlight {
+                command: command.clone(),
+                accepted_at: now,
+                pid_before,
+                generation_before: service.generation,
+                answer: None,
+            };
+            self.in_flight
+                .insert(service.config.name.clone(), in_flight);
+        }
         out.push(Output::Outcome(outcome));
         out.push(Output::Save);
         true
     }
 
-    fn refusal(
-        &self,
+    /// What is in flight where this command would be: on its service, or anywhere on the node that it is for.
+    pub(crate) fn in_the_way_of(&self, command: &Command) -> Option<String> {
+        let other = match &command.service {
+            Some(service) => self.in_flight.get(service)?,
+            None => self.in_flight.values().next()?,
+        };
+        let Command { action, id, .. } = &other.command;
+        let target = other.command.target();
+        Some(format!("{action} {id} is in flight on {target}"))
+    }
+
+    /// An accepted command to the node as a whole is done already.
+    pub(crate) fn done(
+        &mut self,
         now: Timestamp,
         command: &Command,
-        service: Option<&Service>,
-        stopping: bool,
-    ) -> Option<(RejectionReason, String)> {
-        if now >= command.expires_at {
-            let message = format!("it was good until {}", command.expires_at);
-            return Some((RejectionReason::Expired, message));
-        }
-        let Some(service) = service else {
-            let message = format!("there is no {}", command.target());
-            return Some((RejectionReason::UnknownTarget, message));
+        message: String,
+        out: &mut Vec<Output>,
+    ) {
+        let outcome = Outcome {
+            state: CommandState::Succeeded,
+            message,
+            ..outcome_of(&self.node, command, None, now)
         };
-        if stopping {
-            let message = format!("{} is stopping", self.node);
-            return Some((RejectionReason::NotAllowed, message));
-        }
-        if let Some(other) = self.in_flight.get(&service.config.name) {
-            let message = format!(
-                "{} {} is in flight on {}",
-                other.command.action,
-                other.command.id,
-                command.target()
-            );
-            return Some((RejectionReason::Busy, message));
-        }
-        let pid = service.process.map(|process| process.pid);
-        let meant = command.preconditions;
-        if meant.pid.is_some() && meant.pid != pid
-            || meant
-                .generation
-                .is_some_and(|meant| meant != service.generation)
-        {
-            let say = |pid: Option<u32>| pid.map_or("none".to_owned(), |pid| pid.to_string());
-            let message = format!(
-                "meant for pid {}, generation {}; now it is pid {}, generation {}",
-                meant.pid.map_or("any".to_owned(), |pid| pid.to_string()),
-                meant
-                    .generation
-                    .map_or("any".to_owned(), |generation| generation.to_string()),
-                say(pid),
-                service.generation
-            );
-            return Some((RejectionReason::TargetChanged, message));
-        }
-        check_action(
-            command.action,
-            service.config.name.as_str(),
-            service.state,
-            &arena_proto::ServiceDetail::default(),
-        )
-        .err()
-        .map(|refusal| (RejectionReason::NotAllowed, refusal.sentence))
+        self.finish(outcome, out);
     }
 
     /// A command is in flight on this service: what happens to it is the command's doing.
@@ -249,14 +237,33 @@ impl CommandBook {
         self.in_flight.contains_key(service)
     }
 
-    pub(crate) fn recovered(&mut self, command: &CommandId, result: Result<String, String>) {
-        if let Some(in_flight) = self
+    /// What was asked for is done, or cannot be; gives the service of the command, if that still is in flight.
+    pub(crate) fn answered(
+        &mut self,
+        command: &CommandId,
+        answer: Result<String, String>,
+    ) -> Option<ServiceName> {
+        let (name, in_flight) = self
             .in_flight
-            .values_mut()
-            .find(|in_flight| in_flight.command.id == *command)
-        {
-            in_flight.recovered = Some(result);
-        }
+            .iter_mut()
+            .find(|(_, in_flight)| in_flight.command.id == *command)?;
+        in_flight.answer = Some(answer);
+        Some(name.clone())
+    }
+
+    /// [`Output::Throttle`] is done for this service; gives what was asked for, if somebody still waits for it.
+    pub(crate) fn throttled(
+        &mut self,
+        service: &ServiceName,
+        result: Result<(), String>,
+    ) -> Option<Share> {
+        let in_flight = self
+            .in_flight
+            .get_mut(service)
+            .filter(|in_flight| in_flight.command.action == ActionKind::Throttle)?;
+        let share = Share::parse(&in_flight.command.params).ok()?;
+        in_flight.answer = Some(result.map(|()| share.to_string()));
+        Some(share)
     }
 
     /// Ends what has come to its end.

@@ -14,6 +14,7 @@ use crate::catalogue::{Carrier, FaultKind};
 use crate::commands::{read_saved, write_saved};
 use crate::fault::{Ending, Fault, Phase};
 use crate::io::Output;
+use crate::judge::Halt;
 use crate::limits::{REMEMBERED_MAX, REVERT_ATTEMPTS, REVERT_RETRY};
 use crate::saved::JournalEntry;
 use crate::service::Service;
@@ -77,7 +78,7 @@ impl FaultBook {
         now: Timestamp,
         request: &FaultRequest,
         services: &BTreeMap<ServiceName, Service>,
-        stopping: bool,
+        halt: Option<&Halt>,
         out: &mut Vec<Output>,
     ) {
         if let Some(status) = self.finished.iter().find(|done| done.id == request.id) {
@@ -94,32 +95,32 @@ impl FaultBook {
                     *until = now + *lease;
                 }
             }
+            FaultOperation::Revert if !self.faults.contains_key(&request.id) => {
+                // Not remembered: its APPLY may still be on its way.
+                let message = format!("{} has no fault {}", self.node, request.id);
+                let status = self.rejected(now, request, FaultReason::UnknownTarget, message);
+                out.push(Output::FaultStatus(status));
+            }
             FaultOperation::Revert => {
                 self.end(now, &request.id, FaultReason::RevertRequested, out);
             }
             FaultOperation::Apply { .. } if self.faults.contains_key(&request.id) => {}
-            FaultOperation::Apply { fault, service, .. } => {
-                match self.admit(now, request, services, stopping) {
+            FaultOperation::Apply { service, .. } => {
+                match self.admit(now, request, services, halt) {
                     Ok(admitted) => {
                         out.push(Output::WriteJournal(admitted.journal_entry()));
                         self.faults.insert(admitted.id.clone(), admitted);
                     }
                     Err((reason, message)) => {
-                        let status = FaultStatus {
-                            id: request.id.clone(),
-                            fault: fault.clone(),
-                            node: self.node.clone(),
-                            service: services.contains_key(service).then(|| service.clone()),
-                            state: FaultState::Rejected,
-                            reason: Some(reason),
-                            message,
-                            at: now,
-                            active_at: None,
-                            expires_at: None,
-                            reverted_at: None,
-                            params: BTreeMap::new(),
-                        };
-                        self.finish(status, out);
+                        let rejected = self.rejected(now, request, reason, message);
+                        let service = services.contains_key(service).then(|| service.clone());
+                        self.finish(
+                            FaultStatus {
+                                service,
+                                ..rejected
+                            },
+                            out,
+                        );
                     }
                 }
             }
@@ -153,7 +154,7 @@ impl FaultBook {
             }
             (Ok(()), Some(reason)) => (reason, "over before it was made".to_owned()),
             (Err(cause), _) => {
-                let message = format!("the undo journal cannot be written: {cause}");
+                let message = format!("the undo journal cannot be written: {}", cause.trim());
                 (FaultReason::Unsupported, message)
             }
         };
@@ -189,7 +190,7 @@ impl FaultBook {
             }
             Err((reason, message)) => {
                 fault.phase = Phase::Reverting {
-                    ending: Ending::Rejected(reason, message),
+                    ending: Ending::Rejected(reason, message.trim().to_owned()),
                     attempts: 1,
                     retry_at: None,
                 };
@@ -324,7 +325,7 @@ impl FaultBook {
         &mut self,
         now: Timestamp,
         services: &BTreeMap<ServiceName, Service>,
-        stopping: bool,
+        halted: bool,
         out: &mut Vec<Output>,
     ) {
         for id in self.ids(|_| true) {
@@ -342,7 +343,7 @@ impl FaultBook {
                 }
                 continue;
             }
-            let reason = if stopping {
+            let reason = if halted {
                 Some(FaultReason::RevertRequested)
             } else {
                 fault.end_reason(now, services.get(&fault.service))

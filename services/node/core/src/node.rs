@@ -2,37 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use arena_proto::{
-    ActionKind, Command, NodeStatus, ProcessState, ServiceName, ServiceSample, ServiceStatus,
-    Timestamp,
-};
+use arena_proto::{Control, LeverPosition, ProcessState, RestartOwner, ServiceName, Timestamp};
 
-use crate::commands::CommandBook;
+use crate::commands::{CommandBook, read_saved};
 use crate::config::NodeConfig;
 use crate::faults::FaultBook;
-use crate::io::{Boot, Input, Output};
-use crate::limits::DISCONNECTED_GRACE;
-use crate::saved::{Saved, SavedService};
+use crate::io::{Boot, Input, Output, PortHolder};
+use crate::judge::Halt;
+use crate::restart::Ownership;
+use crate::saved::SavedService;
 use crate::service::{Next, Service};
-
-/// Who restarts a service that ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bus {
-    /// The remediator, over the bus.
-    Connected,
-    /// The agent itself, from this time on.
-    Away { alone_from: Timestamp },
-}
+use crate::throttle::Throttle;
 
 /// The agent's decisions. Feed it with [`Node::step`], no later than [`Node::next_wakeup`].
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named where it is read"
+)]
 pub struct Node {
-    config: NodeConfig,
-    services: BTreeMap<ServiceName, Service>,
-    commands: CommandBook,
-    faults: FaultBook,
-    bus: Bus,
-    stopping: bool,
+    pub(crate) config: NodeConfig,
+    pub(crate) services: BTreeMap<ServiceName, Service>,
+    pub(crate) commands: CommandBook,
+    pub(crate) faults: FaultBook,
+    pub(crate) ownership: Ownership,
+    /// As it was last heard.
+    pub(crate) control: Control,
+    pub(crate) quarantined: bool,
+    /// The highest fencing token that was seen.
+    pub(crate) fence: u64,
+    pub(crate) stopping: bool,
+    /// Something that others see of the node itself has changed in this step.
+    pub(crate) changed: bool,
     finished: bool,
 }
 
@@ -44,10 +45,12 @@ impl Node {
             services: BTreeMap::new(),
             commands: CommandBook::new(config.node.clone()),
             faults: FaultBook::new(config.node.clone(), config.chaos),
-            bus: Bus::Away {
-                alone_from: Timestamp::EPOCH,
-            },
+            ownership: Ownership::new(Timestamp::EPOCH),
+            control: Control::default(),
+            quarantined: false,
+            fence: 0,
             stopping: false,
+            changed: false,
             finished: false,
             config,
         }
@@ -64,28 +67,65 @@ impl Node {
     /// When [`Input::Tick`] is due though nothing happened; `None`: not at all.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        let alone = match self.bus {
-            Bus::Away { alone_from } if self.anybody_waits() => Some(alone_from),
-            _ => None,
-        };
         self.services
             .values()
             .filter_map(Service::due)
             .chain(self.commands.due())
             .chain(self.faults.due())
-            .chain(alone)
+            .chain(self.ownership.due().filter(|_| !self.finished))
             .min()
-    }
-
-    fn anybody_waits(&self) -> bool {
-        self.services
-            .values()
-            .any(|service| service.state == ProcessState::Exited)
     }
 
     fn take(&mut self, now: Timestamp, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Boot(boot) => self.boot(now, boot, out),
+            Input::Spawned { .. }
+            | Input::SpawnFailed { .. }
+            | Input::Exited { .. }
+            | Input::Probed { .. }
+            | Input::Throttled { .. } => self.take_process(now, input, out),
+            Input::Command(command) => self.command(now, &command, out),
+            Input::Recovered { command, result } | Input::DiskCleaned { command, result } => {
+                self.commands.answered(&command, result);
+            }
+            Input::PortFreed { command, result } => {
+                let freed = result.is_ok();
+                if let Some(service) = self.commands.answered(&command, result)
+                    && let Some(service) = self.services.get_mut(&service)
+                    && freed
+                {
+                    service.port_freed(now, out);
+                }
+            }
+            Input::Control(control) => {
+                self.changed |= self.control != control;
+                self.control = control;
+            }
+            Input::Remediator(heard) => {
+                self.ownership.heard(now);
+                self.see_fence(heard.fence);
+            }
+            Input::Fault(request) => {
+                let halt = self.halt();
+                self.faults
+                    .request(now, &request, &self.services, halt.as_ref(), out);
+            }
+            Input::Journaled { fault, result } => self.faults.journaled(now, &fault, result, out),
+            Input::Applied { fault, result } => self.faults.applied(now, &fault, result, out),
+            Input::Reverted { fault, result } => self.faults.reverted(now, &fault, result, out),
+            Input::Connected(connected) => self.ownership.connected(now, connected),
+            Input::Shutdown => self.shutdown(now, out),
+            Input::Tick => {
+                for service in self.services.values_mut() {
+                    service.tick(now, out);
+                }
+            }
+        }
+    }
+
+    /// What is about the process of one service.
+    fn take_process(&mut self, now: Timestamp, input: Input, out: &mut Vec<Output>) {
+        match input {
             Input::Spawned {
                 service,
                 generation,
@@ -99,10 +139,11 @@ impl Node {
                 service,
                 generation,
                 message,
-                ..
+                holder,
             } => {
+                let holder = holder.filter(|holder| self.is_foreign(holder));
                 if let Some(service) = self.services.get_mut(&service) {
-                    service.spawn_failed(now, generation, &message, out);
+                    service.spawn_failed(now, generation, message.trim(), holder, out);
                 }
             }
             Input::Exited {
@@ -123,112 +164,96 @@ impl Node {
                     service.probed(now, generation, result, out);
                 }
             }
-            Input::Command(command) => self.command(now, &command, out),
-            Input::Recovered { command, result } => self.commands.recovered(&command, result),
-            Input::Throttled { .. }
-            | Input::PortFreed { .. }
-            | Input::DiskCleaned { .. }
-            | Input::Control(_)
-            | Input::Remediator(_) => {}
-            Input::Fault(request) => {
-                self.faults
-                    .request(now, &request, &self.services, self.stopping, out);
-            }
-            Input::Journaled { fault, result } => self.faults.journaled(now, &fault, result, out),
-            Input::Applied { fault, result } => self.faults.applied(now, &fault, result, out),
-            Input::Reverted { fault, result } => self.faults.reverted(now, &fault, result, out),
-            Input::Connected(true) => self.bus = Bus::Connected,
-            Input::Connected(false) => self.disconnected(now),
-            Input::Shutdown => self.shutdown(now, out),
-            Input::Tick => {
-                for service in self.services.values_mut() {
-                    service.tick(now, out);
-                }
-            }
+            Input::Throttled { service, result } => self.throttled(now, &service, result, out),
+            _ => {}
         }
     }
 
-    fn disconnected(&mut self, now: Timestamp) {
-        if self.bus == Bus::Connected {
-            self.bus = Bus::Away {
-                alone_from: now + DISCONNECTED_GRACE,
-            };
+    /// Not a process of this node: one that may be ended for its port.
+    fn is_foreign(&self, holder: &PortHolder) -> bool {
+        !self
+            .services
+            .values()
+            .filter_map(|service| service.process)
+            .any(|process| process.pid == holder.pid)
+    }
+
+    fn throttled(
+        &mut self,
+        now: Timestamp,
+        name: &ServiceName,
+        result: Result<(), String>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        let share = self.commands.throttled(name, result.clone());
+        match (result, share) {
+            (Ok(()), Some(share)) if service.process.is_some() => service.throttled(Throttle {
+                percent: share.percent,
+                until: now + share.duration,
+            }),
+            // Nobody wants it any more.
+            (Ok(()), _) if service.throttle.is_none() => service.push_unthrottle(out),
+            (Ok(()), _) => {}
+            (Err(_), _) => service.not_throttled(),
+        }
+    }
+
+    pub(crate) fn see_fence(&mut self, fence: u64) {
+        self.changed |= fence > self.fence;
+        self.fence = self.fence.max(fence);
+    }
+
+    pub(crate) fn lever_stopped(&self) -> bool {
+        self.control.lever == LeverPosition::Stopped
+    }
+
+    pub(crate) fn halt(&self) -> Option<Halt> {
+        if self.stopping {
+            Some(Halt::Stopping)
+        } else if self.lever_stopped() {
+            let by = self.control.lever_set.as_ref().map(|(by, _)| by.clone());
+            Some(Halt::Lever(by.filter(|by| !by.is_empty())))
+        } else {
+            None
         }
     }
 
     fn boot(&mut self, now: Timestamp, boot: Boot, out: &mut Vec<Output>) {
-        self.bus = Bus::Away {
-            alone_from: now + DISCONNECTED_GRACE,
-        };
+        self.ownership = Ownership::new(now);
         let Boot {
             saved,
             found,
             journal,
         } = boot;
+        self.quarantined = saved.quarantined;
+        self.fence = saved.fence;
+        let node = &self.config.node;
+        let control = saved.control.as_ref();
+        self.control = control
+            .and_then(|text| read_saved(node, now, text))
+            .unwrap_or_default();
         // First of all: a service that is stopped or burdened by a fault of the past would start badly.
         self.faults.restore(now, &saved.faults, journal, out);
         self.commands
             .restore(now, &saved.accepted, &saved.outcomes, out);
+        let resumed = !found.is_empty();
+        let lever_stopped = self.lever_stopped();
+        let unknown = SavedService::default();
         for config in &self.config.services {
-            let last = saved
-                .services
-                .get(&config.name)
-                .copied()
-                .unwrap_or_default();
-            let mut service = Service::new(config.clone(), last, now);
+            let last = saved.services.get(&config.name).unwrap_or(&unknown);
+            let mut service = Service::new(node, config.clone(), last, resumed, now);
             let alive = found.iter().find(|found| found.service == config.name);
             match alive {
-                Some(found) => service.adopt(now, found.process, out),
-                None if last.stopped => {}
+                Some(found) => service.adopt(now, found.process, last.throttle, out),
+                None if !service.wanted => {}
+                // It died while nobody looked. To start it again would be healing; to start an arena is not.
+                None if lever_stopped && last.process.is_some() => service.found_dead(now),
                 None => service.start(now, out),
             }
             self.services.insert(config.name.clone(), service);
-        }
-    }
-
-    fn command(&mut self, now: Timestamp, command: &Command, out: &mut Vec<Output>) {
-        let service = command
-            .service
-            .as_ref()
-            .and_then(|name| self.services.get(name));
-        if !self
-            .commands
-            .judge(now, command, service, self.stopping, out)
-        {
-            return;
-        }
-        let Some(name) = &command.service else {
-            return;
-        };
-        let Some(service) = self.services.get_mut(name) else {
-            return;
-        };
-        // Half of the deadline at most, so that a start still fits into the other half.
-        let grace = service.config.stop_grace.min(command.deadline / 2);
-        match command.action {
-            ActionKind::Start => service.start_by_command(now, out),
-            ActionKind::Stop => service.stop(now, grace, Next::Stopped, out),
-            ActionKind::Restart => service.stop(now, grace, Next::Start, out),
-            ActionKind::Kill => {
-                // The service was not asked to end for good: it is EXITED, a symptom, and gets healed. One that was
-                // being stopped stays wanted as it was.
-                let next = match service.state {
-                    ProcessState::Stopping => None,
-                    _ => Some(Next::Exited("killed by a command".to_owned())),
-                };
-                service.kill(now, next, out);
-            }
-            ActionKind::Recover => {
-                out.push(Output::ResetLeg {
-                    service: name.clone(),
-                });
-                self.faults.leg_reset(now, name, out);
-                out.push(Output::Recover {
-                    service: name.clone(),
-                    command: command.id.clone(),
-                });
-            }
-            _ => {}
         }
     }
 
@@ -251,11 +276,14 @@ impl Node {
 
     /// What follows from the new state of things.
     fn settle(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        self.changed |= self.ownership.judge(now);
         self.settle_restarts(now);
         self.commands.settle(now, &self.services, out);
-        self.faults.settle(now, &self.services, self.stopping, out);
-        let mut changed = false;
+        let halted = self.halt().is_some();
+        self.faults.settle(now, &self.services, halted, out);
+        let mut changed = std::mem::take(&mut self.changed);
         for service in self.services.values_mut() {
+            service.settle(now);
             changed |= std::mem::take(&mut service.changed);
         }
         if changed {
@@ -270,98 +298,20 @@ impl Node {
         }
     }
 
-    /// Hands restarts to whom they belong to.
+    /// Hands restarts to whom they belong to; while the lever is stopped, to nobody.
     fn settle_restarts(&mut self, now: Timestamp) {
         if self.stopping {
             return;
         }
-        let alone = match self.bus {
-            Bus::Connected => false,
-            Bus::Away { alone_from } => now >= alone_from,
-        };
+        let alone = self.ownership.owner() == RestartOwner::Node && !self.lever_stopped();
         for (name, service) in &mut self.services {
             match service.state {
                 ProcessState::Exited if alone && !self.commands.holds(name) => {
                     service.restart_by_itself(now);
                 }
-                ProcessState::Backoff if self.bus == Bus::Connected => {
-                    service.leave_restarting(now);
-                }
+                ProcessState::Backoff if !alone => service.leave_restarting(now),
                 _ => {}
             }
-        }
-    }
-
-    /// What the next agent has to know.
-    #[must_use]
-    pub fn saved(&self) -> Saved {
-        let (accepted, outcomes) = self.commands.saved();
-        let services = self.services.iter().map(|(name, service)| {
-            // A node that is stopped as a whole starts as a whole.
-            let saved = SavedService {
-                stopped: !self.stopping && service.saved().stopped,
-                ..service.saved()
-            };
-            (name.clone(), saved)
-        });
-        Saved {
-            services: services.collect(),
-            accepted,
-            outcomes,
-            faults: self.faults.saved(),
-        }
-    }
-
-    /// For telemetry: one entry a service, in the order of their names.
-    #[must_use]
-    pub fn samples(&self) -> Vec<ServiceSample> {
-        self.services
-            .values()
-            .map(|service| ServiceSample {
-                state: service.state,
-                probe: service.probe,
-                pid: service.process.map(|process| process.pid),
-                generation: service.generation,
-                restarts: service.restarts,
-                since: service.since,
-                exit_code: service.exit_code,
-            })
-            .collect()
-    }
-
-    /// For KV `status`.
-    #[must_use]
-    pub fn status(&self, now: Timestamp, boot_id: u64, pid: u32) -> NodeStatus {
-        let services = self.services.values().map(|service| ServiceStatus {
-            detail: arena_proto::ServiceDetail::default(),
-            name: service.config.name.clone(),
-            state: service.state,
-            probe: service.probe,
-            pid: service.process.map(|process| process.pid),
-            generation: service.generation,
-            restarts: service.restarts,
-            port: service.config.port,
-            proxy_port: service.config.proxy_port,
-            depends_on: service.config.depends_on.clone(),
-            since: service.since,
-            exit_code: service.exit_code,
-            message: service.message.clone(),
-        });
-        NodeStatus {
-            quarantined: false,
-            restart_owner: None,
-            fence: 0,
-            node: self.config.node.clone(),
-            boot_id,
-            pid,
-            state: if self.stopping {
-                ProcessState::Stopping
-            } else {
-                ProcessState::Running
-            },
-            chaos: self.config.chaos,
-            services: services.collect(),
-            at: now,
         }
     }
 }

@@ -1,23 +1,94 @@
-//! The bounded restarts that the agent does by itself while the bus is away. While it is there the remediator owns
-//! every restart, and this keeps still: one owner of the budget.
+//! Who starts again what died, and the bounded restarts that the agent does when it is the one: one owner of the budget
+//! at any time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use arena_proto::Timestamp;
+use arena_proto::{NodeName, ProcessState, RestartOwner, ServiceName, Timestamp};
+
+use crate::limits::{DISCONNECTED_GRACE, LEASE_SILENCE};
+use crate::service::Service;
 
 /// The first wait.
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
 /// The longest wait.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// Restarts allowed within [`WINDOW`]: the waits double, so these take 15 s of a service that dies at once.
+/// Restarts allowed within [`WINDOW`]: the waits double, so these take about 14 s of a service that dies at once.
 const RESTARTS_MAX: usize = 5;
 /// The span that restarts are counted over, and the uptime after which the waits begin anew.
 const WINDOW: Duration = Duration::from_mins(1);
+/// A wait is shorter by up to this part of it: services that died together do not start together.
+const JITTER_PART: u64 = 4;
+
+/// Tells by the remediator's lease whether it is there.
+#[derive(Debug)]
+pub(crate) struct Ownership {
+    heard_at: Timestamp,
+    away_since: Option<Timestamp>,
+    owner: RestartOwner,
+}
+
+impl Ownership {
+    /// The remediator gets its time to be heard before it is judged absent.
+    pub(crate) const fn new(now: Timestamp) -> Self {
+        Self {
+            heard_at: now,
+            away_since: None,
+            owner: RestartOwner::Remediator,
+        }
+    }
+
+    /// A renewal of the lease was heard.
+    pub(crate) fn heard(&mut self, now: Timestamp) {
+        self.heard_at = now;
+    }
+
+    /// The bus came or went.
+    pub(crate) fn connected(&mut self, now: Timestamp, connected: bool) {
+        self.away_since = if connected {
+            None
+        } else {
+            self.away_since.or(Some(now))
+        };
+    }
+
+    /// From when on the node is on its own, unless something is heard meanwhile.
+    fn alone_from(&self) -> Timestamp {
+        let silent = self.heard_at + LEASE_SILENCE;
+        match self.away_since {
+            Some(since) => silent.min(since + DISCONNECTED_GRACE),
+            None => silent,
+        }
+    }
+
+    /// Judges anew; true when the owner is another now.
+    pub(crate) fn judge(&mut self, now: Timestamp) -> bool {
+        let owner = if now >= self.alone_from() {
+            RestartOwner::Node
+        } else {
+            RestartOwner::Remediator
+        };
+        let changed = owner != self.owner;
+        self.owner = owner;
+        changed
+    }
+
+    /// As it was judged last.
+    pub(crate) const fn owner(&self) -> RestartOwner {
+        self.owner
+    }
+
+    /// When [`Ownership::judge`] has to look again though nothing happened.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        (self.owner == RestartOwner::Remediator).then(|| self.alone_from())
+    }
+}
 
 /// The restart budget of one service.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RestartBudget {
+    /// Of the names of the node and the service: the jitter comes of it.
+    seed: u64,
     /// Restarts within the window, oldest first; at most [`RESTARTS_MAX`].
     recent: VecDeque<Timestamp>,
     /// Restarts since the service was last up for a whole window.
@@ -25,6 +96,15 @@ pub(crate) struct RestartBudget {
 }
 
 impl RestartBudget {
+    pub(crate) fn new(node: &NodeName, service: &ServiceName) -> Self {
+        let name = format!("{node}/{service}");
+        Self {
+            seed: mix(FNV_START, name.as_bytes()),
+            recent: VecDeque::new(),
+            in_a_row: 0,
+        }
+    }
+
     /// The service ended after this uptime: how long to wait, or `None` when it has used its restarts up.
     pub(crate) fn wait(&mut self, now: Timestamp, uptime: Duration) -> Option<Duration> {
         if uptime >= WINDOW {
@@ -41,7 +121,12 @@ impl RestartBudget {
             return None;
         }
         let doubled = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(self.in_a_row));
-        Some(doubled.min(BACKOFF_MAX))
+        let longest = doubled.min(BACKOFF_MAX);
+        let [part, ..] = mix(self.seed, &self.in_a_row.to_be_bytes()).to_le_bytes();
+        // In whole milliseconds, as people read it.
+        let longest_ms = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+        let shorter_ms = longest_ms.saturating_mul(u64::from(part)) / (256 * JITTER_PART);
+        Some(Duration::from_millis(longest_ms.saturating_sub(shorter_ms)))
     }
 
     /// A restart happens now.
@@ -52,6 +137,39 @@ impl RestartBudget {
 
     /// A person or the remediator took over: begin anew.
     pub(crate) fn reset(&mut self) {
-        *self = Self::default();
+        self.recent.clear();
+        self.in_a_row = 0;
     }
+}
+
+impl Service {
+    /// Nobody else will restart it: waits and restarts it, or gives it up.
+    pub(crate) fn restart_by_itself(&mut self, now: Timestamp) {
+        let uptime = self.since.saturating_since(self.started_at);
+        if let Some(wait) = self.budget.wait(now, uptime) {
+            let message = self.message.clone();
+            self.enter(now, ProcessState::Backoff, &message);
+            self.due = Some(now + wait);
+        } else {
+            let message = format!("{}; too many restarts: start it by hand", self.message);
+            self.enter(now, ProcessState::Fatal, &message);
+        }
+    }
+
+    /// A restart that waits is somebody else's from now on, or nobody's.
+    pub(crate) fn leave_restarting(&mut self, now: Timestamp) {
+        self.due = None;
+        let message = self.message.clone();
+        self.enter(now, ProcessState::Exited, &message);
+    }
+}
+
+/// FNV-1a's start.
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a.
+fn mix(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use arena_config::arena::Definition;
 use arena_proto::{FaultId, ServiceName, Timestamp};
 
 use crate::ProcessRef;
@@ -12,6 +13,12 @@ use crate::ProcessRef;
 pub struct Saved {
     /// By service.
     pub services: BTreeMap<ServiceName, SavedService>,
+    /// Every service is drained.
+    pub quarantined: bool,
+    /// The highest fencing token that was seen.
+    pub fence: u64,
+    /// What people decided for the whole arena, as ProtoJSON, when it was last heard.
+    pub control: Option<String>,
     /// The accepted outcomes, as ProtoJSON, of commands that were not finished.
     pub accepted: Vec<String>,
     /// The final outcomes, as ProtoJSON, of the last commands, oldest first.
@@ -21,7 +28,7 @@ pub struct Saved {
 }
 
 /// A service as the agent last knew it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct SavedService {
     /// Its process.
@@ -30,8 +37,27 @@ pub struct SavedService {
     pub generation: u32,
     /// Starts after the first one.
     pub restarts: u32,
-    /// Somebody stopped it: it is not started again by itself.
-    pub stopped: bool,
+    /// It is to run: nobody stopped it, or somebody started it. `None`: nobody asked for either.
+    pub wanted: Option<bool>,
+    /// Somebody drained it, and nobody ended that.
+    pub drained: bool,
+    /// Its share of the CPU.
+    pub throttle: Option<SavedThrottle>,
+    /// What its process was started by.
+    pub running: Option<Definition>,
+    /// What was last healthy for long enough.
+    pub last_good: Option<Definition>,
+    /// What `arena.toml` said when somebody rolled back from it.
+    pub rolled_back_from: Option<Definition>,
+}
+
+/// A throttle that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SavedThrottle {
+    /// Of one CPU.
+    pub percent: u32,
+    /// When it ends, in nanoseconds since the Unix epoch.
+    pub until_unix_nanos: i64,
 }
 
 /// A fault that is being made, or in effect.

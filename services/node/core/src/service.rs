@@ -4,16 +4,15 @@
 
 use std::time::Duration;
 
-use arena_proto::{ProbeVerdict, ProcessState, Timestamp};
+use arena_proto::{NodeName, ProbeVerdict, ProcessState, Timestamp};
 
 use crate::config::ServiceConfig;
-use crate::io::{Output, Pace, ProcessRef};
+use crate::definition::Versions;
+use crate::io::{Output, Pace, PortHolder, ProcessRef};
 use crate::limits::{START_SETTLE, START_TIMEOUT};
 use crate::restart::RestartBudget;
-use crate::saved::SavedService;
-
-/// Added to the message of a service in BACKOFF.
-const RESTARTS: &str = "; starts again by itself";
+use crate::saved::{SavedService, SavedThrottle};
+use crate::throttle::Throttle;
 
 /// What a service becomes once its process is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +27,10 @@ pub(crate) enum Next {
 
 /// One service.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named where it is read"
+)]
 pub(crate) struct Service {
     pub(crate) config: ServiceConfig,
     pub(crate) state: ProcessState,
@@ -40,26 +43,52 @@ pub(crate) struct Service {
     pub(crate) message: String,
     /// Something that others see has changed since this was last cleared.
     pub(crate) changed: bool,
+    /// It is to run.
+    pub(crate) wanted: bool,
+    /// Somebody drained it; a new process changes nothing about that.
+    pub(crate) drained: bool,
+    pub(crate) throttle: Option<Throttle>,
+    pub(crate) holder: Option<PortHolder>,
+    pub(crate) versions: Versions,
+    /// It was started before, since this arena came up.
+    started: bool,
+    /// Since when it is up without a break.
+    pub(crate) up_since: Option<Timestamp>,
     /// A spawn was asked for and not yet answered.
     spawning: bool,
     next: Next,
     /// Failed probes in a row.
-    failures: u32,
-    started_at: Timestamp,
+    pub(crate) failures: u32,
+    pub(crate) started_at: Timestamp,
     /// While STARTING with a process: when it counts as up (no probe) or as failed. While BACKOFF: when to start.
-    due: Option<Timestamp>,
-    budget: RestartBudget,
+    pub(crate) due: Option<Timestamp>,
+    pub(crate) budget: RestartBudget,
 }
 
 impl Service {
-    pub(crate) fn new(config: ServiceConfig, saved: SavedService, now: Timestamp) -> Self {
+    /// `resumed`: this agent goes on with what another one left running; otherwise the arena came up just now.
+    pub(crate) fn new(
+        node: &NodeName,
+        config: ServiceConfig,
+        saved: &SavedService,
+        resumed: bool,
+        now: Timestamp,
+    ) -> Self {
         let mut service = Self {
+            budget: RestartBudget::new(node, &config.name),
+            wanted: saved.wanted.unwrap_or(!config.standby),
+            versions: Versions::new(config.definition.clone(), saved),
+            drained: saved.drained,
+            throttle: None,
+            holder: None,
+            started: resumed && saved.generation > 0,
+            up_since: None,
             config,
             state: ProcessState::Stopped,
             probe: ProbeVerdict::Unknown,
             process: None,
             generation: saved.generation,
-            restarts: saved.restarts,
+            restarts: if resumed { saved.restarts } else { 0 },
             since: now,
             exit_code: None,
             message: String::new(),
@@ -69,27 +98,12 @@ impl Service {
             failures: 0,
             started_at: now,
             due: None,
-            budget: RestartBudget::default(),
         };
         service.probe = service.unprobed();
         service
     }
 
-    /// Failed probes in a row until it is FAILING, 1 or more; `None`: it has no probe.
-    fn probe_failures(&self) -> Option<u32> {
-        let health = self.config.definition.health.as_ref();
-        health.map(|health| health.failures.max(1))
-    }
-
-    /// The verdict before the first probe.
-    fn unprobed(&self) -> ProbeVerdict {
-        match self.probe_failures() {
-            None => ProbeVerdict::None,
-            Some(_) => ProbeVerdict::Unknown,
-        }
-    }
-
-    fn enter(&mut self, now: Timestamp, state: ProcessState, message: &str) {
+    pub(crate) fn enter(&mut self, now: Timestamp, state: ProcessState, message: &str) {
         self.state = state;
         self.since = now;
         message.clone_into(&mut self.message);
@@ -109,21 +123,36 @@ impl Service {
 
     /// The earliest time that [`Service::tick`] does something.
     pub(crate) fn due(&self) -> Option<Timestamp> {
-        self.due
+        let throttled = self.throttle.map(|throttle| throttle.until);
+        let good = self.good_at();
+        [self.due, throttled, good].into_iter().flatten().min()
     }
 
     pub(crate) fn saved(&self) -> SavedService {
-        SavedService {
+        let mut saved = SavedService {
             process: self.process,
             generation: self.generation,
             restarts: self.restarts,
-            stopped: matches!(self.state, ProcessState::Stopped)
-                || self.state == ProcessState::Stopping && self.next == Next::Stopped,
-        }
+            wanted: Some(self.wanted),
+            drained: self.drained,
+            throttle: self.throttle.map(|throttle| SavedThrottle {
+                percent: throttle.percent,
+                until_unix_nanos: throttle.until.unix_nanos(),
+            }),
+            ..SavedService::default()
+        };
+        self.versions.save(&mut saved);
+        saved
     }
 
     /// Takes over a process of a predecessor. Whether it answers is for the probe to say.
-    pub(crate) fn adopt(&mut self, now: Timestamp, process: ProcessRef, out: &mut Vec<Output>) {
+    pub(crate) fn adopt(
+        &mut self,
+        now: Timestamp,
+        process: ProcessRef,
+        throttle: Option<SavedThrottle>,
+        out: &mut Vec<Output>,
+    ) {
         self.process = Some(process);
         self.started_at = now;
         self.enter(now, ProcessState::Running, "");
@@ -133,12 +162,34 @@ impl Service {
             process,
         });
         self.probe_at(Pace::Steady, out);
+        // What the last agent did to it may be half done, or undone by its end.
+        if let Some(saved) = throttle {
+            let until = Timestamp::from_unix_nanos(saved.until_unix_nanos);
+            if until > now {
+                self.throttle = Some(Throttle {
+                    percent: saved.percent,
+                    until,
+                });
+                out.push(Output::Throttle {
+                    service: self.config.name.clone(),
+                    process,
+                    percent: saved.percent,
+                });
+            } else {
+                self.push_unthrottle(out);
+            }
+        }
+    }
+
+    /// A predecessor's process is gone, and nobody may start it now.
+    pub(crate) fn found_dead(&mut self, now: Timestamp) {
+        self.enter(now, ProcessState::Exited, "ended while no agent was there");
     }
 
     /// Starts it; the caller has made sure that it [`Service::is_gone`].
     pub(crate) fn start(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         debug_assert!(self.is_gone(), "a service never has two processes");
-        if self.generation > 0 {
+        if std::mem::replace(&mut self.started, true) {
             self.restarts = self.restarts.saturating_add(1);
         }
         self.generation = self.generation.saturating_add(1);
@@ -148,17 +199,20 @@ impl Service {
         self.exit_code = None;
         // Also of a start that gives no process: its uptime is not that of the one before.
         self.started_at = now;
+        self.holder = None;
+        self.versions.start();
         self.probe = self.unprobed();
         self.enter(now, ProcessState::Starting, "");
         out.push(Output::Spawn {
             service: self.config.name.clone(),
             generation: self.generation,
-            definition: self.config.definition.clone(),
+            definition: self.versions.running().clone(),
         });
     }
 
     /// A person or the remediator starts it: the agent's own restarts begin anew.
     pub(crate) fn start_by_command(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        self.wanted = true;
         self.budget.reset();
         self.start(now, out);
     }
@@ -196,12 +250,14 @@ impl Service {
         now: Timestamp,
         generation: u32,
         message: &str,
+        holder: Option<PortHolder>,
         out: &mut Vec<Output>,
     ) {
         if generation != self.generation || !self.spawning {
             return;
         }
         self.spawning = false;
+        self.holder = holder;
         if self.state == ProcessState::Stopping {
             self.proceed(now, out);
         } else {
@@ -222,6 +278,7 @@ impl Service {
         self.process = None;
         self.due = None;
         self.probe = self.unprobed();
+        self.unthrottle(out);
         out.push(Output::Sweep { process });
         if self.probe_failures().is_some() {
             out.push(Output::StopProbing {
@@ -263,6 +320,8 @@ impl Service {
             return;
         }
         self.enter(now, ProcessState::Stopping, "");
+        // It needs the CPU to end within its grace.
+        self.unthrottle(out);
         // One that is on its way is stopped when it arrives.
         if let Some(process) = self.process {
             out.push(self.stop_output(process, grace));
@@ -288,64 +347,11 @@ impl Service {
         }
     }
 
-    fn probe_at(&self, pace: Pace, out: &mut Vec<Output>) {
-        if self.probe_failures().is_some() {
-            out.push(Output::Probe {
-                service: self.config.name.clone(),
-                generation: self.generation,
-                pace,
-                definition: self.config.definition.clone(),
-            });
-        }
-    }
-
-    pub(crate) fn probed(
-        &mut self,
-        now: Timestamp,
-        generation: u32,
-        result: Result<(), String>,
-        out: &mut Vec<Output>,
-    ) {
-        let Some(failures_max) = self.probe_failures() else {
-            return;
-        };
-        let live = matches!(self.state, ProcessState::Running | ProcessState::Starting);
-        if generation != self.generation || self.process.is_none() || !live {
-            return;
-        }
-        match (result, self.state) {
-            (Ok(()), ProcessState::Starting) => {
-                self.due = None;
-                self.set_probe(now, ProbeVerdict::Passing, "");
-                self.enter(now, ProcessState::Running, "");
-                self.probe_at(Pace::Steady, out);
-            }
-            (Ok(()), _) => {
-                self.failures = 0;
-                self.set_probe(now, ProbeVerdict::Passing, "");
-            }
-            // Kept for the message of a start that never passes; nobody is told of each.
-            (Err(detail), ProcessState::Starting) => self.message = detail,
-            (Err(detail), _) => {
-                self.failures = self.failures.saturating_add(1);
-                if self.failures >= failures_max {
-                    self.set_probe(now, ProbeVerdict::Failing, &detail);
-                }
-            }
-        }
-    }
-
-    fn set_probe(&mut self, now: Timestamp, verdict: ProbeVerdict, message: &str) {
-        if self.probe != verdict {
-            self.probe = verdict;
-            self.since = now;
-            message.clone_into(&mut self.message);
-            self.changed = true;
-        }
-    }
-
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        if self.throttle.is_some_and(|throttle| now >= throttle.until) {
+            self.unthrottle(out);
+        }
         if self.due.is_none_or(|due| now < due) {
             return;
         }
@@ -370,24 +376,18 @@ impl Service {
         }
     }
 
-    /// Nobody else will restart it: waits and restarts it, or gives it up.
-    pub(crate) fn restart_by_itself(&mut self, now: Timestamp) {
-        let uptime = self.since.saturating_since(self.started_at);
-        if let Some(wait) = self.budget.wait(now, uptime) {
-            let message = format!("{}{RESTARTS}", self.message);
-            self.enter(now, ProcessState::Backoff, &message);
-            self.due = Some(now + wait);
-        } else {
-            let message = format!("{}; too many restarts: start it by hand", self.message);
-            self.enter(now, ProcessState::Fatal, &message);
+    /// Its port is free: started, when that was what kept it from running.
+    pub(crate) fn port_freed(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        self.changed |= self.holder.take().is_some();
+        if self.wanted && matches!(self.state, ProcessState::Exited | ProcessState::Fatal) {
+            self.start_by_command(now, out);
         }
     }
 
-    /// The remediator is back: restarts are its own again.
-    pub(crate) fn leave_restarting(&mut self, now: Timestamp) {
-        self.due = None;
-        let message = self.message.replace(RESTARTS, "");
-        self.enter(now, ProcessState::Exited, &message);
+    /// DRAIN and UNDRAIN: the sidecars read it in the status.
+    pub(crate) fn drain(&mut self, drained: bool) {
+        self.drained = drained;
+        self.changed = true;
     }
 }
 

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use arena_config::arena::{Definition, HealthSpec, Probe};
 use arena_node_core::{
-    Boot, FaultKind, Input, JournalEntry, Node, NodeConfig, Output, ProcessRef, ServiceConfig,
+    Boot, FaultKind, Heard, Input, JournalEntry, Node, NodeConfig, Output, ProcessRef,
+    ServiceConfig,
 };
 use arena_proto::{
     ActionKind, Command, FaultOperation, FaultRequest, Preconditions, ServiceClass, ServiceName,
     ServiceStatus, Timestamp,
 };
+
+/// How often the remediator renews its lease.
+const RENEWED_MS: i64 = 1_000;
 
 pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_unix_millis(millis)
@@ -67,6 +71,8 @@ pub(crate) struct World {
     pub(crate) node: Node,
     pub(crate) now: i64,
     pub(crate) outputs: Vec<Output>,
+    /// A remediator is there, and heard each second.
+    pub(crate) remediator: bool,
 }
 
 impl World {
@@ -75,6 +81,7 @@ impl World {
             node: Node::new(config),
             now: 0,
             outputs: Vec::new(),
+            remediator: false,
         }
     }
 
@@ -83,6 +90,7 @@ impl World {
         let mut world = Self::new(config());
         world.give(Input::Boot(Boot::default()));
         world.give(Input::Connected(true));
+        world.remediator = true;
         world.spawned("web", 1, 101);
         world.spawned("quiet", 1, 102);
         world.probed("web", 1, true);
@@ -100,6 +108,20 @@ impl World {
     /// Time passes, with a tick whenever one is due.
     pub(crate) fn wait(&mut self, millis: i64) -> Vec<Output> {
         let until = self.now + millis;
+        let mut outputs = Vec::new();
+        while self.remediator {
+            outputs.extend(self.give(Input::Remediator(Heard { fence: 1 })));
+            if self.now + RENEWED_MS >= until {
+                break;
+            }
+            let next = self.now + RENEWED_MS;
+            outputs.extend(self.wait_alone(next));
+        }
+        outputs.extend(self.wait_alone(until));
+        outputs
+    }
+
+    fn wait_alone(&mut self, until: i64) -> Vec<Output> {
         let mut outputs = Vec::new();
         while let Some(due) = self.node.next_wakeup().filter(|due| *due <= at(until)) {
             self.now = self.now.max(due.unix_millis());
@@ -158,7 +180,7 @@ impl World {
             id: id.parse().expect("an id"),
             action,
             node: "node-1".parse().expect("a name"),
-            service: Some(name(service)),
+            service: (!action.is_for_nodes()).then(|| name(service)),
             expires_at: at(self.now + 30_000),
             deadline: Duration::from_secs(10),
             preconditions: Preconditions::default(),

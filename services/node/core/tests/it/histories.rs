@@ -3,11 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arena_node_core::{Boot, Input, Output, ProcessRef};
-use arena_proto::{ActionKind, CommandState, FaultOperation, FaultState};
+use arena_node_core::{Boot, Input, Output, PortHolder, ProcessRef};
+use arena_proto::{
+    ActionKind, CommandState, Control, FaultOperation, FaultState, LeverPosition, Outcome,
+    RestartOwner,
+};
 use proptest::prelude::*;
 
-use crate::common::{World, config, name, process};
+use crate::common::{World, at, config, name, process};
 
 const SERVICES: [&str; 2] = ["web", "quiet"];
 const FAULTS: [&str; 5] = [
@@ -30,6 +33,10 @@ enum Event {
     Fault(usize),
     Revert(usize),
     Bus(bool),
+    Remediator(bool),
+    Lever(bool),
+    /// An older or a newer remediator's command.
+    Fenced(u64, ActionKind, usize),
     Wait(i64),
 }
 
@@ -43,6 +50,9 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0..FAULTS.len()).prop_map(Event::Fault),
         1 => (0..20_usize).prop_map(Event::Revert),
         1 => any::<bool>().prop_map(Event::Bus),
+        1 => any::<bool>().prop_map(Event::Remediator),
+        1 => prop::bool::weighted(0.4).prop_map(Event::Lever),
+        1 => (1..6_u64, prop::sample::select(ActionKind::ALL), 0..SERVICES.len()).prop_map(|(f, a, s)| Event::Fenced(f, a, s)),
         3 => (1..4_000_i64).prop_map(Event::Wait),
     ]
 }
@@ -56,6 +66,12 @@ struct Shell {
     finals: BTreeMap<String, u32>,
     accepted: BTreeSet<String>,
     fault_ends: BTreeMap<String, u32>,
+    /// By target: what was accepted and has not ended.
+    in_flight: BTreeMap<String, String>,
+    /// When the node restarted a service by itself, since a command last did something to it.
+    own_restarts: BTreeMap<String, Vec<i64>>,
+    lever_stopped: bool,
+    fence: u64,
     asked: u32,
     pids: u32,
 }
@@ -70,6 +86,10 @@ impl Shell {
             finals: BTreeMap::new(),
             accepted: BTreeSet::new(),
             fault_ends: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            own_restarts: BTreeMap::new(),
+            lever_stopped: false,
+            fence: 0,
             asked: 0,
             pids: 100,
         };
@@ -82,7 +102,51 @@ impl Shell {
         self.see(outputs);
     }
 
+    /// A start that the node decided on by itself.
+    fn see_own_restart(&mut self, service: &str) {
+        let owner = self
+            .world
+            .node
+            .status(at(self.world.now), 1, 1)
+            .restart_owner;
+        assert_eq!(owner, Some(RestartOwner::Node), "{service} is another's");
+        assert!(!self.lever_stopped, "{service} is healed under the lever");
+        let now = self.world.now;
+        let times = self.own_restarts.entry(service.to_owned()).or_default();
+        // Less than the window: a wait of 4 s tells only its end.
+        times.retain(|time| now - time < 50_000);
+        times.push(now);
+        assert!(times.len() <= 5, "{service} is restarted without end");
+    }
+
+    fn see_outcome(&mut self, outcome: &Outcome) {
+        let (id, target) = (outcome.command_id.to_string(), outcome.target().to_string());
+        if outcome.state == CommandState::Accepted {
+            assert!(!self.lever_stopped, "accepted under the lever");
+            let other = self.in_flight.insert(target.clone(), id.clone());
+            assert_eq!(other, None, "two commands on {target}");
+            let whole = outcome.service.is_none();
+            assert!(
+                !whole || self.in_flight.len() == 1,
+                "overlaps a command to the node"
+            );
+            assert!(self.accepted.insert(id), "accepted twice");
+        } else if outcome.state.is_final() {
+            if self.in_flight.get(&target) == Some(&id) {
+                self.in_flight.remove(&target);
+            }
+            *self.finals.entry(id).or_default() += 1;
+        }
+    }
+
     fn see(&mut self, outputs: Vec<Output>) {
+        self.see_after(outputs, false);
+    }
+
+    fn see_after(&mut self, outputs: Vec<Output>, waited: bool) {
+        let fence = self.world.node.status(at(self.world.now), 1, 1).fence;
+        assert!(fence >= self.fence, "the fence fell");
+        self.fence = fence;
         for output in outputs {
             match &output {
                 Output::Spawn { service, .. } => {
@@ -96,6 +160,12 @@ impl Shell {
                         !self.unanswered.iter().any(coming),
                         "{service} is spawned twice"
                     );
+                    // What time alone starts, the node restarts by itself.
+                    if waited {
+                        self.see_own_restart(service.as_str());
+                    } else {
+                        self.own_restarts.remove(service.as_str());
+                    }
                     self.unanswered.push(output);
                 }
                 Output::Apply(effect) => {
@@ -103,23 +173,20 @@ impl Shell {
                         self.journal.contains(effect.fault.as_str()),
                         "applied unjournaled"
                     );
+                    assert!(!self.lever_stopped, "a fault under the lever");
                     self.unanswered.push(output);
                 }
                 Output::Stop { .. }
                 | Output::Recover { .. }
+                | Output::Throttle { .. }
+                | Output::FreePort { .. }
+                | Output::CleanDisk { .. }
                 | Output::WriteJournal(_)
                 | Output::Revert(_) => self.unanswered.push(output),
                 Output::EraseJournal(fault) => {
                     self.journal.remove(fault.as_str());
                 }
-                Output::Outcome(outcome) => {
-                    let id = outcome.command_id.to_string();
-                    if outcome.state == CommandState::Accepted {
-                        assert!(self.accepted.insert(id), "accepted twice");
-                    } else if outcome.state.is_final() {
-                        *self.finals.entry(id).or_default() += 1;
-                    }
-                }
+                Output::Outcome(outcome) => self.see_outcome(outcome),
                 Output::FaultStatus(status) if status.state.is_final() => {
                     *self.fault_ends.entry(status.id.to_string()).or_default() += 1;
                     if status.state == FaultState::Reverted {
@@ -139,7 +206,7 @@ impl Shell {
             return;
         }
         let bad = || "it went wrong".to_owned();
-        let result = if well { Ok(()) } else { Err(bad()) };
+        let result = well.then_some(()).ok_or_else(bad);
         let input = match self.unanswered.remove(0) {
             Output::Spawn {
                 service,
@@ -164,13 +231,16 @@ impl Shell {
                 service,
                 generation,
                 message: bad(),
-                holder: None,
+                holder: Some(PortHolder {
+                    pid: 9,
+                    command_line: "nc".to_owned(),
+                }),
             },
             Output::Stop { process, .. } => return self.dies(process, 143),
-            Output::Recover { command, .. } => Input::Recovered {
-                command,
-                result: result.map(|()| String::new()),
-            },
+            Output::Recover { command, .. } => {
+                let result = result.map(|()| String::new());
+                Input::Recovered { command, result }
+            }
             Output::WriteJournal(entry) => {
                 if well {
                     self.journal.insert(entry.id.to_string());
@@ -190,6 +260,15 @@ impl Shell {
             Output::Revert(effect) => Input::Reverted {
                 fault: effect.fault,
                 result,
+            },
+            Output::Throttle { service, .. } => Input::Throttled { service, result },
+            Output::FreePort { command, .. } => {
+                let result = result.map(|()| String::new());
+                Input::PortFreed { command, result }
+            }
+            Output::CleanDisk { command, .. } => Input::DiskCleaned {
+                command,
+                result: result.map(|()| String::new()),
             },
             other => unreachable!("{other:?} needs no answer"),
         };
@@ -247,10 +326,34 @@ impl Shell {
                     .fault(&format!("f-{number}"), FaultOperation::Revert);
                 self.see(outputs);
             }
+            Event::Remediator(there) => self.world.remediator = *there,
+            Event::Lever(stopped) => {
+                let lever = if *stopped {
+                    LeverPosition::Stopped
+                } else {
+                    LeverPosition::Released
+                };
+                self.lever_stopped = *stopped;
+                self.give(Input::Control(Control {
+                    lever,
+                    ..Control::default()
+                }));
+            }
+            Event::Fenced(fence, action, service) => {
+                self.asked += 1;
+                let id = format!("c-{}", self.asked);
+                let mut command = self.world.a_command(&id, *action, SERVICES[*service]);
+                command.fence = Some(*fence);
+                let highest = self.world.node.status(at(self.world.now), 1, 1).fence;
+                self.give(Input::Command(command));
+                if *fence < highest {
+                    assert!(!self.accepted.contains(&id), "fenced off, and accepted");
+                }
+            }
             Event::Bus(connected) => self.give(Input::Connected(*connected)),
             Event::Wait(millis) => {
                 let outputs = self.world.wait(*millis);
-                self.see(outputs);
+                self.see_after(outputs, true);
             }
         }
     }
@@ -279,6 +382,7 @@ proptest! {
         for id in &shell.accepted {
             prop_assert_eq!(shell.finals.get(id), Some(&1), "{} ends once", id);
         }
+        shell.happen(&Event::Lever(false));
         prop_assert!(shell.journal.is_empty(), "{:?} outlived their time", shell.journal);
         for (id, ends) in &shell.fault_ends {
             // A revert request for a fault that is over is answered with its end once more.

@@ -2,5 +2,6 @@
 
 mod common;
 mod faults;
+mod healing;
 mod histories;
 mod services;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{World, at, config, name, process, show};
-use arena_node_core::{Boot, Found, Input, Output, Saved, SavedService};
+use arena_node_core::{Boot, Found, Heard, Input, Output, Saved, SavedService};
 use arena_proto::{ActionKind, CommandState, ProbeVerdict, ProcessState};
 use expect_test::{Expect, expect};
 
@@ -49,6 +49,7 @@ fn a_start_that_never_passes_its_probe_is_ended_and_says_why() {
     let mut world = World::new(config());
     world.give(Input::Boot(Boot::default()));
     world.give(Input::Connected(true));
+    world.remediator = true;
     world.spawned("web", 1, 101);
     world.probed("web", 1, false);
     check(
@@ -114,12 +115,13 @@ fn an_exit_is_told_at_once_and_left_to_the_remediator_while_the_bus_is_there() {
         (ProcessState::Exited, Some(139), None)
     );
     assert_eq!(web.message, "ended by signal 11");
-    assert!(world.wait(600_000).is_empty());
+    assert_eq!(show(&world.wait(600_000)), "");
 }
 
 #[test]
 fn without_the_bus_restarts_double_their_wait_and_end_in_fatal() {
     let mut world = World::up();
+    world.remediator = false;
     world.give(Input::Connected(false));
     let mut starts = Vec::new();
     for generation in 1..=6 {
@@ -137,7 +139,8 @@ fn without_the_bus_restarts_double_their_wait_and_end_in_fatal() {
         }
     }
     // The first wait includes the grace of 2 s, in which the bus may come back.
-    assert_eq!(starts, [2_500, 1_000, 2_000, 4_000, 8_000]);
+    // Each is shorter than its double by what comes of the names, at most a quarter.
+    assert_eq!(starts, [2_500, 1_000, 1_600, 3_400, 7_000]);
     assert_eq!(world.service("web").state, ProcessState::Fatal);
     check(
         world.command("c-1", ActionKind::Start, "web"),
@@ -151,14 +154,17 @@ fn without_the_bus_restarts_double_their_wait_and_end_in_fatal() {
 #[test]
 fn when_the_bus_comes_back_a_waiting_restart_is_the_remediators() {
     let mut world = World::up();
+    world.remediator = false;
     world.give(Input::Connected(false));
     world.exited("web", 1, 1);
     world.wait(2_100);
     assert_eq!(world.service("web").state, ProcessState::Backoff);
     world.give(Input::Connected(true));
+    world.give(Input::Remediator(Heard { fence: 1 }));
+    world.remediator = true;
     assert_eq!(world.service("web").state, ProcessState::Exited);
     assert_eq!(world.service("web").message, "ended with exit code 1");
-    assert!(world.wait(60_000).is_empty());
+    assert_eq!(show(&world.wait(60_000)), "");
 }
 
 #[test]
@@ -332,13 +338,14 @@ fn what_lives_is_adopted_and_what_was_stopped_stays_stopped() {
         process: Some(process(101)),
         generation: 4,
         restarts: 3,
-        stopped: false,
+        wanted: Some(true),
+        ..SavedService::default()
     };
-    saved.services.insert(name("web"), last);
+    saved.services.insert(name("web"), last.clone());
     saved.services.insert(
         name("quiet"),
         SavedService {
-            stopped: true,
+            wanted: Some(false),
             ..last
         },
     );
@@ -394,7 +401,7 @@ fn shutdown_cancels_stops_everything_and_ends_when_nothing_is_left() {
             .saved()
             .services
             .values()
-            .all(|service| !service.stopped)
+            .all(|service| service.wanted == Some(true))
     );
 }
 
