@@ -201,6 +201,10 @@ impl Shell {
         }
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "an arm for each output that is answered"
+    )]
     fn answer(&mut self, well: bool) {
         if self.unanswered.is_empty() {
             return;
