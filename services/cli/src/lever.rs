@@ -80,10 +80,7 @@ pub(crate) async fn run(args: LeverArgs) -> Result<(), Failure> {
         }
         Move::Resume => {
             let stopped = describe(&before);
-            people::confirm(
-                &format!("release the lever ({})", stopped.trim_end()),
-                args.yes,
-            )?;
+            people::confirm(&format!("release the {stopped}"), args.yes)?;
             set(&bus, LeverPosition::Released).await?
         }
     };

@@ -102,7 +102,10 @@ fn text(control: &Control, only: Option<RiskClass>) -> String {
         "nobody has decided anything yet".to_owned()
     } else {
         let at = ago(control.at, people::now());
-        format!("last decided by {} at {at}", control.by)
+        format!(
+            "mode, lever or a pause was last changed by {} at {at}",
+            control.by
+        )
     };
     format!("{}{who}\n", screen::table(&["risk", "mode", ""], &rows))
 }

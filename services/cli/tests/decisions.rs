@@ -6,7 +6,7 @@ use std::process::Output;
 
 use arena_bus::{Bus, NatsArgs, Role};
 use arena_proto::{Message as _, Plan, Received, Timestamp};
-use arena_testkit::{Arena, ArenaBuilder};
+use arena_testkit::{Arena, ArenaBuilder, wait_for};
 use serde_json::{Value, json};
 
 const ONE_NODE: &str = r#"
@@ -38,6 +38,58 @@ fn run(arena: &Arena, arguments: &[&str], code: i32) -> String {
         "arena {arguments:?}: {said}"
     );
     said
+}
+
+#[tokio::test]
+async fn nothing_is_done_without_a_yes_and_the_story_tells_who_said_it() {
+    let arena = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), ONE_NODE)
+        .env("OTEL_SDK_DISABLED", "true")
+        .env("USER", "ann")
+        .arg("--chaos")
+        .start();
+    run(&arena, &["mode", "approve"], 0);
+    run(&arena, &["inject", "crash", "laptop/web"], 0);
+    let question = wait_for("the question", async || {
+        let waiting = arena.json(&["approvals", "--json"]);
+        waiting.get(0).cloned()
+    })
+    .await;
+    assert_eq!(question["target"], "laptop/web", "{question}");
+    assert_eq!(state(&arena), "EXITED", "nothing is done before the answer");
+    let incident = question["incident"].as_str().unwrap();
+    assert!(run(&arena, &["status"], 0).contains(incident));
+    let approved = run(&arena, &["approve", incident, "--reason", "it may"], 0);
+    assert!(approved.contains("the remediator: ACT"), "{approved}");
+    wait_for("the incident to be over", async || {
+        let incidents = arena.json(&["incidents", "--json"]);
+        (incidents[0]["resolution"] == "REMEDIATED").then_some(())
+    })
+    .await;
+    let story = run(&arena, &["explain", incident], 0);
+    for part in [
+        "the first abnormal sample",
+        "WAIT",
+        "ann@",
+        "SUCCEEDED",
+        "CURED",
+        "Supports the end",
+    ] {
+        assert!(story.contains(part), "{part} in {story}");
+    }
+    let story = arena.json(&["explain", incident, "--json"]);
+    assert_eq!(story["incident"]["id"], incident);
+    run(&arena, &["explain", "inc-none"], 3);
+    let worth = arena.json(&["efficacy", "--since", "1h", "--json"]);
+    let row = &worth[0];
+    assert_eq!(
+        (&row["symptom"], &row["tried"], &row["cured"]),
+        (&json!("process_exited"), &json!(1), &json!(1))
+    );
+    assert!(run(&arena, &["efficacy"], 0).contains("process_exited"));
+}
+
+fn state(arena: &Arena) -> Value {
+    arena.json(&["status", "--json"])["nodes"][0]["services"][0]["state"].clone()
 }
 
 #[tokio::test]

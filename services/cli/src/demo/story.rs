@@ -158,7 +158,12 @@ impl Story {
             _ => String::new(),
         };
         let result = plan.resolution.map_or("", arena_proto::Resolution::as_str);
-        self.line_at(plan.at, step, &told(&[result, &action], &plan.reason), tone);
+        // The reason to act repeats what was detected and which step it is; what it is taken for is new.
+        let why = match plan.decision {
+            Decision::Act => &plan.basis.cause,
+            _ => &plan.reason,
+        };
+        self.line_at(plan.at, step, &told(&[result, &action], why), tone);
     }
 
     fn line_at(&self, at: Timestamp, step: &str, what: &str, tone: Tone) {
