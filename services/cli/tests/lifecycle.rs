@@ -142,6 +142,46 @@ async fn a_database_that_cannot_be_used_is_refused_before_anything_starts() {
     assert_eq!(arena.leftovers(), Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn without_the_recorder_the_table_is_shown_and_what_is_unknown_is_told() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let arena = small().start();
+    let recorder = arena
+        .leftovers()
+        .into_iter()
+        .find_map(|line| {
+            line.contains("arena-recorder")
+                .then(|| line.split(' ').next()?.parse().ok())
+        })
+        .flatten()
+        .unwrap();
+    signal(recorder, "-STOP");
+    let status = arena.run(&["status"]);
+    signal(recorder, "-CONT");
+    let said = text(&status.stdout);
+    assert_eq!(status.status.code(), Some(4), "{said}");
+    assert!(
+        said.contains("laptop/web") && said.contains("incidents open unknown"),
+        "{said}"
+    );
+    assert!(text(&status.stderr).contains("open incidents are unknown: recorder did not answer"));
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_not_taken_for_none() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("nats://{}", listener.local_addr().unwrap());
+    let mut status = std::process::Command::new(env!("CARGO_BIN_EXE_arena"));
+    let status = status
+        .args(["status", "--nats-url", &url])
+        .output()
+        .unwrap();
+    let said = text(&status.stderr);
+    assert_eq!(status.status.code(), Some(5), "{said}");
+    assert!(said.contains("does not answer"), "{said}");
+}
+
 #[test]
 fn what_cannot_be_written_or_read_is_no_panic_and_no_success() {
     let arena = env!("CARGO_BIN_EXE_arena");

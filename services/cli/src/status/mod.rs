@@ -22,12 +22,21 @@ pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
         }
     })?;
     let roll = Roll::call(&bus).await?;
+    // Who does not answer once is not waited for twice more.
+    let summary = client::summary(&bus).await;
+    let (incidents, faults) = match &summary {
+        Ok(_) => (
+            client::open_incidents(&bus).await,
+            client::active_faults(&bus).await,
+        ),
+        Err(why) => (Err(why.clone()), Err(why.clone())),
+    };
     let found = report::Found {
         control: bus.control().await?,
         observers: bus.observers().await?,
-        incidents: client::open_incidents(&bus).await,
-        faults: client::active_faults(&bus).await,
-        summary: client::summary(&bus).await,
+        incidents,
+        faults,
+        summary,
         up_died: died,
         now: people::now(),
         roll,
