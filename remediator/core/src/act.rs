@@ -215,7 +215,6 @@ impl Remediator {
         out.push(Output::Issue(Box::new(command)));
         case.record_planned(now, out);
         case.release();
-        case.acted_at = Some(now);
         self.rails.spend(now, flight.action, &flight.target);
         case.stage = Stage::Acting(flight);
     }

@@ -55,13 +55,13 @@ pub(crate) struct Case {
     pub(crate) asked: Option<Asked>,
     /// Since when our own rails, and not a person, hold it up.
     pub(crate) held_since: Option<Timestamp>,
-    /// When its last command was issued.
-    pub(crate) acted_at: Option<Timestamp>,
     /// Which of its commands the node last said to have taken up, and when.
     pub(crate) accepted: Option<(CommandId, Timestamp)>,
     /// What a command turned out to have done: the next plan tells.
     pub(crate) judged: Option<(CommandId, Effect)>,
-    /// The symptom that came of its last action and keeps it from being healed.
+    /// The action for which it was escalated, though its symptom cleared: another came of it.
+    pub(crate) harmed: Option<Flight>,
+    /// That other symptom, as long as it keeps it from being healed.
     pub(crate) harm: Option<String>,
     /// Why it is not healed though its symptom is cleared: what its rung's `verify` says.
     pub(crate) unproven: Option<String>,
@@ -202,9 +202,9 @@ impl Case {
             stage: Stage::Deciding(None),
             asked: None,
             held_since: None,
-            acted_at: None,
             accepted: None,
             judged: None,
+            harmed: None,
             harm: None,
             unproven: None,
             took_over: None,
@@ -300,6 +300,14 @@ impl Case {
             self.rung = plan.rung;
         }
         self.restore_holds(plan);
+        self.harmed = match (&self.stage, &plan.basis.judged) {
+            (Stage::Verifying { flight, .. }, Some((_, Effect::Harmful)))
+                if plan.decision == Decision::Escalate =>
+            {
+                Some(flight.clone())
+            }
+            _ => None,
+        };
         self.stage = match plan.decision {
             Decision::Act => self
                 .flight_of(plan)
@@ -311,13 +319,6 @@ impl Case {
         };
         self.planned |= !matches!(plan.decision, Decision::Refuse | Decision::Wait);
         self.ended_at = matches!(self.stage, Stage::Escalated | Stage::Resolved).then_some(plan.at);
-        if plan.decision == Decision::Act {
-            self.acted_at = Some(plan.at);
-        }
-        self.harm = match &plan.basis.judged {
-            Some((_, Effect::Harmful)) => Some(plan.reason.clone()),
-            _ => None,
-        };
     }
 
     /// What it was held up by, and asked, before a restart.

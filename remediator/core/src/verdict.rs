@@ -22,14 +22,16 @@ impl Remediator {
     /// The symptom of the target, or of what calls it, that came after our last action and is still there. What the
     /// detector blames on something else is not ours; nor is the same symptom again, which is the incident going on.
     pub(crate) fn harm(&self, case: &Case) -> Option<String> {
-        let (acted_at, credit) = (case.acted_at?, case.credit.as_ref()?);
-        if credit.by != By::Remediator {
-            return None;
-        }
-        let (entity, target) = (&case.event.entity, &credit.target);
+        let flight = match &case.stage {
+            Stage::Verifying { flight, .. } => flight,
+            Stage::Escalated => case.harmed.as_ref()?,
+            _ => return None,
+        };
+        let (entity, target) = (&case.event.entity, &flight.target);
         let came_of_it = self.book.unresolved().find(|other| {
             let event = &other.event;
-            let is_new = other.cleared_since.is_none() && event.first_abnormal_at > acted_at;
+            let is_new =
+                other.cleared_since.is_none() && event.first_abnormal_at > flight.issued_at;
             let is_blamed = [&event.entity, entity, target].contains(&&event.root_cause);
             let is_another = event.entity != *entity && is_blamed;
             is_new && is_another && (event.entity == *target || self.may_be_hurt_by(target, event))
@@ -106,6 +108,7 @@ pub(crate) fn harmed(
     );
     case.judged = Some((flight.command_id.clone(), Effect::Harmful));
     case.escalate(now, &reason, out);
+    case.harmed = Some(flight.clone());
 }
 
 /// The symptom cleared, and what the rung's `verify` wants does not hold: a person is called.

@@ -9,19 +9,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use arena_proto::{
-    ActionKind, Command, CommandState, Control, Decision, Entity, IncidentEvent, IncidentEventKind,
-    IncidentId, LeverPosition, Mode, Plan, ProbeVerdict, ProcessState, RejectionReason, Timestamp,
+    ActionKind, Approval, Command, CommandState, Control, Decision, Entity, IncidentEvent,
+    IncidentEventKind, IncidentId, LeverPosition, Mode, NodeName, NodeStatus, Observer,
+    ObserverState, Pause, Plan, ProbeVerdict, ProcessState, RejectionReason, Timestamp, Verdict,
 };
 use arena_remediator_core::{Input, Output, Playbooks, Remediator};
 use common::{at, event, outcome, persons, signal, status};
 use proptest::prelude::*;
 
-const TARGETS: [&str; 3] = ["node-1/orders", "node-1/edge", "node-2/orders"];
+/// The edge calls the orders, which call the ledger; the orders have two replicas.
+const TARGETS: [&str; 4] = [
+    "node-1/orders",
+    "node-1/edge",
+    "node-2/orders",
+    "node-3/ledger",
+];
+/// Where the rails are told.
+const TABLE: &str = include_str!("../../../docs/remediator.md");
 const SYMPTOMS: [&str; 4] = ["process_exited", "latency_high", "cpu_high", "unheard_of"];
 /// The longest ladder: two minutes left alone, then three rungs of 21 s in flight and 15 s to verify, two waits of 15 s on
-/// each, a minute held up by the rails on each, and a stability window: what an incident can take at the very most while
+/// each, two minutes held up by the rails on each, and a stability window: what an incident can take at the very most while
 /// the remediator may act.
-const BOUND: Duration = Duration::from_mins(10);
+const BOUND: Duration = Duration::from_mins(14);
 
 /// What happens next; numbers choose among what is there.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +69,16 @@ enum Act {
     Control {
         mode: Mode,
         lever: LeverPosition,
+        /// One that is paused, if any.
+        paused: usize,
+    },
+    Approval {
+        /// Which of the last questions.
+        question: usize,
+        verdict: Verdict,
+    },
+    Observer {
+        state: ObserverState,
     },
     Restart {
         unpublished: usize,
@@ -90,7 +109,11 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
                 target: target.index(TARGETS.len()), state, probe, generation }),
         1 => (index(), word(ActionKind::ALL)).prop_map(|(target, action)| Act::Person {
             target: target.index(TARGETS.len()), action }),
-        1 => (word(Mode::ALL), word(LeverPosition::ALL)).prop_map(|(mode, lever)| Act::Control { mode, lever }),
+        2 => (word(Mode::ALL), word(LeverPosition::ALL), index()).prop_map(|(mode, lever, paused)| Act::Control {
+            mode, lever, paused: paused.index(2 * TARGETS.len()) }),
+        1 => Just(Act::Control { mode: Mode::Auto, lever: LeverPosition::Released, paused: TARGETS.len() }),
+        2 => (0..3_usize, word(Verdict::ALL)).prop_map(|(question, verdict)| Act::Approval { question, verdict }),
+        1 => word(ObserverState::ALL).prop_map(|state| Act::Observer { state }),
         1 => (0..4_usize, 0..3_usize).prop_map(|(unpublished, told)| Act::Restart { unpublished, told }),
         6 => (0..8000_u64).prop_map(|ms| Act::Pass { ms }),
     ];
@@ -113,6 +136,9 @@ struct World {
     commands: Vec<Command>,
     flights: BTreeMap<Entity, Flight>,
     controls: Control,
+    statuses: BTreeMap<NodeName, NodeStatus>,
+    observer: Option<Observer>,
+    approvals: BTreeMap<IncidentId, Approval>,
     /// The highest revision delivered, by incident, and whether it was CLEARED.
     heard: BTreeMap<IncidentId, (u32, bool)>,
     ended: BTreeSet<IncidentId>,
@@ -129,6 +155,9 @@ impl World {
             commands: Vec::new(),
             flights: BTreeMap::new(),
             controls: Control::default(),
+            statuses: BTreeMap::new(),
+            observer: None,
+            approvals: BTreeMap::new(),
             heard: BTreeMap::new(),
             ended: BTreeSet::new(),
         };
@@ -179,6 +208,11 @@ impl World {
         assert_eq!(plan.revision, last + 1, "a gap or a repetition: {plan:?}");
         assert!(!plan.reason.is_empty(), "no reason: {plan:?}");
         assert!(plan.rung <= plan.rungs, "no such rung: {plan:?}");
+        if plan.decision == Decision::Refuse {
+            let rail = format!("| `{}` |", plan.basis.rail);
+            assert!(TABLE.contains(&rail), "not a rail of the table: {plan:?}");
+            assert!(plan.action.is_some() && plan.target.is_some(), "{plan:?}");
+        }
         assert_eq!(
             plan.resolution.is_some(),
             plan.decision == Decision::Resolve
@@ -212,6 +246,10 @@ impl World {
             self.now < command.expires_at,
             "issued too late: {command:?}"
         );
+        if self.commands.iter().all(|other| other.id != command.id) {
+            self.check_people(command, planned);
+            self.check_caps(command);
+        }
         let target = command.target();
         self.flights.retain(|_, flight| flight.over_at > self.now);
         if let Some(flight) = self.flights.get(&target) {
@@ -223,6 +261,101 @@ impl World {
         let over_at = command.expires_at + command.deadline;
         let command = command.clone();
         self.flights.insert(target, Flight { command, over_at });
+    }
+
+    /// Nobody forbids it: not the lever, the mode, a pause, a storm.
+    fn check_people(&self, command: &Command, planned: &Plan) {
+        assert_eq!(self.controls.lever, LeverPosition::Released);
+        let storm = |observer: &Observer| observer.state == ObserverState::Storm;
+        assert!(!self.observer.as_ref().is_some_and(storm), "in a storm");
+        let pause = self.controls.pause(&command.target(), self.now);
+        assert_eq!(pause, None, "{command:?}");
+        match self.controls.mode_for(planned.basis.risk.unwrap()) {
+            Mode::Auto => {}
+            Mode::Observe => panic!("it acts under OBSERVE: {planned:?}"),
+            Mode::Approve => {
+                let answer = self.approvals.get(&planned.incident_id).unwrap();
+                assert_eq!(answer.verdict, Verdict::Approved, "{planned:?}");
+                let mut plans = self.plans.iter();
+                let asked = plans.find(|plan| plan.id == answer.plan_id).unwrap();
+                assert_eq!(
+                    (asked.action, &asked.target, asked.rung),
+                    (planned.action, &planned.target, planned.rung)
+                );
+            }
+        }
+    }
+
+    /// One at a time on its node and its chain, and none of the caps is exceeded.
+    fn check_caps(&mut self, command: &Command) {
+        let target = command.target();
+        let now = self.now;
+        self.flights.retain(|_, flight| flight.over_at > now);
+        assert!(self.flights.len() < 4, "too many in flight: {command:?}");
+        for other in self.flights.keys() {
+            assert_ne!(other.node, target.node, "two on a node: {command:?}");
+            assert!(!self.on_one_chain(other, &target), "{other}: {command:?}");
+        }
+        for other in self.being_verified() {
+            assert!(!self.on_one_chain(&other, &target), "{other}: {command:?}");
+        }
+        for (since, earlier) in self.commands.iter().rev().enumerate() {
+            let in_all = u64::try_from(since).unwrap() + 2;
+            let seconds = now.saturating_since(earlier.at).as_secs();
+            assert!(in_all <= 12 + seconds + 1, "{in_all} in {seconds} s");
+        }
+        if let ActionKind::Restart = command.action {
+            self.check_replicas(&target);
+        }
+    }
+
+    fn on_one_chain(&self, one: &Entity, other: &Entity) -> bool {
+        let known = |entity: &Entity| {
+            let services = self.statuses.values().flat_map(|node| &node.services);
+            let mut replicas =
+                services.filter(|service| Some(&service.name) == entity.service.as_ref());
+            replicas.any(|service| !service.depends_on.is_empty())
+        };
+        let name = |entity: &Entity| entity.service.clone().unwrap().to_string();
+        let calls = |caller: &Entity, callee: &Entity| match (&*name(caller), &*name(callee)) {
+            ("edge", "orders") | ("orders", "ledger") => known(caller),
+            ("edge", "ledger") => known(caller) && known(&"node-1/orders".parse().unwrap()),
+            _ => false,
+        };
+        calls(one, other) || calls(other, one)
+    }
+
+    /// The targets of what is being verified, of incidents that are not cleared and show no other symptom: those whose
+    /// verification may just have ended, before the plan that tells it, are left out.
+    fn being_verified(&self) -> Vec<Entity> {
+        let shifts = |id: &IncidentId| {
+            let mut incidents = self.incidents.iter();
+            incidents.any(|event| event.id == *id && !event.signals.is_empty())
+        };
+        let shortest = Duration::from_secs(5);
+        let last = |id: &IncidentId| self.plans.iter().rfind(|plan| plan.incident_id == *id);
+        let open = self.heard.iter().filter(|(_, (_, cleared))| !cleared);
+        open.filter(|(id, _)| !shifts(id))
+            .filter_map(|(id, _)| last(id))
+            .filter(|plan| plan.decision == Decision::Verify && self.now < plan.at + shortest)
+            .filter_map(|plan| plan.target.clone())
+            .collect()
+    }
+
+    /// Of the orders, one of two has to be up when the other is taken away.
+    fn check_replicas(&self, target: &Entity) {
+        let up = |entity: &Entity| {
+            let node = self.statuses.get(&entity.node)?;
+            let mut services = node.services.iter();
+            let service =
+                services.find(|service| Some(&service.name) == entity.service.as_ref())?;
+            Some(service.is_healthy() && !self.flights.contains_key(entity))
+        };
+        let replicas = ["node-1/orders", "node-2/orders"].map(|name| name.parse().unwrap());
+        if replicas.contains(target) && up(target) == Some(true) {
+            let other = replicas.iter().find(|other| *other != target).unwrap();
+            assert_ne!(up(other), Some(false), "nobody is left: {target}");
+        }
     }
 
     /// Lets time pass as the shell does.
@@ -293,21 +426,71 @@ impl World {
                 generation,
             } => {
                 let process = (Some(generation * 10), generation);
-                Some(Input::Status(status(
-                    TARGETS[target],
-                    state,
-                    probe,
-                    process,
-                    now,
-                )))
+                let mut told = status(TARGETS[target], state, probe, process, now);
+                let callee = match told.services[0].name.as_str() {
+                    "edge" => Some("orders"),
+                    "orders" => Some("ledger"),
+                    _ => None,
+                };
+                let callee = callee.map(|name| name.parse().unwrap());
+                told.services[0].depends_on.extend(callee);
+                if let Some(before) = self.statuses.remove(&told.node) {
+                    let name = told.services[0].name.clone();
+                    let others = before.services.into_iter();
+                    told.services
+                        .extend(others.filter(|other| other.name != name));
+                }
+                self.statuses.insert(told.node.clone(), told.clone());
+                Some(Input::Status(told))
             }
             Act::Person { target, action } => {
                 Some(Input::Outcome(persons(TARGETS[target], action, now)))
             }
-            Act::Control { mode, lever } => {
+            Act::Approval { question, verdict } => {
+                let questions = self.plans.iter().rev();
+                let mut questions = questions.filter(|plan| plan.basis.expires_at.is_some());
+                let asked = questions.nth(question)?;
+                let approval = Approval {
+                    incident_id: asked.incident_id.clone(),
+                    plan_id: asked.id.clone(),
+                    verdict,
+                    by: "ada".to_owned(),
+                    reason: String::new(),
+                    at: now,
+                };
+                let of = approval.incident_id.clone();
+                self.approvals.insert(of, approval.clone());
+                Some(Input::Approval(approval))
+            }
+            Act::Observer { state } => {
+                let observer = Observer {
+                    detector: "detector".to_owned(),
+                    state,
+                    reason: "2 of 3 nodes are silent".to_owned(),
+                    since: now,
+                    silent: 2,
+                    known: 3,
+                    at: now,
+                };
+                self.observer = Some(observer.clone());
+                Some(Input::Observer(observer))
+            }
+            Act::Control {
+                mode,
+                lever,
+                paused,
+            } => {
+                let paused = TARGETS.get(paused).map(|entity| Pause {
+                    entity: entity.parse().unwrap(),
+                    by: "ada".to_owned(),
+                    reason: String::new(),
+                    at: now,
+                    until: None,
+                });
                 self.controls = Control {
                     mode,
                     lever,
+                    pauses: paused.into_iter().collect(),
                     ..Control::default()
                 };
                 Some(Input::Control(self.controls.clone()))
@@ -355,6 +538,15 @@ impl World {
         }
         self.remediator = Remediator::new(Playbooks::built_in().unwrap());
         self.tell(Input::Control(self.controls.clone()));
+        for observer in self.observer.clone() {
+            self.tell(Input::Observer(observer));
+        }
+        for status in self.statuses.clone().into_values() {
+            self.tell(Input::Status(status));
+        }
+        for approval in self.approvals.clone().into_values() {
+            self.tell(Input::Approval(approval));
+        }
         for _ in 0..=again {
             for plan in self.plans.clone() {
                 self.tell(Input::Restore(plan));
@@ -376,7 +568,8 @@ proptest! {
         for act in acts {
             world.act(act);
         }
-        world.act(Act::Control { mode: Mode::Auto, lever: LeverPosition::Released });
+        world.act(Act::Observer { state: ObserverState::Clear });
+        world.act(Act::Control { mode: Mode::Auto, lever: LeverPosition::Released, paused: TARGETS.len() });
         // Incidents queue for the services and for the actions that may be taken.
         let queue = u32::try_from(world.incidents.len()).unwrap();
         world.pass(BOUND * (1 + queue));
@@ -408,5 +601,70 @@ proptest! {
         }
         prop_assert_eq!(&world.plans[plans..], &[]);
         prop_assert_eq!(world.commands.len(), commands);
+    }
+
+    /// The plan under OBSERVE is the plan under AUTO, but for the decision and its rail.
+    #[test]
+    fn observe_plans_what_auto_does(acts in acts(), target in 0..TARGETS.len(), symptom in 0..3_usize) {
+        let first_plan = |mode| {
+            let mut world = World::new();
+            world.act(Act::Control { mode, lever: LeverPosition::Released, paused: TARGETS.len() });
+            for act in acts.iter().filter(|act| matches!(act, Act::Status { .. } | Act::Pass { .. })) {
+                world.act(*act);
+            }
+            world.act(Act::Open { target, symptom });
+            let mut plan = world.plans.remove(0);
+            plan.reason.clear();
+            plan
+        };
+        let (auto, observed) = (first_plan(Mode::Auto), first_plan(Mode::Observe));
+        if auto.decision != Decision::Act {
+            prop_assert_eq!(auto, observed);
+            return Ok(());
+        }
+        prop_assert_eq!(observed.decision, Decision::Refuse);
+        prop_assert_eq!(&*observed.basis.rail, "observe");
+        let mut as_auto = observed.clone();
+        as_auto.decision = auto.decision;
+        as_auto.incident_state = auto.incident_state;
+        as_auto.command_id.clone_from(&auto.command_id);
+        as_auto.basis.rail.clear();
+        as_auto.basis.numbers.insert("attempt".to_owned(), 1.into());
+        prop_assert_eq!(auto, as_auto);
+    }
+
+    /// One that was restarted refuses what the one that was not would refuse, by the same rail.
+    #[test]
+    fn a_restart_forgets_no_budget(acts in acts(), target in 0..TARGETS.len(), symptom in 0..3_usize, ms in 1000..40_000_u64) {
+        let mut world = World::new();
+        for act in acts {
+            let may_wait = matches!(act, Act::Status { .. } | Act::Restart { .. } | Act::Control { .. } | Act::Update { .. });
+            let act = match act {
+                Act::Answer { command, state: CommandState::Rejected, reason } =>
+                    Act::Answer { command, state: CommandState::Failed, reason },
+                act => act,
+            };
+            if !may_wait {
+                world.act(act);
+            }
+        }
+        let mut reborn = Remediator::new(Playbooks::built_in().unwrap());
+        let plans = world.plans.iter().cloned().map(Input::Restore);
+        let incidents = world.incidents.iter().cloned().map(Input::Incident);
+        let observer = world.observer.iter().cloned().map(Input::Observer);
+        for input in observer.chain(plans).chain(incidents).chain([Input::Restored]) {
+            reborn.step(world.now, input);
+        }
+        let later = world.now + Duration::from_millis(ms);
+        let probe = event(IncidentEventKind::Opened, "probe", 1, TARGETS[target], SYMPTOMS[symptom], (later, later));
+        let first = |out: Vec<Output>| out.into_iter().find_map(|output| match output {
+            Output::Publish(plan) if plan.incident_id == probe.id => {
+                Some((plan.decision, plan.basis.rail, plan.action, plan.target, plan.rung, plan.at))
+            }
+            _ => None,
+        });
+        let told = first(world.remediator.step(later, Input::Incident(probe.clone())));
+        prop_assert!(told.is_some());
+        prop_assert_eq!(first(reborn.step(later, Input::Incident(probe.clone()))), told);
     }
 }
