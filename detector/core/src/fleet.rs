@@ -34,6 +34,11 @@ impl Fleet {
         Some(Entity::service(entity.node.clone(), service.name.clone()))
     }
 
+    /// The node has said what it runs.
+    pub(crate) fn has_heard(&self, node: &NodeName) -> bool {
+        self.latest(node).is_some()
+    }
+
     /// Whether the entity is being restarted, or was.
     pub(crate) fn restart(&self, entity: &Entity) -> Option<Restart> {
         self.nodes.get(&entity.node)?.restart(entity)

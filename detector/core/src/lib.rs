@@ -306,8 +306,8 @@ impl Detector {
             && let Some(mut node) = self.fleet.nodes.remove(name)
         {
             self.report(now, node.silence(now));
+            // Who calls what there stays known: it comes back, or is taken out.
             self.restored.extend(node.into_restored());
-            self.board.remove_node(name);
             if self.liveness.left(name) {
                 self.silence_over(now, name, "the node said that it stops");
             }

@@ -46,17 +46,21 @@ impl Board {
         if self.has_just_cleared(now, entity, &node) {
             return Verdict::Wait;
         }
-        let together = self.together(now, fleet, &entity.node).len();
+        let together = self.together(now, fleet, &entity.node);
         let running = fleet.running(&entity.node);
-        if self.is_trouble_of_node(together, running) {
+        if self.is_trouble_of_node(together.len(), running) {
             return Verdict::Lift;
         }
         let soon = self.services(&entity.node).filter(|service| {
             let mut signals = self.signals(service);
-            signals.any(|entry| entry.lifts() && entry.view.state == SignalState::Pending)
+            let pending = |e: &Entry| e.waits() || e.view.state == SignalState::Pending;
+            // Who calls it waits to be explained by it.
+            !together.contains(service)
+                && !self.calls(service, entity)
+                && signals.any(|e| e.lifts() && pending(e))
         });
         let from = waiting().map(|e| e.waiting_from).min().unwrap_or(now);
-        if self.is_trouble_of_node(together + soon.count(), running)
+        if self.is_trouble_of_node(together.len() + soon.count(), running)
             && now < from + self.correlation.hold
         {
             return Verdict::Wait;

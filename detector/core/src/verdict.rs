@@ -87,6 +87,10 @@ impl Board {
         let Some(service) = entity.service.as_ref() else {
             return Verdict::Open;
         };
+        // Known from before a restart only: neither what it calls nor how it is now.
+        if !fleet.has_heard(&entity.node) {
+            return Verdict::Wait;
+        }
         let speaks = |entry: &Entry| !entry.symptom.felt_by_callers && !entry.symptom.by_neighbour;
         if waiting().any(speaks) {
             return Verdict::Open;
@@ -99,10 +103,10 @@ impl Board {
         if own().any(Entry::says_more_soon) && now < from + INHIBIT_MAX {
             return Verdict::Wait;
         }
-        let suspects = self.suspects(entity, service);
-        if suspects.is_empty() {
+        if self.graph.dependencies(service).is_empty() {
             return Verdict::Open;
         }
+        let suspects = self.suspects(entity, service);
         let explained = suspects
             .iter()
             .filter(|suspect| self.explains(now, fleet, suspect))
@@ -176,7 +180,19 @@ impl Board {
                 ]
             })
         });
-        replicas.filter(|suspect| suspect != entity).collect()
+        // After a restart an incident may be known before the node that runs the service was heard.
+        let known = self.entries.keys().filter(|known| {
+            let name = known.service.as_ref();
+            name.is_some_and(|name| called.contains(name))
+        });
+        let suspects = replicas.chain(known.cloned());
+        suspects.filter(|suspect| suspect != entity).collect()
+    }
+
+    /// One calls the other, directly or not.
+    pub(crate) fn calls(&self, caller: &Entity, other: &Entity) -> bool {
+        let service = caller.service.as_ref();
+        service.is_some_and(|service| self.suspects(caller, service).contains(other))
     }
 
     /// It has an open incident whose symptom is there, or was until now.
