@@ -5,13 +5,14 @@
 //! rung a person is called. Every decision, also one not to act, is a [`Plan`] with its reason.
 //!
 //! What happens is in one file each: what is known of an incident (`case`), which are kept (`book`), what is done next
-//! (`ladder`), what forbids it (`rails`), what came of it (`verify`), and when it takes another ladder (`shift`).
+//! (`planner`, `ladder`), what forbids it (`rails`), what came of it (`verify`), and when it takes another ladder (`shift`).
 //!
 //! Absent on purpose: clocks, chance, input and output, the bus. The shell publishes the outputs in their order and
 //! only then acknowledges the input.
 //!
 //! Invariants, which `tests/histories.rs` proves over random histories:
-//! - at most one command in flight per service, and none for an incident that is not open;
+//! - at most one command in flight per service, and none for an incident that is not open, but for the one that undoes a
+//!   drain;
 //! - one command id per incident and revision; revisions count from 1 without gaps;
 //! - the same event, outcome or plan once more changes nothing;
 //! - while the remediator may act, every incident ends within a bound, resolved or escalated;
@@ -28,6 +29,7 @@ mod ladder;
 mod planner;
 mod playbook;
 mod rails;
+mod restore;
 mod shift;
 mod span;
 mod verdict;

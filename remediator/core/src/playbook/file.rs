@@ -500,4 +500,99 @@ mod tests {
               mend: add a [[playbook]] with a symptom and a [[playbook.step]]"#]],
         );
     }
+
+    fn step_refused(step: &str, expected: &Expect) {
+        let text = format!("[[playbook]]\nsymptom = \"a\"\n[[playbook.step]]\n{step}\n");
+        let error = Playbooks::parse("playbooks.toml", &text).unwrap_err();
+        expected.assert_eq(&error.to_string());
+    }
+
+    #[test]
+    fn a_condition_is_checked_when_it_is_read() {
+        step_refused(
+            "action = \"drain\"\nwhen = \"replica_up > 0\"",
+            &expect![[r#"
+                playbooks.toml:5:9: unknown fact `replica_up`
+                  |
+                5 | when = "replica_up > 0"
+                  |         ^^^^^^^^^^
+                  mend: did you mean `replicas_up`; a service's own metric goes into `own_facts` at the top of the file"#]],
+        );
+        step_refused(
+            "action = \"drain\"\nverify = \"state > 1\"",
+            &expect![[r#"
+                playbooks.toml:5:17: this operator does not fit what is on its sides
+                  |
+                5 | verify = "state > 1"
+                  |                 ^
+                  mend: compare numbers with numbers, and join conditions with `&&` and `||`"#]],
+        );
+        step_refused(
+            "action = \"drain\"\nwhen = \"replicas_up\"",
+            &expect![[r#"
+                playbooks.toml:5:9: this is a number, not a condition
+                  |
+                5 | when = "replicas_up"
+                  |         ^^^^^^^^^^^
+                  mend: compare it, as in `replicas_up > 0`"#]],
+        );
+    }
+
+    #[test]
+    fn a_step_fits_its_target_and_its_params() {
+        step_refused(
+            "action = \"drain\"\ntarget = \"node\"",
+            &expect![[r#"
+            playbooks.toml:5:10: drain is not for the target "node"
+              |
+            5 | target = "node"
+              |          ^^^^^^
+              mend: name a service: "self", "neighbour" or "root""#]],
+        );
+        step_refused(
+            "action = \"quarantine\"\ntarget = \"self\"",
+            &expect![[r#"
+                playbooks.toml:5:10: quarantine is not for the target "self"
+                  |
+                5 | target = "self"
+                  |          ^^^^^^
+                  mend: write `target = "node"`, or leave it out"#]],
+        );
+        step_refused(
+            "action = \"wait\"\ntarget = \"root\"",
+            &expect![[r#"
+            playbooks.toml:5:10: wait is not for the target "root"
+              |
+            5 | target = "root"
+              |          ^^^^^^
+              mend: leave the target out"#]],
+        );
+        step_refused(
+            "action = \"restart\"\nrisk = \"hgh\"",
+            &expect![[r#"
+            playbooks.toml:5:8: "hgh" is no risk: the risks are low, medium, high
+              |
+            5 | risk = "hgh"
+              |        ^^^^^
+              mend: did you mean "high"?"#]],
+        );
+        step_refused(
+            "action = \"restart\"\nparams = { percent = \"50\" }",
+            &expect![[r#"
+                playbooks.toml:5:22: restart does not take percent = "50"
+                  |
+                5 | params = { percent = "50" }
+                  |                      ^^^^
+                  mend: only throttle takes params: leave this out"#]],
+        );
+        step_refused(
+            "action = \"throttle\"\nparams = { percent = \"500\" }",
+            &expect![[r#"
+                playbooks.toml:5:22: throttle does not take percent = "500"
+                  |
+                5 | params = { percent = "500" }
+                  |                      ^^^^^
+                  mend: give a whole number from 1 to 100, as in "50""#]],
+        );
+    }
 }

@@ -13,8 +13,9 @@ const FILE_LINES_MAX: usize = 400;
 const LONGER: [(&str, usize); 0] = [];
 
 /// What a core may depend on: no runtime, no clock, no network, no other core.
-const CORE_DEPENDENCIES: [&str; 8] = [
+const CORE_DEPENDENCIES: [&str; 9] = [
     "arena-config",
+    "arena-expression",
     "arena-proto",
     "cel",
     "humantime",
