@@ -104,6 +104,39 @@ async fn people_decide_and_everybody_sees_what_and_by_whom() {
     what_is_paused_is_shown_and_resumed(&arena);
     a_question_is_answered_once_and_in_time(&arena).await;
     an_action_needs_a_yes_and_shows_what_it_would_be(&arena);
+    what_was_done_to_a_service_is_shown_and_can_be_undone(&arena);
+}
+
+fn what_was_done_to_a_service_is_shown_and_can_be_undone(arena: &Arena) {
+    let node = || arena.json(&["status", "--json"])["nodes"][0].clone();
+    run(arena, &["do", "drain", "laptop/web", "--yes"], 0);
+    assert_eq!(node()["services"][0]["drained"], true);
+    assert!(run(arena, &["do", "drain", "laptop/web", "--yes"], 1).contains("drained already"));
+    run(arena, &["do", "undrain", "laptop/web", "--yes"], 0);
+    run(
+        arena,
+        &[
+            "do",
+            "throttle",
+            "laptop/web",
+            "percent=40",
+            "for=50s",
+            "--yes",
+        ],
+        0,
+    );
+    assert_eq!(node()["services"][0]["throttled"]["percent"], 40);
+    assert!(run(arena, &["status"], 0).contains("throttled to 40 % of a CPU until"));
+    run(arena, &["do", "unthrottle", "laptop/web", "--yes"], 0);
+    let done = arena.json(&["do", "quarantine", "laptop", "--yes", "--json"]);
+    assert_eq!(done["state"], "SUCCEEDED", "{done}");
+    assert_eq!(node()["quarantined"], true);
+    run(arena, &["do", "unquarantine", "laptop", "--yes"], 0);
+    let after = node();
+    assert_eq!(
+        (&after["quarantined"], &after["services"][0]["drained"]),
+        (&json!(false), &json!(false))
+    );
 }
 
 fn the_lever_stops_a_person_too_and_is_released_on_purpose(arena: &Arena) {

@@ -18,7 +18,7 @@ pub(super) fn summary(evidence: &[EvidenceRecord]) -> Vec<String> {
 
 fn short(record: &EvidenceRecord) -> Vec<String> {
     let mut lines = vec![format!(
-        "{}  {} before {}: {} samples, {} log lines, {} processes (--evidence shows them)",
+        "{}  {} before {}: {} samples, {} log lines, {} processes; --evidence shows them",
         record.at,
         record.entity,
         record.command_id,
