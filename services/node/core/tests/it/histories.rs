@@ -70,6 +70,8 @@ struct Shell {
     in_flight: BTreeMap<String, String>,
     /// When the node restarted a service by itself, since a command last did something to it.
     own_restarts: BTreeMap<String, Vec<i64>>,
+    /// Faults that were told as ACTIVE, and as nothing since.
+    active: BTreeSet<String>,
     lever_stopped: bool,
     fence: u64,
     asked: u32,
@@ -88,6 +90,7 @@ impl Shell {
             fault_ends: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             own_restarts: BTreeMap::new(),
+            active: BTreeSet::new(),
             lever_stopped: false,
             fence: 0,
             asked: 0,
@@ -148,6 +151,14 @@ impl Shell {
         assert!(fence >= self.fence, "the fence fell");
         self.fence = fence;
         for output in outputs {
+            if let Output::FaultStatus(status) = &output {
+                let id = status.id.to_string();
+                if status.state == FaultState::Active {
+                    self.active.insert(id);
+                } else {
+                    self.active.remove(&id);
+                }
+            }
             match &output {
                 Output::Spawn { service, .. } => {
                     let living = |(name, _): &(String, u32)| name == service.as_str();
@@ -289,6 +300,24 @@ impl Shell {
         }
     }
 
+    fn lever(&mut self, stopped: bool) {
+        let lever = if stopped {
+            LeverPosition::Stopped
+        } else {
+            LeverPosition::Released
+        };
+        self.lever_stopped = stopped;
+        self.give(Input::Control(Control {
+            lever,
+            ..Control::default()
+        }));
+        let active = &self.active;
+        assert!(
+            !stopped || active.is_empty(),
+            "{active:?} stay under the lever"
+        );
+    }
+
     fn happen(&mut self, event: &Event) {
         match event {
             Event::Answer(well) => self.answer(*well),
@@ -331,18 +360,7 @@ impl Shell {
                 self.see(outputs);
             }
             Event::Remediator(there) => self.world.remediator = *there,
-            Event::Lever(stopped) => {
-                let lever = if *stopped {
-                    LeverPosition::Stopped
-                } else {
-                    LeverPosition::Released
-                };
-                self.lever_stopped = *stopped;
-                self.give(Input::Control(Control {
-                    lever,
-                    ..Control::default()
-                }));
-            }
+            Event::Lever(stopped) => self.lever(*stopped),
             Event::Fenced(fence, action, service) => {
                 self.asked += 1;
                 let id = format!("c-{}", self.asked);
@@ -391,6 +409,17 @@ proptest! {
         for (id, ends) in &shell.fault_ends {
             // A revert request for a fault that is over is answered with its end once more.
             prop_assert!(*ends >= 1, "{}", id);
+        }
+
+        // The next agent knows what was decided.
+        let mut next = World::new(config());
+        let saved = shell.world.node.saved();
+        next.give(Input::Boot(Boot { saved: saved.clone(), ..Boot::default() }));
+        let kept = next.node.saved();
+        prop_assert_eq!((kept.fence, kept.quarantined), (saved.fence, saved.quarantined));
+        for (name, service) in &saved.services {
+            prop_assert_eq!(kept.services[name].drained, service.drained);
+            prop_assert_eq!(kept.services[name].wanted, service.wanted);
         }
 
         // And a node that is told to stop always comes to its end.
