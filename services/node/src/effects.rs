@@ -76,7 +76,11 @@ impl Effects {
         let held = tokio::task::spawn_blocking(move || throttles.hold(&name, process)).await;
         let result = held.unwrap_or_else(|error| Err(error.to_string()));
         let result = result.map(|cpu| {
-            tracing::info!(%service, "held on CPU {cpu}, 100 % of one CPU at most; {percent} % was asked for");
+            if percent < 100 {
+                format!("held on CPU {cpu}, which it may use up to 100 % (a smaller share takes a cgroup)")
+            } else {
+                format!("held on CPU {cpu}")
+            }
         });
         self.tell_later(Input::Throttled { service, result });
     }

@@ -47,8 +47,9 @@ impl InFlight {
             }
             ActionKind::Recover | ActionKind::Throttle => self.living_ending(service),
             ActionKind::FreePort => match &self.answer {
-                Some(Ok(_)) if service.generation > self.generation_before => {
-                    self.start_ending(service)
+                Some(Ok(freed)) if service.generation > self.generation_before => {
+                    let started = self.start_ending(service);
+                    started.map(|(state, message)| (state, format!("{freed}; {message}")))
                 }
                 _ => self.answer_ending(),
             },
@@ -255,14 +256,17 @@ impl CommandBook {
     pub(crate) fn throttled(
         &mut self,
         service: &ServiceName,
-        result: Result<(), String>,
+        result: Result<String, String>,
     ) -> Option<Share> {
         let in_flight = self
             .in_flight
             .get_mut(service)
             .filter(|in_flight| in_flight.command.action == ActionKind::Throttle)?;
         let share = Share::parse(&in_flight.command.params).ok()?;
-        in_flight.answer = Some(result.map(|()| share.to_string()));
+        in_flight.answer = Some(result.map(|how| match how.as_str() {
+            "" => share.to_string(),
+            how => format!("{share}: {how}"),
+        }));
         Some(share)
     }
 

@@ -113,8 +113,9 @@ pub enum Input {
     Throttled {
         /// Which service.
         service: ServiceName,
-        /// `Err` is why it is not in effect; nothing of it is left then.
-        result: Result<(), String>,
+        /// How it is held, where that is not just what was asked for; `Err` is why it is not in effect; nothing of it is
+        /// left then.
+        result: Result<String, String>,
     },
     /// [`Output::FreePort`] is done.
     PortFreed {

@@ -182,7 +182,7 @@ impl Node {
         &mut self,
         now: Timestamp,
         name: &ServiceName,
-        result: Result<(), String>,
+        result: Result<String, String>,
         out: &mut Vec<Output>,
     ) {
         let Some(service) = self.services.get_mut(name) else {
@@ -190,13 +190,13 @@ impl Node {
         };
         let share = self.commands.throttled(name, result.clone());
         match (result, share) {
-            (Ok(()), Some(share)) if service.process.is_some() => service.throttled(Throttle {
+            (Ok(_), Some(share)) if service.process.is_some() => service.throttled(Throttle {
                 percent: share.percent,
                 until: now + share.duration,
             }),
             // Nobody wants it any more.
-            (Ok(()), _) if service.throttle.is_none() => service.push_unthrottle(out),
-            (Ok(()), _) => {}
+            (Ok(_), _) if service.throttle.is_none() => service.push_unthrottle(out),
+            (Ok(_), _) => {}
             (Err(_), _) => service.not_throttled(),
         }
     }

@@ -48,7 +48,7 @@ pub(crate) struct Arena {
     flags: Vec<String>,
     outcomes: Deliveries<Outcome>,
     faults: Deliveries<FaultStatus>,
-    web_port: u16,
+    pub(crate) web_port: u16,
     _taken: Option<TcpListener>,
 }
 
@@ -182,6 +182,11 @@ impl Arena {
         self.service(name, ServiceStatus::is_healthy).await
     }
 
+    /// A path in the agent's folder.
+    pub(crate) fn path(&self, below: &str) -> std::path::PathBuf {
+        self.folder.path().join("state").join(below)
+    }
+
     /// What a service has written.
     pub(crate) fn log(&self, service: &str) -> String {
         let name = format!("state/logs/{service}.log");
@@ -208,8 +213,21 @@ impl Arena {
         service: &str,
         pid: Option<u32>,
     ) {
-        let now = Clock::new().now();
         let command = Command {
+            preconditions: Preconditions {
+                start_time: None,
+                pid,
+                generation: None,
+            },
+            ..Self::a_command(id, action, service)
+        };
+        self.bus.publish(&command, None).await.expect("published");
+    }
+
+    /// For a running process, whichever it is.
+    pub(crate) fn a_command(id: &str, action: ActionKind, service: &str) -> Command {
+        let now = Clock::new().now();
+        Command {
             fence: None,
             params: std::collections::BTreeMap::new(),
             id: id.parse().expect("an id"),
@@ -220,15 +238,14 @@ impl Arena {
             deadline: Command::DEADLINE_DEFAULT,
             preconditions: Preconditions {
                 start_time: None,
-                pid,
+                pid: None,
                 generation: None,
             },
             incident_id: None,
             issuer: "test".to_owned(),
             reason: String::new(),
             at: now,
-        };
-        self.bus.publish(&command, None).await.expect("published");
+        }
     }
 
     /// Waits for the final outcome of a command.

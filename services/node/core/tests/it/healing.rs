@@ -111,7 +111,7 @@ fn a_throttle_ends_by_itself_and_with_its_process() {
     );
     let done = || Input::Throttled {
         service: name("quiet"),
-        result: Ok(()),
+        result: Ok(String::new()),
     };
     check(
         world.give(done()),
@@ -243,7 +243,7 @@ fn a_port_is_freed_and_then_its_service_is_started() {
         world.probed("web", 3, true),
         expect![[r#"
         probe web #3 Steady
-        outcome c-2 SUCCEEDED running
+        outcome c-2 SUCCEEDED pid 7 (nc) was ended; running
     "#]],
     );
 }

@@ -276,7 +276,10 @@ impl Shell {
                 fault: effect.fault,
                 result,
             },
-            Output::Throttle { service, .. } => Input::Throttled { service, result },
+            Output::Throttle { service, .. } => {
+                let result = result.map(|()| String::new());
+                Input::Throttled { service, result }
+            }
             Output::FreePort { command, .. } => {
                 let result = result.map(|()| String::new());
                 Input::PortFreed { command, result }
