@@ -500,4 +500,32 @@ mod tests {
                   mend: add `idle = …`, or remove this line"#]],
         );
     }
+
+    #[test]
+    fn a_bad_class() {
+        check(
+            "class = \"service\"",
+            "class = \"bach\"",
+            &expect![[r#"
+            policy.toml:30:9: "bach" is no class
+               |
+            30 | class = "bach"
+               |         ^^^^^^
+              mend: use "service" or "batch", or leave it out for both"#]],
+        );
+    }
+
+    #[test]
+    fn an_unknown_metric_of_the_neighbour() {
+        check(
+            "neighbour_cpu_percent > 80.0",
+            "neighbour_cpu_prcent > 80.0",
+            &expect![[r#"
+                policy.toml:44:70: unknown metric `neighbour_cpu_prcent`
+                   |
+                44 | raise = "cpu_wait_percent > 5.0 && cpu_wait_percent > cpu_percent && neighbour_cpu_prcent > 80.0"
+                   |                                                                      ^^^^^^^^^^^^^^^^^^^^
+                  mend: did you mean `neighbour_cpu_percent`; a service's own metric goes into `own_metrics` at the top of the file"#]],
+        );
+    }
 }
