@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use arena_bus::NatsArgs;
@@ -24,12 +25,13 @@ Examples:
   arena watch                               everything on the bus, live
   arena down                                stop it all; data stays
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 not running or not found, 4 degraded, 5 timeout, 130 interrupted
-(`arena up` ends with 0 at Ctrl-C: that is how it is stopped).";
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not running or not found, 4 degraded,
+5 timeout, 130 interrupted (but `arena up` ends with 0 at Ctrl-C, as that is
+how it is stopped).";
 
 /// A self-healing operations arena over NATS.
 #[derive(Debug, Parser)]
-#[command(name = "arena", version, about, before_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "arena", version, before_help = EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -49,7 +51,7 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// List incidents, or one of them
     Incidents(IncidentsArgs),
-    /// Tell the whole story of an incident: what was seen, believed, decided and done, and why
+    /// Tell the story of an incident: what was seen, decided and done, and why
     Explain(crate::explain::ExplainArgs),
     /// Show what each action was worth against each symptom
     Efficacy(crate::efficacy::EfficacyArgs),
@@ -212,6 +214,18 @@ pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!("{text:?} is not PARAM=VALUE, as in latency=400ms")),
     }
+}
+
+/// One of the project's words, as people write them; what is none is told what it may be.
+pub(crate) fn word<T: Copy + FromStr>(
+    text: &str,
+    known: &[T],
+    written: impl Fn(T) -> String,
+) -> Result<T, String> {
+    text.parse().map_err(|_| {
+        let words: Vec<String> = known.iter().map(|word| written(*word)).collect();
+        format!("use one of {}", words.join(", "))
+    })
 }
 
 /// The parameters by name; one that is given twice is refused, as nobody can say which was meant.

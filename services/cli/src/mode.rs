@@ -5,6 +5,7 @@ use arena_proto::{Control, Mode, RiskClass};
 use clap::Args;
 use serde::Serialize;
 
+use crate::args::word;
 use crate::client;
 use crate::exit::Failure;
 use crate::people::{self, ago};
@@ -21,15 +22,24 @@ Examples:
   arena mode --risk medium approve")]
 pub(crate) struct ModeArgs {
     /// observe (plan, never act), approve (a person decides) or auto (act); left out, the mode is shown
+    #[arg(value_parser = mode)]
     mode: Option<Mode>,
     /// Only for actions of this risk: low, medium or high; left out, for all
-    #[arg(long, value_name = "RISK")]
+    #[arg(long, value_name = "RISK", value_parser = risk)]
     risk: Option<RiskClass>,
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     nats: NatsArgs,
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    word(text, Mode::ALL, |mode| mode.as_str().to_lowercase())
+}
+
+fn risk(text: &str) -> Result<RiskClass, String> {
+    word(text, RiskClass::ALL, |risk| risk.as_str().to_lowercase())
 }
 
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ use arena_proto::{
 };
 use clap::Args;
 
-use crate::args::{parameter, parameters};
+use crate::args::{parameter, parameters, word};
 use crate::client;
 use crate::exit::{Exit, Failure};
 use crate::{lever, people, screen};
@@ -34,6 +34,7 @@ Without --yes everything but start asks first.")]
 pub(crate) struct DoArgs {
     /// start, stop, kill, restart, recover, drain, undrain, throttle, unthrottle, rollback, clean-disk, free-port;
     /// of a whole node: quarantine, unquarantine
+    #[arg(value_parser = action)]
     action: ActionKind,
     /// NODE/SERVICE, or NODE
     target: Entity,
@@ -51,6 +52,10 @@ pub(crate) struct DoArgs {
     yes: bool,
     #[command(flatten)]
     nats: NatsArgs,
+}
+
+fn action(text: &str) -> Result<ActionKind, String> {
+    word(text, ActionKind::ALL, ActionKind::verb)
 }
 
 /// Does the action, and waits for its outcome.
