@@ -446,6 +446,15 @@ impl World {
             Act::Person { target, action } => {
                 Some(Input::Outcome(persons(TARGETS[target], action, now)))
             }
+            Act::Approval { .. } | Act::Observer { .. } | Act::Control { .. } => self.said(act),
+            Act::Restart { .. } | Act::Pass { .. } => None,
+        }
+    }
+
+    /// What people and the detector say of what may be done.
+    fn said(&mut self, act: Act) -> Option<Input> {
+        let now = self.now;
+        match act {
             Act::Approval { question, verdict } => {
                 let questions = self.plans.iter().rev();
                 let mut questions = questions.filter(|plan| plan.basis.expires_at.is_some());
@@ -495,7 +504,7 @@ impl World {
                 };
                 Some(Input::Control(self.controls.clone()))
             }
-            Act::Restart { .. } | Act::Pass { .. } => None,
+            _ => None,
         }
     }
 
@@ -538,7 +547,7 @@ impl World {
         }
         self.remediator = Remediator::new(Playbooks::built_in().unwrap());
         self.tell(Input::Control(self.controls.clone()));
-        for observer in self.observer.clone() {
+        if let Some(observer) = self.observer.clone() {
             self.tell(Input::Observer(observer));
         }
         for status in self.statuses.clone().into_values() {

@@ -507,9 +507,9 @@ fn a_restart_issues_the_same_command_again_while_it_is_good() {
             1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             2000   restart
-            2000     -> cmd-a.1 RESTART node-1/orders
+            2000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             2500   outcome cmd-a.1 SUCCEEDED
-            2500     a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 1.5 s (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            2500     a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 1.5 s (pid 10 to 99); cpu_high must clear within 6 s and stay clear for 1 s
             2600   restart
             4000   cleared a
             4500   restart

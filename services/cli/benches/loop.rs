@@ -23,8 +23,8 @@ const REPEATS_DEFAULT: usize = 20;
 const HEAL_LIMIT: Duration = Duration::from_mins(1);
 
 /// A fault that is back on the same service within the remediator's cooldown (5 s) is a recurrence, and goes on at the
-/// next rung; here each repeat is to be a first. The rarely used replicas of payments and ledger show too few requests.
-const COOLDOWN: Duration = Duration::from_secs(6);
+/// next rung, and one that is back within 20 s again and again is flapping: here each repeat is to be a first. The rarely used replicas of payments and ledger show too few requests.
+const COOLDOWN: Duration = Duration::from_secs(36);
 
 /// Name, parameters, and the replicas that take turns.
 type Fault = (

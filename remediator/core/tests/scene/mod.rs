@@ -203,9 +203,16 @@ impl Scene {
 
     fn restart(&mut self, now: Timestamp) {
         self.remediator = Remediator::new(self.playbooks.clone());
+        let people = Input::Control(self.control.clone());
+        let statuses = self.statuses.values().cloned().map(Input::Status);
+        let people = statuses.chain([people]);
         let known = self.opened.values().cloned().map(Input::Incident);
         let plans = self.plans.iter().cloned().map(Input::Restore);
-        let inputs: Vec<Input> = plans.chain(known).chain([Input::Restored]).collect();
+        let inputs: Vec<Input> = people
+            .chain(plans)
+            .chain(known)
+            .chain([Input::Restored])
+            .collect();
         for input in inputs {
             let out = self.remediator.step(now, input);
             self.write(now, out);
