@@ -171,6 +171,17 @@ impl Arena {
         processes_naming(self.folder.path())
     }
 
+    /// The processes of this arena that run the program of that name.
+    #[must_use]
+    pub fn processes_of(&self, program: &str) -> Vec<u32> {
+        let runs_it = |process: &String| {
+            let (pid, command) = process.split_once(' ')?;
+            let path = command.split(' ').next()?;
+            (Path::new(path).file_name()? == program).then(|| pid.parse().ok())?
+        };
+        self.leftovers().iter().filter_map(runs_it).collect()
+    }
+
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&self.builder.binary);
         command
