@@ -166,6 +166,41 @@ async fn a_remediator_that_is_killed_in_mid_action_acts_once() {
     assert_eq!(started(&after), started(&before) + 1, "{after:#}");
 }
 
+/// Two of them: one acts, the other waits; when the first is killed the second goes on, and nothing is done twice.
+#[tokio::test]
+async fn of_two_remediators_one_acts() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let arena = shop();
+    let mut second = arena
+        .program("arena-remediator")
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("a second remediator");
+    let crash = async || {
+        let known = incidents(&arena).len();
+        ok(&arena, &["inject", "crash", "node-1/orders"]);
+        let newest = until(&arena, "the crash to be healed", || {
+            let all = incidents(&arena);
+            let newest = all.first()?;
+            (all.len() > known && newest["ended_at"].is_string()).then(|| newest.clone())
+        })
+        .await;
+        assert_eq!(newest["resolution"], "REMEDIATED", "{newest:#}");
+        assert_eq!(list(&newest["actions"]).len(), 1, "{newest:#}");
+    };
+    crash().await;
+    // Kills the arena's own, which its supervisor starts again: whoever of the two is there takes over.
+    let own: Vec<u32> = arena.processes_of("arena-remediator");
+    let own: Vec<u32> = own.into_iter().filter(|pid| *pid != second.id()).collect();
+    signal("-KILL", &own);
+    calm(&arena).await;
+    // Beyond the cooldown, so that the same crash is no recurrence.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    crash().await;
+    second.kill().expect("it is ours");
+    second.wait().expect("it is ours");
+}
+
 /// A person decides: nothing happens before the yes, and a no is kept to.
 #[tokio::test]
 async fn what_waits_for_a_person_waits_for_that_person() {

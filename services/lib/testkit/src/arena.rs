@@ -182,10 +182,21 @@ impl Arena {
         self.leftovers().iter().filter_map(runs_it).collect()
     }
 
+    /// Another program of Arena's, to be run beside this arena and on its bus.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Command {
+        self.on_this_bus(Path::new(&self.builder.binary).with_file_name(name))
+    }
+
     fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(&self.builder.binary);
+        let mut command = self.on_this_bus(&self.builder.binary);
+        command.arg(name);
         command
-            .arg(name)
+    }
+
+    fn on_this_bus(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
             .env("NATS_URL", &self.nats_url)
             .env("ARENA_DATA_DIR", self.data_dir())
             .env("NO_COLOR", "1")
