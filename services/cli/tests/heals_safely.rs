@@ -2,6 +2,7 @@
 //! cause, the right cure for the right cause, an end to every loop, and nothing done twice.
 
 use std::collections::BTreeSet;
+use std::process::Output;
 use std::time::Duration;
 
 use arena_config::arena::Arena as Config;
@@ -106,7 +107,9 @@ async fn a_noisy_neighbour_is_throttled_and_an_own_burn_is_restarted() {
 #[tokio::test]
 async fn a_crash_loop_ends_with_a_person_and_not_with_endless_restarts() {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let arena = start(CRASH_LOOP);
+    // It never gets healthy, and `arena up --wait` would say so.
+    let arena = builder(CRASH_LOOP).prepare();
+    ok_output(&arena.up(&["-d"]));
     let incident = opened(&arena, "process_exited").await;
     let incident = ended(&arena, &incident["id"]).await;
     assert_eq!(incident["state"], "ESCALATED", "{incident:#}");
@@ -270,19 +273,14 @@ async fn the_lever_halts_everything_and_survives_a_restart() {
         assert!(said.contains("arena lever resume"), "{refused:?}: {said}");
     }
     ok(&arena, &["down"]);
-    let up = arena.up(&["-d", "--wait", "--chaos"]);
-    assert!(
-        up.status.success(),
-        "{}",
-        String::from_utf8_lossy(&up.stderr)
-    );
+    ok_output(&arena.up(&["-d", "--wait"]));
     assert_eq!(arena.json(&["status", "--json"])["lever"], "STOPPED");
     ok(&arena, &["lever", "resume", "--yes"]);
     ok(&arena, &["mode", "auto"]);
     ok(&arena, &["do", "restart", "node-1/orders", "--yes"]);
 }
 
-/// Two services that share a machine, and one that may use all of it.
+/// A shop that has something to do, and a job that may use what is left of the machine.
 const NEIGHBOURS: &str = r#"
 [[node]]
 name = "node-1"
@@ -292,12 +290,6 @@ name = "shop"
 command = ["arena-workload", "ledger", "--port", "{port}"]
 port = 18501
 health = { http = "/healthz", interval = "200ms", timeout = "400ms", failures = 5 }
-
-[[node.service]]
-name = "traffic"
-command = ["arena-workload", "traffic", "--port", "{port}"]
-port = 18502
-depends_on = ["shop"]
 
 [[node.service]]
 name = "batch"
@@ -333,9 +325,11 @@ fn shop() -> Arena {
 }
 
 fn start(config: &str) -> Arena {
-    ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), config)
-        .arg("--chaos")
-        .start()
+    builder(config).start()
+}
+
+fn builder(config: &str) -> ArenaBuilder {
+    ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), config).arg("--chaos")
 }
 
 /// Agents that are stopped (SIGSTOP) as long as this lives.
@@ -366,12 +360,12 @@ fn signal(signal: &str, pids: &[u32]) {
 }
 
 fn ok(arena: &Arena, arguments: &[&str]) {
-    let output = arena.run(arguments);
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    ok_output(&arena.run(arguments));
+}
+
+fn ok_output(output: &Output) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
 }
 
 fn incidents(arena: &Arena) -> Vec<Value> {
