@@ -63,7 +63,7 @@ async fn a_cascade_is_one_incident_and_one_action_at_its_root() {
 #[tokio::test]
 async fn a_noisy_neighbour_is_throttled_and_an_own_burn_is_restarted() {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let arena = start(NEIGHBOURS);
+    let arena = start(&neighbours());
     ok(
         &arena,
         &[
@@ -86,13 +86,13 @@ async fn a_noisy_neighbour_is_throttled_and_an_own_burn_is_restarted() {
 
     ok(
         &arena,
-        &["inject", "cpu-spike", "node-1/shop", "--for", "60s"],
+        &["inject", "cpu-spike", "node-1/orders", "--for", "60s"],
     );
     let burning = opened(&arena, "cpu_high").await;
     let burning = ended(&arena, &burning["id"]).await;
     let action = &list(&burning["actions"])[0];
     assert_eq!(action["action"], "restart", "{burning:#}");
-    assert_eq!(action["target"], "node-1/shop", "{burning:#}");
+    assert_eq!(action["target"], "node-1/orders", "{burning:#}");
     assert_eq!(burning["resolution"], "REMEDIATED", "{burning:#}");
 }
 
@@ -103,6 +103,10 @@ async fn a_crash_loop_ends_with_a_person_and_not_with_endless_restarts() {
     // It never gets healthy, and `arena up --wait` would say so.
     let arena = builder(CRASH_LOOP).prepare();
     ok_output(&arena.up(&["-d"]));
+    until(&arena, "the recorder to answer", || {
+        arena.run(&["incidents"]).status.success().then_some(())
+    })
+    .await;
     let incident = opened(&arena, "process_exited").await;
     let incident = ended(&arena, &incident["id"]).await;
     assert_eq!(incident["state"], "ESCALATED", "{incident:#}");
@@ -113,6 +117,42 @@ async fn a_crash_loop_ends_with_a_person_and_not_with_endless_restarts() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(service(&arena, "node-1/doomed")["restarts"], restarts);
     assert_eq!(incidents(&arena).len(), 1, "{:#?}", incidents(&arena));
+}
+
+/// What is up and down and up again is not acted on for ever: automation stops, and a person is called.
+#[tokio::test]
+async fn who_flaps_is_left_to_a_person() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let arena = shop();
+    let frozen = async || {
+        let all = incidents(&arena);
+        let flaps = |decision: &Value| decision["rail"] == "flapping";
+        all.into_iter()
+            .find(|incident| list(&incident["decisions"]).iter().any(flaps))
+    };
+    let mut crashes = 0;
+    let incident = loop {
+        if let Some(incident) = frozen().await {
+            break incident;
+        }
+        crashes += 1;
+        assert!(crashes <= 10, "never frozen: {:#?}", incidents(&arena));
+        ok(&arena, &["inject", "crash", "node-1/orders", "--wait"]);
+        until(&arena, "the crash to be dealt with", || {
+            let all = incidents(&arena);
+            let dealt_with = |incident: &Value| incident["ended_at"].is_string();
+            (all.len() >= crashes && all.iter().all(dealt_with)).then_some(())
+        })
+        .await;
+        // Beyond the cooldown of its playbook, so that each is an incident of its own.
+        tokio::time::sleep(Duration::from_secs(6)).await;
+    };
+    assert_eq!(incident["state"], "ESCALATED", "{incident:#}");
+    assert_eq!(
+        list(&incident["actions"]),
+        Vec::<Value>::new(),
+        "{incident:#}"
+    );
 }
 
 /// Nobody is ill, but nobody is heard: the observer is at fault, and does nothing.
@@ -273,23 +313,35 @@ async fn the_lever_halts_everything_and_survives_a_restart() {
     ok(&arena, &["do", "restart", "node-1/orders", "--yes"]);
 }
 
-/// A shop that has something to do, and a job that may use what is left of the machine.
-const NEIGHBOURS: &str = r#"
-[[node]]
-name = "node-1"
-
-[[node.service]]
-name = "shop"
-command = ["arena-workload", "ledger", "--port", "{port}"]
-port = 18501
-health = { http = "/healthz", interval = "200ms", timeout = "400ms", failures = 5 }
-
-[[node.service]]
-name = "batch"
-class = "batch"
-command = ["arena-workload", "batch", "--port", "{port}"]
-port = 18503
-"#;
+/// A shop that has something to do, for the kernel shields who hardly uses the CPU, and a job that may use what is left
+/// of the machine.
+fn neighbours() -> String {
+    let service = |name: &str, more: &str| {
+        format!(
+            "[[node.service]]\nname = \"{name}\"\n{more}\nport = 18500\n\
+             health = {{ http = \"/healthz\", interval = \"200ms\", timeout = \"400ms\", failures = 10 }}\n\n"
+        )
+    };
+    let role = |role: &str, calls: &str, more: &str| {
+        let more = format!(
+            "command = [\"arena-workload\", \"{role}\", \"--port\", \"{{port}}\"{more}]\ndepends_on = [{calls}]"
+        );
+        service(role, &more)
+    };
+    let job =
+        "command = [\"arena-workload\", \"batch\", \"--port\", \"{port}\"]\nclass = \"batch\"";
+    [
+        "[[node]]\nname = \"node-1\"\n\n".to_owned(),
+        role("ledger", "", ""),
+        role("payments", "\"ledger\"", ""),
+        role("inventory", "\"ledger\"", ""),
+        role("orders", "\"payments\", \"inventory\"", ""),
+        role("edge", "\"orders\"", ""),
+        role("traffic", "\"edge\"", ", \"--rate\", \"150\""),
+        service("batch", job),
+    ]
+    .concat()
+}
 
 const CRASH_LOOP: &str = r#"
 [[node]]

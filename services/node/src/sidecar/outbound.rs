@@ -40,7 +40,9 @@ impl Guard for OnItsWay {
 /// A connection to the best replica that takes one. All are tried: on loopback a refusal takes microseconds, and the replicas
 /// of nodes that are dead look idle, so they are tried before the busy ones that live.
 async fn connect(routes: &Routes, dependency: &ServiceName) -> Result<(Lease, OnItsWay), String> {
-    let mut cause = format!("sidecar: no healthy replica of {dependency}");
+    let mut cause = format!(
+        "sidecar: no healthy replica of {dependency} (only what has an http health check can be one)"
+    );
     for replica in &routes.candidates(dependency) {
         if replica.in_flight.load(Ordering::Relaxed) >= REQUESTS_MAX {
             cause = format!("sidecar: too many requests to {dependency} at once");
