@@ -8,7 +8,8 @@ use arena_proto::{
 };
 
 use crate::approval::{self, Consent};
-use crate::case::{Case, Flight, Refused, Stage};
+use crate::case::{Case, Refused, Stage};
+use crate::flight::Flight;
 use crate::ladder::wait;
 use crate::playbook::Step;
 use crate::rails::{self, HELD_MAX, Proposal, Rail, Refusal, View};
@@ -35,7 +36,8 @@ impl Remediator {
             return;
         }
         if let Err(sentence) = self.fits(case, &proposal.target, proposal.action) {
-            wait(now, case, (step, None), &sentence, out);
+            let what = (step, proposal.action, &proposal.target);
+            wait(now, case, what, None, &sentence, out);
             return;
         }
         if let Err(refusal) = rails::observe(&self.control, proposal.risk) {
@@ -157,7 +159,7 @@ impl Remediator {
                 "would {} {}{}, and does not: {}{}",
                 verb(refused.proposal.action),
                 refused.proposal.target,
-                refused.proposal.basis.belief,
+                refused.proposal.basis.because(),
                 refusal.sentence,
                 refused.proposal.basis.passed_over
             );
@@ -179,24 +181,19 @@ impl Remediator {
         (proposal, approved_by): (&Proposal, &str),
         out: &mut Vec<Output>,
     ) {
-        let because = if case.because.is_empty() {
-            case.event.reason.clone()
-        } else {
-            case.because.clone()
-        };
         let approved = match approved_by {
             "" => String::new(),
-            by => format!(", approved by {by}"),
+            by => format!("approved by {by}"),
         };
-        let reason = format!(
-            "{because}; rung {} of {}: {} {}{}{approved}{}",
-            case.rung,
-            case.rungs(),
-            verb(proposal.action),
-            proposal.target,
-            proposal.basis.belief,
-            proposal.basis.passed_over
-        );
+        // What is done, and on which rung, has fields of its own in the plan.
+        let parts = [
+            case.why_now(),
+            &proposal.basis.sentence(),
+            &approved,
+            proposal.basis.passed_over.trim_start_matches("; "),
+        ];
+        let parts = parts.into_iter().filter(|part| !part.is_empty());
+        let reason = parts.collect::<Vec<_>>().join("; ");
         case.attempts += 1;
         let flight = Flight {
             command_id: CommandId::derive(&case.event.id, case.revision + 1),
@@ -215,7 +212,8 @@ impl Remediator {
         out.push(Output::Issue(Box::new(command)));
         case.record_planned(now, out);
         case.release();
-        self.rails.spend(now, flight.action, &flight.target);
+        self.rails
+            .spend(now, &case.event.id, flight.action, &flight.target);
         case.stage = Stage::Acting(flight);
     }
 

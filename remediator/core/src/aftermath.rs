@@ -6,7 +6,8 @@
 
 use arena_proto::{ActionKind, Entity, RiskClass, Timestamp};
 
-use crate::case::{Case, Flight, Stage};
+use crate::case::{Case, Stage};
+use crate::flight::Flight;
 use crate::planner::Basis;
 use crate::playbook::{Step, StepAction};
 use crate::rails::Proposal;

@@ -133,7 +133,7 @@ impl Remediator {
             "may it {} {}{}? {why}; a person is needed within {} (arena approve or arena deny){}",
             verb(proposal.action),
             proposal.target,
-            proposal.basis.belief,
+            proposal.basis.because(),
             say(within),
             proposal.basis.passed_over
         );

@@ -1,6 +1,5 @@
 //! What the remediator knows of one incident, and what it says about it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,19 +11,18 @@ use arena_proto::{
 use crate::Output;
 use crate::act::Undecided;
 use crate::approval::Asked;
+use crate::flight::Flight;
 use crate::playbook::{Playbook, Step};
 use crate::rails::{Proposal, Rail, Refusal};
 use crate::shift::Shifts;
 use crate::span::VERIFY;
 
-/// How long a command is good for. A node that hears it later than this is better asked anew: the world has moved on.
-/// Far below the COMMANDS stream's 60 s.
-pub(crate) const COMMAND_EXPIRY: Duration = Duration::from_secs(10);
-/// How long after its expiry and deadline a command's outcome may still travel before it is UNKNOWN.
-const OUTCOME_TRAVEL: Duration = Duration::from_secs(1);
-
 /// Under which name a plan's numbers tell how often its incident was acted on so far; also the name of that fact.
 pub(crate) const ATTEMPT: &str = "attempt";
+
+/// Under which name an escalation tells that the symptom itself is cleared, so that after a restart it is known what is
+/// still waited for.
+pub(crate) const CLEARED: &str = "cleared";
 
 /// One incident.
 #[derive(Debug)]
@@ -131,20 +129,6 @@ impl Refused {
     }
 }
 
-/// A command on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Flight {
-    pub(crate) command_id: CommandId,
-    pub(crate) action: ActionKind,
-    pub(crate) target: Entity,
-    /// What it says besides, by name.
-    pub(crate) params: BTreeMap<String, String>,
-    pub(crate) deadline: Duration,
-    pub(crate) issued_at: Timestamp,
-    /// The process that it is for; not known of a command from before a restart.
-    pub(crate) preconditions: Preconditions,
-}
-
 /// Who is to be thanked, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Credit {
@@ -159,26 +143,6 @@ pub(crate) struct Credit {
 pub(crate) enum By {
     Remediator,
     Person,
-}
-
-impl Flight {
-    pub(crate) fn expires_at(&self) -> Timestamp {
-        self.issued_at + COMMAND_EXPIRY
-    }
-
-    /// After this nothing can come of it any more: the node refuses it when expired, and ends it at its deadline.
-    pub(crate) fn gives_up_at(&self) -> Timestamp {
-        self.expires_at() + self.deadline + OUTCOME_TRAVEL
-    }
-}
-
-impl Flight {
-    /// Names the command in a plan.
-    pub(crate) fn describe(&self, plan: &mut Plan) {
-        plan.action = Some(self.action);
-        plan.target = Some(self.target.clone());
-        plan.command_id = Some(self.command_id.clone());
-    }
 }
 
 impl Case {
@@ -356,6 +320,30 @@ impl Case {
         self.record_end(now, resolution.as_str(), None, out);
         self.stage = Stage::Resolved;
         self.ended_at = Some(now);
+    }
+
+    /// What led to a decision: why the last rung was left, or what the detector says.
+    pub(crate) fn why_now(&self) -> &str {
+        match &*self.because {
+            "" => &self.event.reason,
+            because => because,
+        }
+    }
+
+    /// Calls a person though the symptom is cleared.
+    pub(crate) fn escalate_unhealed(
+        &mut self,
+        now: Timestamp,
+        reason: &str,
+        out: &mut Vec<Output>,
+    ) {
+        let told = out.len();
+        self.escalate(now, reason, out);
+        for output in &mut out[told..] {
+            if let Output::Publish(plan) = output {
+                plan.basis.numbers.insert(CLEARED.to_owned(), 1.into());
+            }
+        }
     }
 
     /// Calls a person.

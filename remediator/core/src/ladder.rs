@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use arena_proto::{Decision, IncidentState, Preconditions, Timestamp};
+use arena_proto::{ActionKind, Decision, Entity, IncidentState, Preconditions, Timestamp};
 
 use crate::book::CASES_MAX;
 use crate::case::{Case, Stage};
@@ -58,12 +58,8 @@ impl Remediator {
             }
             Deed::Wait => leave_alone(now, case, &step, &basis, out),
             Deed::Escalate => {
-                let Basis {
-                    belief,
-                    passed_over,
-                    ..
-                } = basis;
-                let reason = format!("a person is needed{belief}{passed_over}");
+                let (because, passed_over) = (basis.because(), basis.passed_over);
+                let reason = format!("a person is needed{because}{passed_over}");
                 case.escalate(now, &after(&case.because, &reason), out);
             }
         }
@@ -87,19 +83,13 @@ impl Remediator {
 
 /// Does nothing, and says so.
 fn leave_alone(now: Timestamp, case: &mut Case, step: &Step, basis: &Basis, out: &mut Vec<Output>) {
-    let because = if case.because.is_empty() {
-        &case.event.reason
-    } else {
-        &case.because
-    };
-    let reason = format!(
-        "{because}; rung {} of {}: left alone for up to {}{}{}",
-        case.rung,
-        case.rungs(),
+    let left_alone = format!(
+        "left alone for up to {}{}{}",
         say(step.verify_within),
-        basis.belief,
+        basis.because(),
         basis.passed_over
     );
+    let reason = after(case.why_now(), &left_alone);
     let mut plan = case.plan(now, Decision::Wait, IncidentState::Planning, reason);
     basis.describe(&mut plan);
     plan.basis.risk = Some(step.risk);
@@ -154,7 +144,8 @@ fn used_up(case: &Case, passed_over: &str) -> String {
 pub(crate) fn wait(
     now: Timestamp,
     case: &mut Case,
-    (step, outdated): (&Step, Option<Preconditions>),
+    (step, action, target): (&Step, ActionKind, &Entity),
+    outdated: Option<Preconditions>,
     sentence: &str,
     out: &mut Vec<Output>,
 ) {
@@ -173,7 +164,9 @@ pub(crate) fn wait(
         case.waits
     );
     let reason = after(&case.because, &reason);
-    let plan = case.plan(now, Decision::Wait, IncidentState::Planning, reason);
+    let mut plan = case.plan(now, Decision::Wait, IncidentState::Planning, reason);
+    (plan.action, plan.target) = (Some(action), Some(target.clone()));
+    plan.basis.step = step.action.to_string();
     out.push(Output::Publish(plan));
     case.stage = Stage::Waiting {
         until: now + step.verify_within,

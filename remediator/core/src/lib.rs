@@ -24,6 +24,7 @@ mod approval;
 mod book;
 mod case;
 mod facts;
+mod flight;
 mod graph;
 mod ladder;
 mod planner;

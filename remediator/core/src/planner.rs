@@ -30,7 +30,7 @@ pub(crate) struct Basis {
     pub(crate) step: String,
     /// What is believed to be wrong; empty when the playbook does not say.
     pub(crate) cause: String,
-    /// The same in a sentence, with the facts: ", because ...". May be empty.
+    /// The same with the facts that it rests on. May be empty.
     pub(crate) belief: String,
     /// "; passed over: ...", or empty.
     pub(crate) passed_over: String,
@@ -39,6 +39,32 @@ pub(crate) struct Basis {
 }
 
 impl Basis {
+    /// How it follows what would be done: ", because ...", or empty.
+    pub(crate) fn because(&self) -> String {
+        let purpose = if self.is_failover() {
+            ", to fail over"
+        } else {
+            ""
+        };
+        match &*self.belief {
+            "" => purpose.to_owned(),
+            belief => format!("{purpose}, because {belief}"),
+        }
+    }
+
+    /// How it stands alone, after what led to it.
+    pub(crate) fn sentence(&self) -> String {
+        match (&*self.belief, self.is_failover()) {
+            ("", true) => "it fails over".to_owned(),
+            (belief, true) => format!("{belief}, so it fails over"),
+            (belief, false) => belief.to_owned(),
+        }
+    }
+
+    fn is_failover(&self) -> bool {
+        self.step == StepAction::Failover.to_string()
+    }
+
     /// Writes it down in a plan.
     pub(crate) fn describe(&self, plan: &mut Plan) {
         plan.basis.step.clone_from(&self.step);
@@ -229,16 +255,10 @@ fn target(case: &Case, target: Target) -> Result<Entity, String> {
 }
 
 fn believed(step: &Step, by: &str) -> String {
-    let because = match (step.cause.as_str(), by) {
-        ("", "") => String::new(),
-        ("", by) => format!(", by {by}"),
-        (cause, "") => format!(", because {cause}"),
-        (cause, by) => format!(", because {cause} ({by})"),
-    };
-    if step.action == StepAction::Failover {
-        format!(", to fail over{because}")
-    } else {
-        because
+    match (step.cause.as_str(), by) {
+        (cause, "") => cause.to_owned(),
+        ("", by) => by.to_owned(),
+        (cause, by) => format!("{cause} ({by})"),
     }
 }
 

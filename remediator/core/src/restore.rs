@@ -1,10 +1,11 @@
 //! Takes up an incident where its plans from before a restart left off.
 
-use arena_proto::{Command, Decision, Effect, Plan, Preconditions};
+use arena_proto::{ActionKind, Command, Decision, Effect, IncidentState, Plan, Preconditions};
 
 use crate::approval::Asked;
-use crate::case::{ATTEMPT, By, Case, Credit, Flight, Stage};
-use crate::playbook::Playbooks;
+use crate::case::{ATTEMPT, By, CLEARED, Case, Credit, Stage};
+use crate::flight::Flight;
+use crate::playbook::{Playbooks, Step, StepAction};
 use crate::rails::Rail;
 
 impl Case {
@@ -14,37 +15,84 @@ impl Case {
             return;
         }
         let named = playbooks.named(&plan.playbook).cloned();
-        if plan.symptom != self.symptom || named.is_some() {
+        let known = self.playbook.as_ref().map(|playbook| playbook.name());
+        let is_shift = plan.symptom != self.symptom;
+        if is_shift || named.is_some() && known.as_ref() != Some(&plan.playbook) {
             self.treat(plan.symptom.clone(), named);
         }
         let attempts = plan.basis.numbers.get(ATTEMPT);
         let attempts = attempts.and_then(|number| number.to_string().parse().ok());
         self.attempts = attempts.unwrap_or(self.attempts);
         self.revision = plan.revision;
-        // A refusal before the first rung was taken leaves the choice of it open.
-        if plan.decision != Decision::Refuse || self.rung > 0 {
-            self.rung = plan.rung;
-        }
+        self.restore_rung(plan, is_shift);
         self.restore_holds(plan);
-        self.harmed = match (&self.stage, &plan.basis.judged) {
-            (Stage::Verifying { flight, .. }, Some((_, Effect::Harmful)))
-                if plan.decision == Decision::Escalate =>
-            {
-                Some(flight.clone())
-            }
-            _ => None,
-        };
+        self.restore_end(plan);
         self.stage = match plan.decision {
             Decision::Act => self
                 .flight_of(plan)
                 .map_or(Stage::Deciding(None), Stage::Acting),
             Decision::Verify => self.verifying_since(plan),
-            Decision::Refuse | Decision::Wait => Stage::Deciding(None),
+            Decision::Refuse => Stage::Deciding(None),
+            Decision::Wait => self.waiting_since(plan),
             Decision::Escalate => Stage::Escalated,
             Decision::Resolve => Stage::Resolved,
         };
         self.planned |= !matches!(plan.decision, Decision::Refuse | Decision::Wait);
         self.ended_at = matches!(self.stage, Stage::Escalated | Stage::Resolved).then_some(plan.at);
+    }
+
+    /// On which rung it stood, and how far that had come.
+    fn restore_rung(&mut self, plan: &Plan, is_shift: bool) {
+        let is_failover = |step: Step| step.action == StepAction::Failover;
+        if let Stage::Acting(flight) = &self.stage
+            && self.step().is_some_and(is_failover)
+            && (flight.action, plan.action) == (ActionKind::Start, Some(ActionKind::Drain))
+        {
+            self.took_over = Some(flight.target.clone());
+        }
+        // A refusal before the first rung was taken leaves the choice of it open.
+        if plan.decision == Decision::Refuse && self.rung == 0 {
+            return;
+        }
+        if plan.rung != self.rung || is_shift {
+            (self.took_over, self.waits) = (None, 0);
+        }
+        self.rung = plan.rung;
+    }
+
+    /// For what it was escalated though its symptom had cleared.
+    fn restore_end(&mut self, plan: &Plan) {
+        (self.harmed, self.unproven) = (None, None);
+        let (Stage::Verifying { flight, .. }, true) =
+            (&self.stage, plan.basis.numbers.contains_key(CLEARED))
+        else {
+            return;
+        };
+        match plan.basis.judged {
+            Some((_, Effect::Harmful)) => self.harmed = Some(flight.clone()),
+            // What it is exactly is asked anew.
+            _ => self.unproven = Some(plan.reason.clone()),
+        }
+    }
+
+    /// What it waited for goes on being waited for, no longer than it was to be.
+    fn waiting_since(&mut self, plan: &Plan) -> Stage {
+        let until = self.step().map(|step| plan.at + step.verify_within);
+        match (plan.incident_state, until) {
+            // Its action did no good, and needed not: if the symptom is back, the next rung is due.
+            (IncidentState::Verifying, _) => {
+                self.next_rung(plan.reason.clone());
+                Stage::Deciding(None)
+            }
+            (IncidentState::Planning, Some(until)) => {
+                self.waits += u32::from(plan.action.is_some());
+                Stage::Waiting {
+                    until,
+                    outdated: None,
+                }
+            }
+            _ => Stage::Deciding(None),
+        }
     }
 
     /// What it was held up by, and asked, before a restart.
@@ -94,4 +142,14 @@ impl Case {
             until: plan.at + step.verify_within,
         }
     }
+}
+
+/// Does this plan tell that the replica that the one before it started has taken over?
+pub(crate) fn took_over(acted: &Plan, plan: &Plan) -> bool {
+    let is_failover = acted.basis.step == StepAction::Failover.to_string();
+    let started = acted.action == Some(ActionKind::Start);
+    // Cleared before the hurt one was drained: it ended with that.
+    let ended = plan.decision == Decision::Resolve;
+    let drains = plan.action == Some(ActionKind::Drain) && plan.rung == acted.rung;
+    is_failover && started && (ended || drains)
 }

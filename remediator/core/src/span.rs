@@ -3,7 +3,8 @@
 use arena_proto::{CommandId, IncidentId, SpanId, Timestamp, TraceContext};
 
 use crate::Output;
-use crate::case::{Case, Flight, Stage};
+use crate::case::{Case, Stage};
+use crate::flight::Flight;
 
 /// A finished span. Its ids follow from the incident and its key, so that recording it again names the same span.
 #[derive(Debug, Clone, PartialEq, Eq)]

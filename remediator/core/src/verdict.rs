@@ -9,13 +9,15 @@ use arena_proto::{
     Resolution, SignalState, Timestamp,
 };
 
-use crate::case::{By, Case, Credit, Flight, Stage};
+use crate::case::{By, Case, Credit, Stage};
+use crate::flight::Flight;
 use crate::graph::Graph;
 use crate::span::VERIFY;
 use crate::words::{after, say, verb};
 use crate::{Output, Remediator};
 
-/// What a process does by itself: no action on what it calls ends it.
+/// An action on what a service calls is felt in how its calls go (latency, errors, its probe); a process that ends ends by
+/// its own fault, or by a hand that has nothing to do with ours. By name, as no reading tells the one from the other.
 const ENDS_BY_ITSELF: &str = "process_exited";
 
 impl Remediator {
@@ -34,7 +36,15 @@ impl Remediator {
                 other.cleared_since.is_none() && event.first_abnormal_at > flight.issued_at;
             let is_blamed = [&event.entity, entity, target].contains(&&event.root_cause);
             let is_another = event.entity != *entity && is_blamed;
-            is_new && is_another && (event.entity == *target || self.may_be_hurt_by(target, event))
+            // What we did to it for another incident explains it better.
+            let last = self.rails.last_on(&event.entity);
+            let last = last.filter(|last| last.incident != case.event.id);
+            let is_explained =
+                last.is_some_and(|last| last.may_have_caused(event.first_abnormal_at));
+            is_new
+                && is_another
+                && !is_explained
+                && (event.entity == *target || self.may_be_hurt_by(target, event))
         })?;
         Some(format!(
             "{} of {}",
@@ -107,7 +117,7 @@ pub(crate) fn harmed(
         case.symptom
     );
     case.judged = Some((flight.command_id.clone(), Effect::Harmful));
-    case.escalate(now, &reason, out);
+    case.escalate_unhealed(now, &reason, out);
     case.harmed = Some(flight.clone());
 }
 
@@ -126,7 +136,7 @@ pub(crate) fn not_proven(
         flight.target
     );
     case.judged = Some((flight.command_id.clone(), Effect::Useless));
-    case.escalate(now, &reason, out);
+    case.escalate_unhealed(now, &reason, out);
 }
 
 /// An action that succeeded on the incident's service while it is open is thanked when the symptom clears; of several,

@@ -5,7 +5,8 @@ use arena_proto::{
     RejectionReason, Resolution, ServiceStatus, Timestamp, check_action,
 };
 
-use crate::case::{Case, Flight, Stage};
+use crate::case::{Case, Stage};
+use crate::flight::Flight;
 use crate::ladder::wait;
 use crate::planner::Deed;
 use crate::playbook::{Step, StepAction};
@@ -105,7 +106,8 @@ impl Remediator {
         if case.cleared_since.is_some() {
             needless(now, case, &failure, out);
         } else if outcome.state == CommandState::Rejected && is_about_the_moment(outcome.reason) {
-            wait(now, case, (&step, outdated), &failure, out);
+            let what = (&step, flight.action, &flight.target);
+            wait(now, case, what, outdated, &failure, out);
         } else {
             case.next_rung(failure);
         }
@@ -255,6 +257,7 @@ fn last_action(now: Timestamp, case: &Case, flight: &Flight, step: &Step) -> Las
         symptom: case.symptom.clone(),
         action: flight.action,
         rung: case.rung,
+        begun_at: flight.issued_at,
         ended_at: now,
         settle: step.settle,
     }

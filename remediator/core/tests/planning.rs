@@ -35,7 +35,7 @@ fn latency_of_its_own_is_cured_by_a_reset() {
             0      status node-1/orders RUNNING PASSING 10 1 calls=payments
             0      status node-2/payments RUNNING PASSING 20 1
             1000   opened a node-1/orders latency_high latency_p95_ms=412.5
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-1/orders, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1500   outcome a SUCCEEDED
             1500     a.2 VERIFY VERIFYING 2/4: recover of node-1/orders succeeded after 500 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
@@ -61,10 +61,10 @@ fn a_service_is_left_alone_while_its_dependency_is_slow() {
             0      status node-1/orders RUNNING PASSING 10 1 calls=payments
             0      status node-2/payments RUNNING PASSING 20 1
             1000   opened b node-2/payments latency_high
-            1000     b.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-2/payments, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     b.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-b.1 RECOVER node-2/payments pid 20 generation 1
             1200   opened a node-1/orders latency_high
-            1200     a.1 WAIT PLANNING 1/4: as the detector says; rung 1 of 4: left alone for up to 120 s, because its dependency is slow (dependency_hurt = true (latency_high of node-2/payments))
+            1200     a.1 WAIT PLANNING 1/4: as the detector says; left alone for up to 120 s, because its dependency is slow (dependency_hurt = true (latency_high of node-2/payments))
             1500   outcome b SUCCEEDED
             1500     b.2 VERIFY VERIFYING 2/4: recover of node-2/payments succeeded after 500 ms (pid 20 to 99); latency_high must clear within 6 s and stay clear for 1 s
             4000   cleared b
@@ -91,16 +91,16 @@ fn once_the_dependency_is_well_the_wait_is_soon_over() {
             0      status node-1/orders RUNNING PASSING 10 1 calls=payments
             0      status node-2/payments RUNNING PASSING 20 1
             1000   opened b node-2/payments latency_high
-            1000     b.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-2/payments, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     b.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-b.1 RECOVER node-2/payments pid 20 generation 1
             1000   opened a node-1/orders latency_high
-            1000     a.1 WAIT PLANNING 1/4: as the detector says; rung 1 of 4: left alone for up to 120 s, because its dependency is slow (dependency_hurt = true (latency_high of node-2/payments))
+            1000     a.1 WAIT PLANNING 1/4: as the detector says; left alone for up to 120 s, because its dependency is slow (dependency_hurt = true (latency_high of node-2/payments))
             1500   outcome b SUCCEEDED
             1500     b.2 VERIFY VERIFYING 2/4: recover of node-2/payments succeeded after 500 ms (pid 20 to 99); latency_high must clear within 6 s and stay clear for 1 s
             4000   cleared b
             4500   updated a
             5000     b.3 RESOLVE RESOLVED REMEDIATED 2/4: latency_high cleared 2.5 s after our recover and stayed clear for 1 s
-            10000    a.2 ACT ACTING 2/4: latency_high did not clear while it was left alone; rung 2 of 4: recover node-1/orders, because its own state makes it slow (dependency_hurt = false)
+            10000    a.2 ACT ACTING 2/4: latency_high did not clear while it was left alone; its own state makes it slow (dependency_hurt = false)
             10000    -> cmd-a.2 RECOVER node-1/orders pid 10 generation 1
             13000  tick
         "#]],
@@ -120,7 +120,7 @@ fn a_noisy_neighbour_is_throttled() {
             0      status node-1/orders RUNNING PASSING 10 1 service
             0      status node-1/reports RUNNING NONE 30 4 batch started=777
             1000   opened a node-1/orders cpu_starved cpu_percent=12.5 cpu_wait_percent=80 neighbour=node-1/reports neighbour_cpu_percent=396.1
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: throttle node-1/reports, because a noisy neighbour takes its CPU (neighbour_batch = true (node-1/reports), neighbour_cpu_percent = 396.1, neighbour_throttled = false)
+            1000     a.1 ACT ACTING 1/2: as the detector says; a noisy neighbour takes its CPU (neighbour_batch = true (node-1/reports), neighbour_cpu_percent = 396.1, neighbour_throttled = false)
             1000     -> cmd-a.1 THROTTLE node-1/reports pid 30 generation 4 for=1m percent=50
             1200   outcome a SUCCEEDED
             1200     a.2 VERIFY VERIFYING 1/2: throttle of node-1/reports succeeded after 200 ms (pid 30 to 99); cpu_starved must clear within 10 s and stay clear for 1 s
@@ -142,7 +142,7 @@ fn a_neighbour_that_serves_is_not_throttled() {
             0      status node-1/orders RUNNING PASSING 10 1 service
             0      status node-1/users RUNNING PASSING 30 4 service
             1000   opened a node-1/orders cpu_starved neighbour=node-1/users neighbour_cpu_percent=99
-            1000     a.1 WAIT PLANNING 2/2: as the detector says; rung 2 of 2: left alone for up to 30 s, because CPU is short on its node, and nobody there can be asked to give way; passed over: throttle (neighbour_batch = false (node-1/users), neighbour_cpu_percent = 99, neighbour_throttled = false)
+            1000     a.1 WAIT PLANNING 2/2: as the detector says; left alone for up to 30 s, because CPU is short on its node, and nobody there can be asked to give way; passed over: throttle (neighbour_batch = false (node-1/users), neighbour_cpu_percent = 99, neighbour_throttled = false)
             31000    a.2 ESCALATE ESCALATED 2/2: cpu_starved did not clear while it was left alone; its 2 rungs are used up, a person is needed; CPU is short on its node: move or stop something, or give the node more
             32000  tick
         "#]],
@@ -158,7 +158,7 @@ fn what_is_unknown_never_holds() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders cpu_starved neighbour=node-1/reports
-            1000     a.1 WAIT PLANNING 2/2: as the detector says; rung 2 of 2: left alone for up to 30 s, because CPU is short on its node, and nobody there can be asked to give way; passed over: throttle (unknown: neighbour_batch, neighbour_cpu_percent, neighbour_throttled)
+            1000     a.1 WAIT PLANNING 2/2: as the detector says; left alone for up to 30 s, because CPU is short on its node, and nobody there can be asked to give way; passed over: throttle (unknown: neighbour_batch, neighbour_cpu_percent, neighbour_throttled)
             1100   opened b node-2/users latency_high
             1100     b.1 ESCALATE ESCALATED 4/4: none of its 4 rungs applies, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load; passed over: wait (unknown: dependency_hurt), recover (unknown: dependency_hurt), restart (unknown: dependency_hurt), failover (unknown: dependency_hurt, replicas_up, standby_available)
         "#]],
@@ -181,12 +181,12 @@ fn a_held_port_is_freed_once_a_person_agrees_and_then_it_is_started() {
             1000   opened a node-1/orders process_exited
             1000     a.1 WAIT AWAITING_APPROVAL 1/4: may it free-port node-1/orders, because another process holds its port (port_held = true (by pid 812, nc))? the mode for HIGH risk is APPROVE; a person is needed within 120 s (arena approve or arena deny)
             2000   approve a.1
-            2000     a.2 ACT ACTING 1/4: as the detector says; rung 1 of 4: free-port node-1/orders, because another process holds its port (port_held = true (by pid 812, nc)), approved by ada
+            2000     a.2 ACT ACTING 1/4: as the detector says; another process holds its port (port_held = true (by pid 812, nc)); approved by ada
             2000     -> cmd-a.2 FREE_PORT node-1/orders generation 3
             2100   outcome a SUCCEEDED
             2100     a.3 VERIFY VERIFYING 1/4: free-port of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 1 s and stay clear for 1 s
             2200   status node-1/orders EXITED UNKNOWN 0 3
-            3100     a.4 ACT ACTING 2/4: free-port of node-1/orders did not clear process_exited within 1 s; rung 2 of 4: start node-1/orders, because its process died
+            3100     a.4 ACT ACTING 2/4: free-port of node-1/orders did not clear process_exited within 1 s; its process died
             3100     -> cmd-a.4 START node-1/orders generation 3
             4000   outcome a SUCCEEDED
             4000     a.5 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 900 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
@@ -209,11 +209,11 @@ fn what_dies_of_its_new_definition_is_rolled_back() {
         &expect![[r#"
             0      status node-1/orders EXITED UNKNOWN 0 3 rollback
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (port_held = false)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (port_held = false)
             1000     -> cmd-a.1 START node-1/orders generation 3
             1200   outcome a FAILED
             1200     a.2 REFUSE PLANNING 3/4: start of node-1/orders was FAILED; would rollback node-1/orders, because it dies of its new definition (can_roll_back = true), and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 615 ms are left
-            1815     a.3 ACT ACTING 3/4: start of node-1/orders was FAILED; rung 3 of 4: rollback node-1/orders, because it dies of its new definition (can_roll_back = true)
+            1815     a.3 ACT ACTING 3/4: start of node-1/orders was FAILED; it dies of its new definition (can_roll_back = true)
             1815     -> cmd-a.3 ROLLBACK node-1/orders generation 3
             6000   outcome a SUCCEEDED
             6000     a.4 VERIFY VERIFYING 3/4: rollback of node-1/orders succeeded after 4.1 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
@@ -243,18 +243,18 @@ fn a_standby_takes_over_in_two_steps() {
             0      status node-2/orders STOPPED UNKNOWN 0 0 standby
             0      status node-3/orders STOPPED UNKNOWN 0 0 standby
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-1/orders, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1200   outcome a SUCCEEDED
             1200     a.2 VERIFY VERIFYING 2/4: recover of node-1/orders succeeded after 200 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
-            7200     a.3 ACT ACTING 3/4: recover of node-1/orders did not clear latency_high within 6 s; rung 3 of 4: restart node-1/orders, because its process is slow (dependency_hurt = false)
+            7200     a.3 ACT ACTING 3/4: recover of node-1/orders did not clear latency_high within 6 s; its process is slow (dependency_hurt = false)
             7200     -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
             8100   outcome a SUCCEEDED
             8100     a.4 VERIFY VERIFYING 3/4: restart of node-1/orders succeeded after 900 ms (pid 10 to 99); latency_high must clear within 10 s and stay clear for 1 s
-            18100    a.5 ACT ACTING 4/4: restart of node-1/orders did not clear latency_high within 10 s; rung 4 of 4: start node-2/orders, to fail over, because its node makes it slow (dependency_hurt = false, replicas_up = 0, standby_available = true (node-2/orders))
+            18100    a.5 ACT ACTING 4/4: restart of node-1/orders did not clear latency_high within 10 s; its node makes it slow (dependency_hurt = false, replicas_up = 0, standby_available = true (node-2/orders)), so it fails over
             18100    -> cmd-a.5 START node-2/orders generation 0
             18300  outcome a SUCCEEDED
-            18300    a.6 ACT ACTING 4/4: start of node-2/orders succeeded after 200 ms; rung 4 of 4: drain node-1/orders, to fail over, because its node makes it slow
+            18300    a.6 ACT ACTING 4/4: start of node-2/orders succeeded after 200 ms; its node makes it slow, so it fails over
             18300    -> cmd-a.6 DRAIN node-1/orders generation 1
             18350  status node-2/orders RUNNING PASSING 70 1 standby
             18400  outcome a SUCCEEDED
@@ -281,14 +281,14 @@ fn where_a_replica_runs_already_the_hurt_one_is_only_drained() {
             0      status node-1/orders RUNNING PASSING 10 1
             0      status node-2/orders RUNNING PASSING 20 1
             1000   opened a node-1/orders storage_latency_high
-            1000     a.1 ACT ACTING 1/3: as the detector says; rung 1 of 3: restart node-1/orders, because its process holds up its own disk access
+            1000     a.1 ACT ACTING 1/3: as the detector says; its process holds up its own disk access
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1200   outcome a FAILED
             1200     a.2 REFUSE PLANNING 2/3: restart of node-1/orders was FAILED; would restart node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 615 ms are left
-            1815     a.3 ACT ACTING 2/3: restart of node-1/orders was FAILED; rung 2 of 3: restart node-1/orders
+            1815     a.3 ACT ACTING 2/3: restart of node-1/orders was FAILED
             1815     -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
             2500   outcome a FAILED
-            2500     a.4 ACT ACTING 3/3: restart of node-1/orders was FAILED; rung 3 of 3: drain node-1/orders, to fail over, because the disk of its node is slow (replicas_up = 1, standby_available = false)
+            2500     a.4 ACT ACTING 3/3: restart of node-1/orders was FAILED; the disk of its node is slow (replicas_up = 1, standby_available = false), so it fails over
             2500     -> cmd-a.4 DRAIN node-1/orders generation 1
             3000   outcome a SUCCEEDED
             3000     a.5 VERIFY VERIFYING 3/3: drain of node-1/orders succeeded after 500 ms (pid 99); storage_latency_high must clear within 15 s and stay clear for 1 s
@@ -312,14 +312,14 @@ fn a_standby_that_does_not_start_takes_nothing_over() {
             0      status node-1/orders RUNNING PASSING 10 1
             0      status node-2/orders STOPPED UNKNOWN 0 0 standby
             1000   opened a node-1/orders storage_latency_high
-            1000     a.1 ACT ACTING 1/3: as the detector says; rung 1 of 3: restart node-1/orders, because its process holds up its own disk access
+            1000     a.1 ACT ACTING 1/3: as the detector says; its process holds up its own disk access
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1200   outcome a FAILED
             1200     a.2 REFUSE PLANNING 2/3: restart of node-1/orders was FAILED; would restart node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 615 ms are left
-            1815     a.3 ACT ACTING 2/3: restart of node-1/orders was FAILED; rung 2 of 3: restart node-1/orders
+            1815     a.3 ACT ACTING 2/3: restart of node-1/orders was FAILED
             1815     -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
             2500   outcome a FAILED
-            2500     a.4 ACT ACTING 3/3: restart of node-1/orders was FAILED; rung 3 of 3: start node-2/orders, to fail over, because the disk of its node is slow (replicas_up = 0, standby_available = true (node-2/orders))
+            2500     a.4 ACT ACTING 3/3: restart of node-1/orders was FAILED; the disk of its node is slow (replicas_up = 0, standby_available = true (node-2/orders)), so it fails over
             2500     -> cmd-a.4 START node-2/orders generation 0
             2700   outcome a FAILED
             2700     a.5 ESCALATE ESCALATED 3/3: start of node-2/orders was FAILED; its 3 rungs are used up, a person is needed; a new process is as slow: look at the disk
@@ -345,14 +345,14 @@ fn a_takeover_by_nobody_is_not_healed() {
             0      status node-1/orders RUNNING PASSING 10 1
             0      status node-2/orders RUNNING PASSING 20 1
             1000   opened a node-1/orders storage_latency_high
-            1000     a.1 ACT ACTING 1/3: as the detector says; rung 1 of 3: restart node-1/orders, because its process holds up its own disk access
+            1000     a.1 ACT ACTING 1/3: as the detector says; its process holds up its own disk access
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1200   outcome a FAILED
             1200     a.2 REFUSE PLANNING 2/3: restart of node-1/orders was FAILED; would restart node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 615 ms are left
-            1815     a.3 ACT ACTING 2/3: restart of node-1/orders was FAILED; rung 2 of 3: restart node-1/orders
+            1815     a.3 ACT ACTING 2/3: restart of node-1/orders was FAILED
             1815     -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
             2500   outcome a FAILED
-            2500     a.4 ACT ACTING 3/3: restart of node-1/orders was FAILED; rung 3 of 3: drain node-1/orders, to fail over, because the disk of its node is slow (replicas_up = 1, standby_available = false)
+            2500     a.4 ACT ACTING 3/3: restart of node-1/orders was FAILED; the disk of its node is slow (replicas_up = 1, standby_available = false), so it fails over
             2500     -> cmd-a.4 DRAIN node-1/orders generation 1
             3000   outcome a SUCCEEDED
             3000     a.5 VERIFY VERIFYING 3/3: drain of node-1/orders succeeded after 500 ms (pid 99); storage_latency_high must clear within 15 s and stay clear for 1 s
@@ -391,7 +391,7 @@ fn a_node_is_quarantined_only_where_others_run_its_services() {
             3000     a.2 RESOLVE RESOLVED MERGED 1/1: node_degraded of node-1 was opened again as b, which goes on from here
             3000     b.1 WAIT AWAITING_APPROVAL 1/1: may it quarantine node-1, because the machine is ill, and others run all its services (node_replaceable = true, node_quarantined = false)? the mode for HIGH risk is APPROVE; a person is needed within 120 s (arena approve or arena deny)
             4000   approve b.1
-            4000     b.2 ACT ACTING 1/1: as the detector says; rung 1 of 1: quarantine node-1, because the machine is ill, and others run all its services (node_replaceable = true, node_quarantined = false), approved by ada
+            4000     b.2 ACT ACTING 1/1: as the detector says; the machine is ill, and others run all its services (node_replaceable = true, node_quarantined = false); approved by ada
             4000     -> cmd-b.2 QUARANTINE node-1
             4100   outcome b SUCCEEDED
             4100     b.3 VERIFY VERIFYING 1/1: quarantine of node-1 succeeded after 100 ms (pid 99); node_degraded must clear within 30 s and stay clear for 1 s
@@ -420,13 +420,13 @@ fn a_full_disk_is_cleaned_service_by_service() {
             1000   opened a node-1 disk_low disk_used_percent=96
             1000     a.1 WAIT AWAITING_APPROVAL 1/2: may it clean-disk node-1/orders, because what a service leaves behind fills the disk (can_clean_disk = true)? the mode for HIGH risk is APPROVE; a person is needed within 120 s (arena approve or arena deny)
             2000   approve a.1
-            2000     a.2 ACT ACTING 1/2: as the detector says; rung 1 of 2: clean-disk node-1/orders, because what a service leaves behind fills the disk (can_clean_disk = true), approved by ada
+            2000     a.2 ACT ACTING 1/2: as the detector says; what a service leaves behind fills the disk (can_clean_disk = true); approved by ada
             2000     -> cmd-a.2 CLEAN_DISK node-1/orders generation 1
             2100   outcome a SUCCEEDED
             2100     a.3 VERIFY VERIFYING 1/2: clean-disk of node-1/orders succeeded after 100 ms (pid 99); disk_low must clear within 10 s and stay clear for 1 s
             12100    a.4 WAIT AWAITING_APPROVAL 2/2: clean-disk of node-1/orders did not clear disk_low within 10 s; may it clean-disk node-1/users, because what another service leaves behind fills the disk (can_clean_disk = true)? the mode for HIGH risk is APPROVE; a person is needed within 120 s (arena approve or arena deny)
             13000  approve a.4
-            13000    a.5 ACT ACTING 2/2: clean-disk of node-1/orders did not clear disk_low within 10 s; rung 2 of 2: clean-disk node-1/users, because what another service leaves behind fills the disk (can_clean_disk = true), approved by ada
+            13000    a.5 ACT ACTING 2/2: clean-disk of node-1/orders did not clear disk_low within 10 s; what another service leaves behind fills the disk (can_clean_disk = true); approved by ada
             13000    -> cmd-a.5 CLEAN_DISK node-1/users generation 1
             13100  outcome a SUCCEEDED
             13100    a.6 VERIFY VERIFYING 2/2: clean-disk of node-1/users succeeded after 100 ms (pid 99); disk_low must clear within 10 s and stay clear for 1 s
@@ -462,12 +462,12 @@ fn a_drain_is_undone_before_the_end() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders cpu_high cpu_percent=97.31
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: drain node-1/orders, because it needs a pause (cpu_percent = 97.3, state = "RUNNING")
+            1000     a.1 ACT ACTING 1/2: as the detector says; it needs a pause (cpu_percent = 97.3, state = "RUNNING")
             1000     -> cmd-a.1 DRAIN node-1/orders generation 1
             1100   outcome a SUCCEEDED
             1100     a.2 VERIFY VERIFYING 1/2: drain of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             3000   cleared a
-            4000     a.3 ACT ACTING 1/2: cpu_high stayed clear for 1 s; rung 1 of 2: undrain node-1/orders
+            4000     a.3 ACT ACTING 1/2: cpu_high stayed clear for 1 s
             4000     -> cmd-a.3 UNDRAIN node-1/orders generation 1
             4100   outcome a SUCCEEDED
             4100     a.4 VERIFY VERIFYING 1/2: undrain of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
@@ -490,7 +490,7 @@ fn a_drain_is_left_where_nobody_may_undo_it() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders cpu_high cpu_percent=97.31
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: drain node-1/orders, because it needs a pause (cpu_percent = 97.3, state = "RUNNING")
+            1000     a.1 ACT ACTING 1/2: as the detector says; it needs a pause (cpu_percent = 97.3, state = "RUNNING")
             1000     -> cmd-a.1 DRAIN node-1/orders generation 1
             1100   outcome a SUCCEEDED
             1100     a.2 VERIFY VERIFYING 1/2: drain of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
@@ -536,7 +536,7 @@ escalate = "let it finish, or stop it"
             0      status node-1/orders RUNNING PASSING 10 1 service
             0      status node-1/reports RUNNING NONE 30 1 batch
             1000   opened a node-1/orders memory_high
-            1000     a.1 ACT ACTING 1/1: as the detector says; rung 1 of 1: restart node-1/orders
+            1000     a.1 ACT ACTING 1/1: as the detector says
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1100   opened b node-1/reports memory_high
             1100     b.1 ESCALATE ESCALATED 0/0: memory_high: let it finish, or stop it

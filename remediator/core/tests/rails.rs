@@ -30,7 +30,7 @@ fn in_a_storm_nothing_is_done() {
             1000   opened a node-1/orders process_exited
             1000     a.1 REFUSE PLANNING 2/4: would start node-1/orders, because its process died, and does not: detector detector cannot believe what it hears (2 of 3 nodes are silent): nothing is done until that is over; passed over: free-port (unknown: port_held)
             600000 observer CLEAR
-            600000   a.2 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            600000   a.2 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
             600000   -> cmd-a.2 START node-1/orders
         "#]],
     );
@@ -48,13 +48,13 @@ fn what_is_paused_is_left_alone() {
             1000   opened a node-1/orders process_exited
             1000     a.1 REFUSE PLANNING 2/4: would start node-1/orders, because its process died, and does not: node-1 is paused by ada until it is resumed; passed over: free-port (unknown: port_held)
             1000   opened b node-2/orders process_exited
-            1000     b.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-2/orders, because its process died; passed over: free-port (unknown: port_held)
+            1000     b.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
             1000     -> cmd-b.1 START node-2/orders
-            22000    b.2 ACT ACTING 4/4: no outcome of cmd-b.1 within 21 s: start of node-2/orders is UNKNOWN, which is not taken for success; rung 4 of 4: start node-2/orders; passed over: rollback (unknown: can_roll_back)
+            22000    b.2 ACT ACTING 4/4: no outcome of cmd-b.1 within 21 s: start of node-2/orders is UNKNOWN, which is not taken for success; passed over: rollback (unknown: can_roll_back)
             22000    -> cmd-b.2 START node-2/orders
             43000    b.3 ESCALATE ESCALATED 4/4: no outcome of cmd-b.2 within 21 s: start of node-2/orders is UNKNOWN, which is not taken for success; its 4 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
             600000 control AUTO RELEASED
-            600000   a.2 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            600000   a.2 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
             600000   -> cmd-a.2 START node-1/orders
         "#]],
     );
@@ -113,13 +113,13 @@ fn after_a_restart_it_listens_first() {
          9000 tick",
         &expect![[r#"
             0      opened a node-1/orders cpu_high
-            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            0        a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             0        -> cmd-a.1 RESTART node-1/orders
             0      outcome cmd-a.1 FAILED
             0        a.2 REFUSE PLANNING 2/2: restart of node-1/orders was FAILED; would restart node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 815 ms are left
             500    restart
             500      a.3 REFUSE PLANNING 2/2: would restart node-1/orders, and does not: the remediator has just started: for 1 s it hears what happened meanwhile
-            1500     a.4 ACT ACTING 2/2: as the detector says; rung 2 of 2: restart node-1/orders
+            1500     a.4 ACT ACTING 2/2: as the detector says
             1500     -> cmd-a.4 RESTART node-1/orders
             9000   tick
         "#]],
@@ -141,14 +141,14 @@ fn one_at_a_time_on_a_chain() {
             0      status node-2/orders RUNNING PASSING 20 1 calls=ledger
             0      status node-3/ledger RUNNING PASSING 30 1
             1000   opened a node-3/ledger process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-3/ledger, because its process died; passed over: free-port (port_held = false)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (port_held = false)
             1000     -> cmd-a.1 START node-3/ledger generation 1
             1000   opened b node-1/edge process_exited
             1000     b.1 REFUSE PLANNING 2/4: would start node-1/edge, because its process died, and does not: an action on node-3/ledger is in flight for a, and edge calls ledger: one at a time on a dependency chain is the limit; passed over: free-port (port_held = false)
             1100   outcome cmd-a.1 SUCCEEDED
             1100     a.2 VERIFY VERIFYING 2/4: start of node-3/ledger succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             1200   cleared a
-            1200     b.2 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/edge, because its process died; passed over: free-port (port_held = false)
+            1200     b.2 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (port_held = false)
             1200     -> cmd-b.2 START node-1/edge generation 1
         "#]],
     );
@@ -162,13 +162,13 @@ fn one_at_a_time_on_a_node() {
          1100 outcome cmd-a.1 SUCCEEDED",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
             1000     -> cmd-a.1 START node-1/orders
             1000   opened b node-1/edge process_exited
             1000     b.1 REFUSE PLANNING 2/4: would start node-1/edge, because its process died, and does not: a command for a is in flight on node-1, and one at a time is the limit of a node; passed over: free-port (unknown: port_held)
             1100   outcome cmd-a.1 SUCCEEDED
             1100     a.2 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
-            1100     b.2 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/edge, because its process died; passed over: free-port (unknown: port_held)
+            1100     b.2 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
             1100     -> cmd-b.2 START node-1/edge
         "#]],
     );
@@ -187,7 +187,7 @@ fn half_of_the_replicas_stay_up() {
             1000   opened a node-1/orders cpu_high
             1000     a.1 REFUSE PLANNING 1/2: would restart node-1/orders, because it burns CPU itself, and does not: 0 of 2 replicas of orders would be left up, and at least 1 (half of them) have to be
             2000   status node-2/orders RUNNING PASSING 20 2
-            2000     a.2 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            2000     a.2 ACT ACTING 1/2: as the detector says; it burns CPU itself
             2000     -> cmd-a.2 RESTART node-1/orders pid 10 generation 1
         "#]],
     );
@@ -201,11 +201,11 @@ fn what_dies_again_waits_longer() {
          2000 tick",
         &expect![[r#"
             0      opened a node-1/orders process_exited
-            0        a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            0        a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
             0        -> cmd-a.1 START node-1/orders
             0      outcome cmd-a.1 FAILED
             0        a.2 REFUSE PLANNING 4/4: start of node-1/orders was FAILED; would start node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 815 ms are left; passed over: rollback (unknown: can_roll_back)
-            815      a.3 ACT ACTING 4/4: start of node-1/orders was FAILED; rung 4 of 4: start node-1/orders; passed over: rollback (unknown: can_roll_back)
+            815      a.3 ACT ACTING 4/4: start of node-1/orders was FAILED; passed over: rollback (unknown: can_roll_back)
             815      -> cmd-a.3 START node-1/orders
             2000   tick
         "#]],
@@ -235,7 +235,7 @@ fn a_person_decides_in_time() {
             3000   deny a.1
             3000     a.3 WAIT AWAITING_APPROVAL 2/2: ada denied restart of node-1/orders; may it restart node-1/orders? the mode for MEDIUM risk is APPROVE (set by ada); a person is needed within 120 s (arena approve or arena deny)
             4000   approve a.3
-            4000     a.4 ACT ACTING 2/2: ada denied restart of node-1/orders; rung 2 of 2: restart node-1/orders, approved by ada
+            4000     a.4 ACT ACTING 2/2: ada denied restart of node-1/orders; approved by ada
             4000     -> cmd-a.4 RESTART node-1/orders
             4100   outcome cmd-a.4 FAILED
             4100     a.5 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
@@ -258,7 +258,7 @@ fn what_was_calm_before_the_node_took_it_up_recovered_by_itself() {
          9000 tick",
         &expect![[r#"
             0      opened a node-1/orders cpu_high
-            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            0        a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             0        -> cmd-a.1 RESTART node-1/orders
             100    updated a cpu_high=RECOVERING
             200    outcome cmd-a.1 ACCEPTED
@@ -284,17 +284,17 @@ fn what_comes_of_an_action_is_not_healed() {
         &expect![[r#"
             0      status node-1/edge RUNNING PASSING 10 1 calls=orders
             0      opened a node-2/orders cpu_high
-            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-2/orders, because it burns CPU itself
+            0        a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             0        -> cmd-a.1 RESTART node-2/orders
             100    outcome cmd-a.1 SUCCEEDED
             100      a.2 VERIFY VERIFYING 1/2: restart of node-2/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             200    opened b node-1/edge error_rate_high
-            200      b.1 WAIT PLANNING 1/4: as the detector says; rung 1 of 4: left alone for up to 120 s, because its dependency fails (dependency_hurt = true (cpu_high of node-2/orders))
+            200      b.1 WAIT PLANNING 1/4: as the detector says; left alone for up to 120 s, because its dependency fails (dependency_hurt = true (cpu_high of node-2/orders))
             1000   cleared a
             6100     a.3 ESCALATE ESCALATED 1/2: restart of node-2/orders cleared cpu_high, and error_rate_high of node-1/edge came of it: that is not healed
-            7000     b.2 ACT ACTING 2/4: error_rate_high did not clear while it was left alone; rung 2 of 4: recover node-1/edge, because its own state makes it fail (dependency_hurt = false)
+            7000     b.2 ACT ACTING 2/4: error_rate_high did not clear while it was left alone; its own state makes it fail (dependency_hurt = false)
             7000     -> cmd-b.2 RECOVER node-1/edge pid 10 generation 1
-            28000    b.3 ACT ACTING 3/4: no outcome of cmd-b.2 within 21 s: recover of node-1/edge is UNKNOWN, which is not taken for success; rung 3 of 4: restart node-1/edge, because its process fails (dependency_hurt = false)
+            28000    b.3 ACT ACTING 3/4: no outcome of cmd-b.2 within 21 s: recover of node-1/edge is UNKNOWN, which is not taken for success; its process fails (dependency_hurt = false)
             28000    -> cmd-b.3 RESTART node-1/edge pid 10 generation 1
             49000    b.4 ESCALATE ESCALATED 4/4: no outcome of cmd-b.3 within 21 s: restart of node-1/edge is UNKNOWN, which is not taken for success; its 4 rungs are used up, a person is needed; neither a reset nor a new process mends it: read its log (arena logs) and look at what it depends on; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
             60000  cleared b
@@ -312,6 +312,7 @@ fn the_table_names_every_rail_and_only_tests_that_exist() {
         include_str!("rails.rs"),
         include_str!("transcripts.rs"),
         include_str!("histories.rs"),
+        include_str!("budgets.rs"),
         include_str!("../src/rails/flapping.rs"),
         include_str!("../src/rails/backoff.rs"),
         include_str!("../../tests/shell.rs"),

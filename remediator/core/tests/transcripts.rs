@@ -36,7 +36,7 @@ fn a_spike_is_cured_by_the_first_rung() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders cpu_high
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1000     ..   plan [plan] 1000..1000 ok
             1004   outcome cmd-a.1 ACCEPTED
@@ -65,14 +65,14 @@ fn a_useless_rung_is_left_and_the_last_one_calls_a_person() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-1/orders, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1000     ..   plan [plan] 1000..1000 ok
             1100   outcome cmd-a.1 SUCCEEDED
             1100     ..   act [act.cmd-a.1] 1000..1100 ok
             1100     a.2 VERIFY VERIFYING 2/4: recover of node-1/orders succeeded after 100 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
             7100     ..   verify [verify.cmd-a.1] 1100..7100 recover of node-1/orders did not clear latency_high within 6 s
-            7100     a.3 ACT ACTING 3/4: recover of node-1/orders did not clear latency_high within 6 s; rung 3 of 4: restart node-1/orders, because its process is slow (dependency_hurt = false)
+            7100     a.3 ACT ACTING 3/4: recover of node-1/orders did not clear latency_high within 6 s; its process is slow (dependency_hurt = false)
             7100     -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
             7600   outcome cmd-a.3 FAILED
             7600     ..   act [act.cmd-a.3] 7100..7600 restart of node-1/orders was FAILED
@@ -96,11 +96,11 @@ fn an_action_that_cures_after_the_escalation_is_thanked() {
          30000 tick",
         &expect![[r#"
             1000   opened a node-1/orders cpu_high
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1000     -> cmd-a.1 RESTART node-1/orders
             1100   outcome cmd-a.1 SUCCEEDED
             1100     a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
-            7100     a.3 ACT ACTING 2/2: restart of node-1/orders did not clear cpu_high within 6 s; rung 2 of 2: restart node-1/orders
+            7100     a.3 ACT ACTING 2/2: restart of node-1/orders did not clear cpu_high within 6 s
             7100     -> cmd-a.3 RESTART node-1/orders
             7200   outcome cmd-a.3 SUCCEEDED
             7200     a.4 VERIFY VERIFYING 2/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 10 s and stay clear for 1 s
@@ -169,7 +169,7 @@ fn the_lever_stops_and_releases() {
             3000   control OBSERVE RELEASED
             3000     a.2 REFUSE PLANNING 1/2: would restart node-1/orders, because it burns CPU itself, and does not: the mode for MEDIUM risk is OBSERVE (set by ada): it plans and never acts
             4000   control AUTO RELEASED
-            4000     a.3 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            4000     a.3 ACT ACTING 1/2: as the detector says; it burns CPU itself
             4000     -> cmd-a.3 RESTART node-1/orders
         "#]],
     );
@@ -184,7 +184,7 @@ fn what_is_cleared_while_the_command_is_in_flight_waits_for_its_outcome() {
          9000 tick",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
             1000     -> cmd-a.1 START node-1/orders
             1200   cleared a
             5000   outcome cmd-a.1 SUCCEEDED
@@ -202,9 +202,9 @@ fn silence_of_the_node_is_unknown_and_goes_on() {
          70000 tick",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
             1000     -> cmd-a.1 START node-1/orders
-            22000    a.2 ACT ACTING 4/4: no outcome of cmd-a.1 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; rung 4 of 4: start node-1/orders; passed over: rollback (unknown: can_roll_back)
+            22000    a.2 ACT ACTING 4/4: no outcome of cmd-a.1 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; passed over: rollback (unknown: can_roll_back)
             22000    -> cmd-a.2 START node-1/orders
             43000    a.3 ESCALATE ESCALATED 4/4: no outcome of cmd-a.2 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; its 4 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
             70000  tick
@@ -243,13 +243,13 @@ fn another_process_than_meant_is_looked_at_again() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders probe_failed
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it is stuck
+            1000     a.1 ACT ACTING 1/2: as the detector says; it is stuck
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1010   outcome cmd-a.1 REJECTED TARGET_CHANGED
             1010     a.2 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 1 of 2)
             1020   status node-1/orders RUNNING PASSING 20 2
             2000   status node-1/orders RUNNING FAILING 20 2
-            2000     a.3 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it is stuck
+            2000     a.3 ACT ACTING 1/2: as the detector says; it is stuck
             2000     -> cmd-a.3 RESTART node-1/orders pid 20 generation 2
             2500   outcome cmd-a.3 SUCCEEDED
             2500     a.4 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 500 ms (pid 20 to 99); probe_failed must clear within 6 s and stay clear for 1 s
@@ -273,17 +273,17 @@ fn a_status_that_is_behind_the_times_is_not_acted_on() {
         &expect![[r#"
             0      status node-1/orders RUNNING FAILING 10 1
             1000   opened a node-1/orders probe_failed
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it is stuck
+            1000     a.1 ACT ACTING 1/2: as the detector says; it is stuck
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1010   outcome cmd-a.1 REJECTED TARGET_CHANGED
             1010     a.2 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 1 of 2)
             1020   status node-1/orders RUNNING FAILING 10 1
             1030   status node-1/orders RUNNING FAILING 20 2
-            1030     a.3 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it is stuck
+            1030     a.3 ACT ACTING 1/2: as the detector says; it is stuck
             1030     -> cmd-a.3 RESTART node-1/orders pid 20 generation 2
             1040   outcome cmd-a.3 REJECTED TARGET_CHANGED
             1040     a.4 WAIT PLANNING 1/2: restart of node-1/orders was REJECTED as TARGET_CHANGED; waiting up to 6 s for that to change or for probe_failed to clear (wait 2 of 2)
-            7040     a.5 ACT ACTING 2/2: probe_failed did not clear within 6 s, and restart did not become possible; rung 2 of 2: restart node-1/orders
+            7040     a.5 ACT ACTING 2/2: probe_failed did not clear within 6 s, and restart did not become possible
             7040     -> cmd-a.5 RESTART node-1/orders pid 20 generation 2
             9000   tick
         "#]],
@@ -301,11 +301,11 @@ fn what_runs_again_is_not_started() {
          9000 tick",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
             1000     -> cmd-a.1 START node-1/orders
             1100   outcome cmd-a.1 FAILED
             1100     a.2 REFUSE PLANNING 4/4: start of node-1/orders was FAILED; would start node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 715 ms are left; passed over: rollback (unknown: can_roll_back)
-            1815     a.3 ACT ACTING 4/4: start of node-1/orders was FAILED; rung 4 of 4: start node-1/orders; passed over: rollback (unknown: can_roll_back)
+            1815     a.3 ACT ACTING 4/4: start of node-1/orders was FAILED; passed over: rollback (unknown: can_roll_back)
             1815     -> cmd-a.3 START node-1/orders
             2400   outcome cmd-a.3 REJECTED NOT_ALLOWED
             2400     a.4 WAIT PLANNING 4/4: start of node-1/orders was FAILED; start of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
@@ -332,16 +332,16 @@ fn what_does_not_fit_waits_and_goes_on() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-1/orders, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1010   outcome cmd-a.1 FAILED
-            1010     a.2 ACT ACTING 3/4: recover of node-1/orders was FAILED; rung 3 of 4: restart node-1/orders, because its process is slow (dependency_hurt = false)
+            1010     a.2 ACT ACTING 3/4: recover of node-1/orders was FAILED; its process is slow (dependency_hurt = false)
             1010     -> cmd-a.2 RESTART node-1/orders pid 10 generation 1
             1020   status node-1/orders STOPPED UNKNOWN 0 2
             1030   outcome cmd-a.2 FAILED
             1030     a.3 ESCALATE ESCALATED 4/4: restart of node-1/orders was FAILED; its 4 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
             2000   opened b node-2/orders cpu_high
-            2000     b.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-2/orders, because it burns CPU itself
+            2000     b.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             2000     -> cmd-b.1 RESTART node-2/orders
             2000   status node-2/orders STOPPED UNKNOWN 0 2
             2010   outcome cmd-b.1 REJECTED NOT_ALLOWED
@@ -372,7 +372,7 @@ fn a_state_that_is_newer_than_the_incident_is_waited_for() {
             3000     a.2 WAIT PLANNING 2/4: start is for stopped services; node-1/orders is starting; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
             4000   status node-1/orders RUNNING PASSING 20 2
             4500   status node-1/orders EXITED UNKNOWN 0 2
-            4500     a.3 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/orders, because its process died
+            4500     a.3 ACT ACTING 2/4: as the detector says; its process died
             4500     -> cmd-a.3 START node-1/orders generation 2
             5000   outcome cmd-a.3 SUCCEEDED
             5000     a.4 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 500 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
@@ -391,14 +391,14 @@ fn one_at_a_time_per_service() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders cpu_high
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1000   opened b node-1/orders latency_high
             1000     b.1 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for a is in flight on node-1/orders, and one at a time is the limit; passed over: wait (dependency_hurt = false)
             1500   outcome cmd-a.1 SUCCEEDED
             1500     a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 500 ms (pid 10 to 99); cpu_high must clear within 6 s and stay clear for 1 s
             1500     b.2 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: node-1/orders settles for 1 s after restart for a, which may have caused this; 1 s are left; passed over: wait (dependency_hurt = false)
-            2500     b.3 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-1/orders, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            2500     b.3 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             2500     -> cmd-b.3 RECOVER node-1/orders pid 10 generation 1
             3000   tick
         "#]],
@@ -420,14 +420,14 @@ fn what_comes_back_goes_on_at_the_next_rung() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-1/orders, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1100   outcome cmd-a.1 SUCCEEDED
             1100     a.2 VERIFY VERIFYING 2/4: recover of node-1/orders succeeded after 100 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
             2000   cleared a
             2500   opened b node-1/orders latency_high
             2500     a.3 RESOLVE RESOLVED MERGED 2/4: latency_high of node-1/orders was opened again as b, which goes on from here
-            2500     b.1 ACT ACTING 3/4: latency_high of node-1/orders is back 1.4 s after recover (rung 2) for a, within the cooldown of 5 s; rung 3 of 4: restart node-1/orders, because its process is slow (dependency_hurt = false)
+            2500     b.1 ACT ACTING 3/4: latency_high of node-1/orders is back 1.4 s after recover (rung 2) for a, within the cooldown of 5 s; its process is slow (dependency_hurt = false)
             2500     -> cmd-b.1 RESTART node-1/orders pid 10 generation 1
             2900   outcome cmd-b.1 SUCCEEDED
             2900     b.2 VERIFY VERIFYING 3/4: restart of node-1/orders succeeded after 400 ms (pid 10 to 99); latency_high must clear within 10 s and stay clear for 1 s
@@ -437,7 +437,7 @@ fn what_comes_back_goes_on_at_the_next_rung() {
             6000     c.1 ESCALATE ESCALATED 4/4: latency_high of node-1/orders is back 3.1 s after restart (rung 3) for b, within the cooldown of 5 s; its 4 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
             20000  opened d node-1/orders latency_high
             20000    c.2 RESOLVE RESOLVED MERGED 4/4: latency_high of node-1/orders was opened again as d, which goes on from here
-            20000    d.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-1/orders, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            20000    d.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             20000    -> cmd-d.1 RECOVER node-1/orders pid 10 generation 1
         "#]],
     );
@@ -454,22 +454,22 @@ fn at_most_four_commands_are_in_flight() {
          1500 outcome cmd-a.1 SUCCEEDED",
         &expect![[r#"
             1000   opened a node-1/a cpu_high
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/a, because it burns CPU itself
+            1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1000     -> cmd-a.1 RESTART node-1/a
             1000   opened b node-2/b cpu_high
-            1000     b.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-2/b, because it burns CPU itself
+            1000     b.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1000     -> cmd-b.1 RESTART node-2/b
             1000   opened c node-3/c cpu_high
-            1000     c.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-3/c, because it burns CPU itself
+            1000     c.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1000     -> cmd-c.1 RESTART node-3/c
             1000   opened d node-4/d cpu_high
-            1000     d.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-4/d, because it burns CPU itself
+            1000     d.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1000     -> cmd-d.1 RESTART node-4/d
             1000   opened e node-5/e cpu_high
             1000     e.1 REFUSE PLANNING 1/2: would restart node-5/e, because it burns CPU itself, and does not: 4 commands are in flight, and 4 is the limit
             1500   outcome cmd-a.1 SUCCEEDED
             1500     a.2 VERIFY VERIFYING 1/2: restart of node-1/a succeeded after 500 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
-            1500     e.2 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-5/e, because it burns CPU itself
+            1500     e.2 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1500     -> cmd-e.2 RESTART node-5/e
         "#]],
     );
@@ -483,7 +483,7 @@ fn the_cause_is_acted_on_and_the_symptom_verified() {
         &expect![[r#"
             0      status node-2/ledger RUNNING PASSING 7 3
             1000   opened a node-1/orders latency_high node-2/ledger
-            1000     a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-2/ledger, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-2/ledger pid 7 generation 3
         "#]],
     );
@@ -504,7 +504,7 @@ fn a_restart_issues_the_same_command_again_while_it_is_good() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders cpu_high
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             2000   restart
             2000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
@@ -528,10 +528,10 @@ fn a_restart_after_the_command_has_expired_waits_for_what_may_still_come() {
          30000 tick",
         &expect![[r#"
             1000   opened a node-1/orders cpu_high
-            1000     a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1000     -> cmd-a.1 RESTART node-1/orders
             15000  restart
-            22000    a.2 ACT ACTING 2/2: no outcome of cmd-a.1 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; rung 2 of 2: restart node-1/orders
+            22000    a.2 ACT ACTING 2/2: no outcome of cmd-a.1 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success
             22000    -> cmd-a.2 RESTART node-1/orders
             30000  tick
         "#]],
@@ -586,17 +586,17 @@ fn a_refusal_is_told_anew_at_once_when_another_incident_takes_the_service() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             0      opened a node-1/orders latency_high
-            0        a.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: recover node-1/orders, because its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            0        a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             0        -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1      outcome cmd-a.1 REJECTED NOT_ALLOWED
             1        a.2 WAIT PLANNING 2/4: recover of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 6 s for that to change or for latency_high to clear (wait 1 of 2)
             2      opened b node-1/orders process_exited
-            2        b.1 ACT ACTING 2/4: as the detector says; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (port_held = false)
+            2        b.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (port_held = false)
             2        -> cmd-b.1 START node-1/orders generation 1
             6001     a.3 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for b is in flight on node-1/orders, and one at a time is the limit
             7000   outcome cmd-b.1 FAILED
             7000     a.4 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: node-1/orders settles for 1 s after start for b, which may have caused this; 1 s are left
-            7000     b.2 ACT ACTING 4/4: start of node-1/orders was FAILED; rung 4 of 4: start node-1/orders; passed over: rollback (can_roll_back = false)
+            7000     b.2 ACT ACTING 4/4: start of node-1/orders was FAILED; passed over: rollback (can_roll_back = false)
             7000     -> cmd-b.2 START node-1/orders generation 1
             7000     a.5 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for b is in flight on node-1/orders, and one at a time is the limit
             7000   tick
@@ -618,12 +618,12 @@ fn a_service_that_dies_while_it_is_treated_for_something_else_is_started() {
         ",
         &expect![[r#"
             0      opened a node-1/orders cpu_high
-            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            0        a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             0        -> cmd-a.1 RESTART node-1/orders
             10     outcome cmd-a.1 SUCCEEDED
             10       a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 10 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             1000   updated a cpu_high=NO_DATA process_exited=FIRING
-            5000     a.3 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            5000     a.3 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; its process died; passed over: free-port (unknown: port_held)
             5000     -> cmd-a.3 START node-1/orders
             5100   outcome cmd-a.3 SUCCEEDED
             5100     a.4 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
@@ -647,7 +647,7 @@ fn what_lingers_is_not_acted_on() {
         ",
         &expect![[r#"
             0      opened a node-1/orders cpu_high
-            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            0        a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             0        -> cmd-a.1 RESTART node-1/orders
             10     outcome cmd-a.1 SUCCEEDED
             10       a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 10 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
@@ -674,23 +674,23 @@ fn an_incident_that_was_escalated_is_taken_up_again_when_its_service_dies() {
         ",
         &expect![[r#"
             0      opened a node-1/orders cpu_high
-            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            0        a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             0        -> cmd-a.1 RESTART node-1/orders
             0      outcome cmd-a.1 FAILED
             0        a.2 REFUSE PLANNING 2/2: restart of node-1/orders was FAILED; would restart node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 815 ms are left
-            815      a.3 ACT ACTING 2/2: restart of node-1/orders was FAILED; rung 2 of 2: restart node-1/orders
+            815      a.3 ACT ACTING 2/2: restart of node-1/orders was FAILED
             815      -> cmd-a.3 RESTART node-1/orders
             2000   outcome cmd-a.3 FAILED
             2000     a.4 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
             60000  updated a cpu_high=NO_DATA process_exited=FIRING
-            64000    a.5 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            64000    a.5 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; its process died; passed over: free-port (unknown: port_held)
             64000    -> cmd-a.5 START node-1/orders
             64100  restart
             64100    -> cmd-a.5 START node-1/orders
             64100  outcome cmd-a.5 SUCCEEDED
             64100    a.6 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             65000  updated a cpu_high=FIRING process_exited=RESOLVED
-            69000    a.7 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            69000    a.7 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; it burns CPU itself
             69000    -> cmd-a.7 RESTART node-1/orders
             69100  tick
         "#]],
@@ -716,34 +716,34 @@ fn a_service_that_shows_one_symptom_after_the_other_is_left_to_a_person() {
         ",
         &expect![[r#"
             0      opened a node-1/orders cpu_high
-            0        a.1 ACT ACTING 1/2: as the detector says; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            0        a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             0        -> cmd-a.1 RESTART node-1/orders
             0      outcome cmd-a.1 SUCCEEDED
             0        a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 0 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             1000   updated a cpu_high=RESOLVED process_exited=FIRING
-            5000     a.3 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            5000     a.3 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; its process died; passed over: free-port (unknown: port_held)
             5000     -> cmd-a.3 START node-1/orders
             5100   outcome cmd-a.3 SUCCEEDED
             5100     a.4 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             5100   updated a cpu_high=FIRING process_exited=RESOLVED
-            9100     a.5 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            9100     a.5 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; it burns CPU itself
             9100     -> cmd-a.5 RESTART node-1/orders
             9200   outcome cmd-a.5 SUCCEEDED
             9200     a.6 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             9200   updated a cpu_high=RESOLVED process_exited=FIRING
             13200    a.7 REFUSE PLANNING 2/4: process_exited of node-1/orders took the place of cpu_high; would start node-1/orders, because its process died, and does not: node-1/orders was started or restarted 3 times in a row: the next may come 4.4 s after the last; 336 ms are left; passed over: free-port (unknown: port_held)
-            13536    a.8 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; rung 2 of 4: start node-1/orders, because its process died; passed over: free-port (unknown: port_held)
+            13536    a.8 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; its process died; passed over: free-port (unknown: port_held)
             13536    -> cmd-a.8 START node-1/orders
             15000  outcome cmd-a.8 SUCCEEDED
             15000    a.9 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 1.4 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             15000  updated a cpu_high=FIRING process_exited=RESOLVED
             19000    a.10 REFUSE PLANNING 1/2: cpu_high of node-1/orders took the place of process_exited; would restart node-1/orders, because it burns CPU itself, and does not: node-1/orders was started or restarted 4 times in a row: the next may come 7.2 s after the last; 1.7 s are left
-            20776    a.11 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; rung 1 of 2: restart node-1/orders, because it burns CPU itself
+            20776    a.11 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; it burns CPU itself
             20776    -> cmd-a.11 RESTART node-1/orders
             30000  outcome cmd-a.11 SUCCEEDED
             30000    a.12 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 9.2 s (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             30000  updated a cpu_high=RESOLVED process_exited=FIRING
-            36000    a.13 ACT ACTING 2/2: restart of node-1/orders did not clear cpu_high within 6 s; rung 2 of 2: restart node-1/orders
+            36000    a.13 ACT ACTING 2/2: restart of node-1/orders did not clear cpu_high within 6 s
             36000    -> cmd-a.13 RESTART node-1/orders
             57000    a.14 ESCALATE ESCALATED 2/2: no outcome of cmd-a.13 within 21 s: restart of node-1/orders is UNKNOWN, which is not taken for success; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
             60000  tick

@@ -5,7 +5,7 @@
 //! argument here. The count begins anew once the service was well for long enough, or when something that it calls was
 //! healed: then it was not its own fault.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use arena_proto::{ActionKind, Entity, IncidentId, Number, Timestamp};
@@ -30,9 +30,11 @@ pub(super) struct Backoff {
     by_target: BTreeMap<Entity, Attempts>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Attempts {
     count: u32,
+    /// For which incident the last one was.
+    incident: IncidentId,
     last_at: Timestamp,
     /// The one before it in a row.
     before: Option<Timestamp>,
@@ -41,7 +43,7 @@ struct Attempts {
 }
 
 impl Attempts {
-    fn count_at(self, now: Timestamp) -> u32 {
+    fn count_at(&self, now: Timestamp) -> u32 {
         let is_well = self.well_since.map(|since| now.saturating_since(since));
         if is_well.is_some_and(|well_for| well_for >= STABLE_UPTIME) {
             return 0;
@@ -96,7 +98,13 @@ impl Backoff {
     }
 
     /// An action is taken.
-    pub(super) fn attempt(&mut self, now: Timestamp, action: ActionKind, target: &Entity) {
+    pub(super) fn attempt(
+        &mut self,
+        now: Timestamp,
+        incident: &IncidentId,
+        action: ActionKind,
+        target: &Entity,
+    ) {
         if !replaces(action) {
             return;
         }
@@ -106,6 +114,7 @@ impl Backoff {
         let before = before.filter(|attempts| attempts.count_at(now) > 0);
         let attempts = Attempts {
             count: before.map_or(0, |attempts| attempts.count) + 1,
+            incident: incident.clone(),
             last_at: now,
             before: before.map(|attempts| attempts.last_at),
             well_since: None,
@@ -127,17 +136,27 @@ impl Backoff {
         }
     }
 
-    /// An incident is resolved: the service is well from here on, and what calls it was hurt by it.
-    pub(super) fn healed(&mut self, now: Timestamp, entity: &Entity, graph: Graph<'_>) {
-        if let Some(attempts) = self.by_target.get_mut(entity) {
-            attempts.well_since = attempts.well_since.or(Some(now));
+    /// An incident is resolved: from here on its entity is well, and so is what was replaced for it. What calls these
+    /// was hurt by them.
+    pub(super) fn healed(
+        &mut self,
+        now: Timestamp,
+        incident: &IncidentId,
+        entity: &Entity,
+        graph: Graph<'_>,
+    ) {
+        let mut healed: BTreeSet<_> = entity.service.iter().cloned().collect();
+        for (target, attempts) in &mut self.by_target {
+            if attempts.incident == *incident || target == entity {
+                attempts.well_since = attempts.well_since.or(Some(now));
+                healed.extend(target.service.clone());
+            }
         }
-        if let Some(healed) = &entity.service {
-            self.by_target.retain(|target, _| {
-                let caller = target.service.as_ref().filter(|caller| *caller != healed);
-                !caller.is_some_and(|caller| graph.calls(caller, healed))
-            });
-        }
+        self.by_target.retain(|target, _| {
+            let caller = target.service.as_ref();
+            let caller = caller.filter(|caller| !healed.contains(*caller));
+            !caller.is_some_and(|caller| healed.iter().any(|callee| graph.calls(caller, callee)))
+        });
     }
 }
 

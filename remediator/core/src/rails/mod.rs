@@ -29,6 +29,7 @@ use crate::case::Case;
 use crate::graph::Graph;
 use crate::planner::Basis;
 use crate::playbook::Playbook;
+use crate::restore::took_over;
 
 pub(crate) use settling::LastAction;
 
@@ -204,9 +205,15 @@ impl Rails {
     }
 
     /// An action is taken.
-    pub(crate) fn spend(&mut self, now: Timestamp, action: ActionKind, target: &Entity) {
+    pub(crate) fn spend(
+        &mut self,
+        now: Timestamp,
+        incident: &IncidentId,
+        action: ActionKind,
+        target: &Entity,
+    ) {
         self.tokens.spend(now);
-        self.backoff.attempt(now, action, target);
+        self.backoff.attempt(now, incident, action, target);
     }
 
     /// The node would not do it: that was no attempt.
@@ -232,7 +239,8 @@ impl Rails {
     /// An incident is resolved: its service is well, unless it goes on under another name.
     pub(crate) fn healed(&mut self, plan: &Plan, graph: Graph<'_>) {
         if plan.resolution != Some(Resolution::Merged) {
-            self.backoff.healed(plan.at, &plan.entity, graph);
+            self.backoff
+                .healed(plan.at, &plan.incident_id, &plan.entity, graph);
         }
     }
 
@@ -246,6 +254,7 @@ impl Rails {
         let judged = plan.basis.judged.as_ref().map(|(command, _)| command);
         let has_ended = |acted: &Plan| {
             plan.decision == Decision::Verify
+                || took_over(acted, plan)
                 || judged.is_some() && acted.command_id.as_ref() == judged
         };
         let acted = under_way.take_if(|acted| has_ended(acted));
@@ -266,6 +275,7 @@ impl Rails {
                 symptom: acted.symptom.clone(),
                 action,
                 rung: acted.rung,
+                begun_at: acted.at,
                 ended_at: plan.at,
                 settle: step(&acted).map_or(Duration::ZERO, |step| step.settle),
             };
@@ -277,7 +287,9 @@ impl Rails {
             self.backoff.rejected(action, target);
         }
         match (plan.decision, plan.action, &plan.target) {
-            (Decision::Act, Some(action), Some(target)) => self.spend(plan.at, action, target),
+            (Decision::Act, Some(action), Some(target)) => {
+                self.spend(plan.at, &plan.incident_id, action, target);
+            }
             (Decision::Resolve, ..) => self.healed(plan, graph),
             _ => {}
         }

@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use arena_proto::{ActionKind, Entity, NodeName, NodeStatus, Number, ServiceName, ServiceStatus};
+use arena_proto::{
+    ActionKind, Entity, NodeName, NodeStatus, Number, ProcessState, ServiceName, ServiceStatus,
+};
 
 use super::{Rail, Refusal, numbers};
 use crate::book::Book;
@@ -50,7 +52,7 @@ fn enough(
             .services
             .iter()
             .filter(|other| other.name == *service);
-        for replica in replicas.filter(|replica| is_meant_to_serve(replica)) {
+        for replica in replicas.filter(|replica| is_wanted(replica)) {
             all += 1;
             let entity = Entity {
                 node: at.clone(),
@@ -82,9 +84,9 @@ fn enough(
     })
 }
 
-/// A standby that nobody started yet is no replica.
-fn is_meant_to_serve(replica: &ServiceStatus) -> bool {
-    !(replica.detail.standby && replica.pid.is_none())
+/// A standby that nobody started yet, and what a person stopped, is no capacity that is missing.
+fn is_wanted(replica: &ServiceStatus) -> bool {
+    replica.state != ProcessState::Stopped
 }
 
 fn is_up(node: &NodeStatus, replica: &ServiceStatus) -> bool {

@@ -19,8 +19,17 @@ pub(crate) struct LastAction {
     pub(crate) symptom: String,
     pub(crate) action: ActionKind,
     pub(crate) rung: u32,
+    /// When it was planned.
+    pub(crate) begun_at: Timestamp,
     pub(crate) ended_at: Timestamp,
     pub(crate) settle: Duration,
+}
+
+impl LastAction {
+    /// May it have caused what began then?
+    pub(crate) fn may_have_caused(&self, began: Timestamp) -> bool {
+        self.begun_at < began && began < self.ended_at + self.settle
+    }
 }
 
 /// The last action on each.

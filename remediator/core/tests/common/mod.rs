@@ -1,5 +1,7 @@
 //! What the tests tell the remediator, in short.
 
+#![allow(dead_code, reason = "each test uses some of it")]
+
 use std::time::Duration;
 
 use arena_proto::{
