@@ -88,6 +88,7 @@ impl Case {
                 self.waits += u32::from(plan.action.is_some());
                 Stage::Waiting {
                     until,
+                    // No plan tells which process was rejected: at worst it is once more.
                     outdated: None,
                 }
             }

@@ -85,6 +85,8 @@ struct World {
     plans: Vec<Plan>,
     /// How the commands of an incident end.
     answers: BTreeMap<IncidentId, CommandState>,
+    /// When each command was issued.
+    issued: Vec<Timestamp>,
 }
 
 impl World {
@@ -100,6 +102,7 @@ impl World {
             incidents: Vec::new(),
             plans: Vec::new(),
             answers: BTreeMap::new(),
+            issued: Vec::new(),
         }
     }
 
@@ -111,6 +114,7 @@ impl World {
                 match output {
                     Output::Publish(plan) => self.plans.push(*plan),
                     Output::Issue(command) => {
+                        self.issued.push(self.now);
                         let state = self.answers[command.incident_id.as_ref().unwrap()];
                         let rejected = state == CommandState::Rejected;
                         let reason = rejected.then_some(RejectionReason::Busy);
@@ -229,14 +233,46 @@ fn budgets(plans: &[Plan], service: &Entity) -> Vec<String> {
     reached
 }
 
+fn runner() -> TestRunner {
+    TestRunner::new(Config {
+        failure_persistence: None,
+        ..Config::with_cases(600)
+    })
+}
+
+/// Twelve at once, and one more for each second: between any two commands, and with a restart at any time.
+#[test]
+fn no_more_is_done_than_is_earned() {
+    let at_once = RefCell::new(0);
+    let result = runner().run(&(acts(), acts()), |(before, after)| {
+        let mut world = World::new();
+        for act in before {
+            world.act(act);
+        }
+        world.remediator = world.reborn();
+        for act in after {
+            world.act(act);
+        }
+        for (first, since) in world.issued.iter().enumerate() {
+            for (later, until) in world.issued.iter().enumerate().skip(first) {
+                let done = u64::try_from(later - first + 1).unwrap();
+                let earned = 12 + until.saturating_since(*since).as_secs();
+                prop_assert!(done <= earned, "{done} done, {earned} earned");
+                let most = *at_once.borrow();
+                *at_once.borrow_mut() = most.max(if since == until { done } else { 0 });
+            }
+        }
+        Ok(())
+    });
+    result.unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(at_once.into_inner(), 12, "the limit was never reached");
+}
+
 /// One that was restarted decides what the one that was not does, for the same reason and by the same numbers.
 #[test]
 fn a_restart_forgets_no_budget() {
     let reached = RefCell::new(BTreeMap::<String, u32>::new());
-    let mut runner = TestRunner::new(Config {
-        failure_persistence: None,
-        ..Config::with_cases(600)
-    });
+    let mut runner = runner();
     let probed = (
         prop::sample::select(vec![0, 1, SERVICES - 1]),
         // The one that it died of, and one whose ladder begins anew.

@@ -175,6 +175,74 @@ fn one_at_a_time_on_a_node() {
 }
 
 #[test]
+fn a_verdict_comes_before_the_next_action_for_the_same_symptom() {
+    check(
+        "0 opened a node-1/orders cpu_high
+         100 outcome a SUCCEEDED
+         2000 opened b node-3/edge cpu_high node-1/orders
+         3000 cleared a",
+        &expect![[r#"
+            0      opened a node-1/orders cpu_high
+            0        a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
+            0        -> cmd-a.1 RESTART node-1/orders
+            100    outcome a SUCCEEDED
+            100      a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            2000   opened b node-3/edge cpu_high node-1/orders
+            2000     b.1 REFUSE PLANNING 2/2: cpu_high of node-1/orders is back 1.9 s after restart (rung 1) for a, within the cooldown of 5 s; would restart node-1/orders, and does not: cpu_high of node-1/orders is being verified for a
+            3000   cleared a
+            3000     b.2 ACT ACTING 2/2: cpu_high of node-1/orders is back 2.9 s after restart (rung 1) for a, within the cooldown of 5 s
+            3000     -> cmd-b.2 RESTART node-1/orders
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_stopped_is_no_replica_that_is_missing() {
+    check(
+        "0 status node-1/orders RUNNING PASSING 10 1
+         0 status node-2/orders STOPPED UNKNOWN 0 0
+         1000 opened a node-1/orders cpu_high",
+        &expect![[r#"
+            0      status node-1/orders RUNNING PASSING 10 1
+            0      status node-2/orders STOPPED UNKNOWN 0 0
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
+            1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
+        "#]],
+    );
+}
+
+#[test]
+fn what_was_replaced_for_an_incident_is_well_once_that_is_resolved() {
+    check(
+        "0 opened a node-1/edge cpu_high node-2/orders
+         100 outcome a FAILED
+         2000 outcome a SUCCEEDED
+         3000 cleared a
+         40000 opened b node-2/orders process_exited
+         40100 outcome b FAILED",
+        &expect![[r#"
+            0      opened a node-1/edge cpu_high node-2/orders
+            0        a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
+            0        -> cmd-a.1 RESTART node-2/orders
+            100    outcome a FAILED
+            100      a.2 REFUSE PLANNING 2/2: restart of node-2/orders was FAILED; would restart node-2/orders, and does not: node-2/orders was started or restarted once: the next may come 815 ms after the last; 715 ms are left
+            815      a.3 ACT ACTING 2/2: restart of node-2/orders was FAILED
+            815      -> cmd-a.3 RESTART node-2/orders
+            2000   outcome a SUCCEEDED
+            2000     a.4 VERIFY VERIFYING 2/2: restart of node-2/orders succeeded after 1.1 s (pid 99); cpu_high must clear within 10 s and stay clear for 1 s
+            3000   cleared a
+            4000     a.5 RESOLVE RESOLVED REMEDIATED 2/2: cpu_high cleared 1 s after our restart and stayed clear for 1 s
+            40000  opened b node-2/orders process_exited
+            40000    b.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            40000    -> cmd-b.1 START node-2/orders
+            40100  outcome b FAILED
+            40100    b.2 REFUSE PLANNING 4/4: start of node-2/orders was FAILED; would start node-2/orders, and does not: node-2/orders was started or restarted once: the next may come 798 ms after the last; 698 ms are left; passed over: rollback (unknown: can_roll_back)
+        "#]],
+    );
+}
+
+#[test]
 fn half_of_the_replicas_stay_up() {
     check(
         "0 status node-1/orders RUNNING PASSING 10 1
@@ -303,6 +371,41 @@ fn what_comes_of_an_action_is_not_healed() {
             70000  tick
         "#]],
     );
+}
+
+/// Of what calls the target: an exit is nobody's doing but its own, and what our other action explains is not blamed on this.
+#[test]
+fn what_has_another_cause_is_no_harm() {
+    for other in [
+        "1200 opened b node-1/edge process_exited",
+        "1200 opened c node-1/edge process_exited
+         1300 outcome c SUCCEEDED
+         1310 opened b node-1/edge unheard_of",
+    ] {
+        let script = format!(
+            "0 status node-1/edge RUNNING PASSING 10 1 calls=orders
+             0 opened a node-2/orders cpu_high
+             1000 outcome a SUCCEEDED
+             1100 cleared a
+             {other}
+             2100 tick"
+        );
+        let mut scene = Scene::with(Playbooks::built_in().unwrap(), false);
+        for line in script.lines() {
+            scene.play(line);
+        }
+        let last = scene
+            .plans
+            .iter()
+            .rfind(|plan| plan.incident_id.as_str() == "a");
+        let decision = last.unwrap().decision;
+        assert_eq!(
+            decision,
+            arena_proto::Decision::Resolve,
+            "{}",
+            scene.transcript
+        );
+    }
 }
 
 #[test]
