@@ -145,6 +145,8 @@ struct World {
     answers: BTreeMap<PlanId, Verdict>,
     /// The highest revision delivered, by incident, and whether it was CLEARED.
     heard: BTreeMap<IncidentId, (u32, bool)>,
+    /// Those that were ever heard to show another symptom instead: their ladder may change at any time.
+    shifting: BTreeSet<IncidentId>,
     ended: BTreeSet<IncidentId>,
 }
 
@@ -164,6 +166,7 @@ impl World {
             approvals: BTreeMap::new(),
             answers: BTreeMap::new(),
             heard: BTreeMap::new(),
+            shifting: BTreeSet::new(),
             ended: BTreeSet::new(),
         };
         world.tell(Input::Restored);
@@ -172,6 +175,9 @@ impl World {
 
     fn tell(&mut self, input: Input) {
         if let Input::Incident(event) = &input {
+            if !event.signals.is_empty() {
+                self.shifting.insert(event.id.clone());
+            }
             let heard = self.heard.entry(event.id.clone()).or_insert((0, false));
             if event.revision > heard.0 {
                 *heard = (event.revision, event.kind == IncidentEventKind::Cleared);
@@ -335,14 +341,10 @@ impl World {
     /// The targets of what is being verified, of incidents that are not cleared and show no other symptom: those whose
     /// verification may just have ended, before the plan that tells it, are left out.
     fn being_verified(&self) -> Vec<Entity> {
-        let shifts = |id: &IncidentId| {
-            let mut incidents = self.incidents.iter();
-            incidents.any(|event| event.id == *id && !event.signals.is_empty())
-        };
         let shortest = Duration::from_secs(5);
         let last = |id: &IncidentId| self.plans.iter().rfind(|plan| plan.incident_id == *id);
         let open = self.heard.iter().filter(|(_, (_, cleared))| !cleared);
-        open.filter(|(id, _)| !shifts(id))
+        open.filter(|(id, _)| !self.shifting.contains(id))
             .filter_map(|(id, _)| last(id))
             .filter(|plan| plan.decision == Decision::Verify && self.now < plan.at + shortest)
             .filter_map(|plan| plan.target.clone())
