@@ -48,6 +48,13 @@ fn deeds(scene: &Scene) -> Vec<Deed> {
         .collect()
 }
 
+/// When its incidents were resolved.
+fn ends(scene: &Scene) -> Vec<arena_proto::Timestamp> {
+    let plans = scene.plans.iter();
+    let resolved = plans.filter(|plan| plan.decision == Decision::Resolve);
+    resolved.map(|plan| plan.at).collect()
+}
+
 /// Killed at any point, or at any two, it does what it would have done.
 fn check(playbooks: &Playbooks, script: &str) -> Scene {
     let undisturbed = told(playbooks, script, &[]);
@@ -57,6 +64,12 @@ fn check(playbooks: &Playbooks, script: &str) -> Scene {
         for second in first..lines {
             let scene = told(playbooks, script, &[first, second]);
             assert_eq!(deeds(&scene), expected, "{}", scene.transcript);
+            // What holds an end up is not forgotten.
+            let early = ends(&scene)
+                .into_iter()
+                .zip(ends(&undisturbed))
+                .find(|(at, due)| at < due);
+            assert_eq!(early, None, "{}", scene.transcript);
         }
     }
     undisturbed
