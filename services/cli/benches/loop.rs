@@ -22,10 +22,6 @@ const REPEATS_DEFAULT: usize = 20;
 /// A ladder that is climbed to its end takes half of this.
 const HEAL_LIMIT: Duration = Duration::from_mins(1);
 
-/// A fault that is back on the same service within the remediator's cooldown (5 s) is a recurrence, and goes on at the
-/// next rung, and one that is back within 20 s again and again is flapping: here each repeat is to be a first. The rarely used replicas of payments and ledger show too few requests.
-const COOLDOWN: Duration = Duration::from_secs(36);
-
 /// Name, parameters, and the replicas that take turns.
 type Fault = (
     &'static str,
@@ -83,16 +79,19 @@ async fn main() -> anyhow::Result<()> {
         "{:<16} {:>3}  {:>9} {:>9} {:>9}  {:>9} {:>9} {:>9}",
         "fault", "", "min", "median", "max", "min", "median", "max"
     );
-    for (fault, parameters, replicas) in FAULTS {
-        let mut detected = Vec::new();
-        let mut healed = Vec::new();
-        for target in replicas.iter().cycle().take(repeats) {
+    let mut times: [(Vec<f64>, Vec<f64>); FAULTS.len()] = Default::default();
+    // Fault after fault, and replica after replica: each is to be a first of its kind. One that is back within the cooldown
+    // (5 s) would be a recurrence, which goes on at the next rung, and one that is back every few seconds is flapping.
+    for round in 0..repeats {
+        for ((fault, parameters, replicas), times) in FAULTS.iter().zip(&mut times) {
             calm(&arena).await?;
+            let target = replicas[round % replicas.len()];
             let (incident_ms, healed_ms) = once(&bus, fault, &target.parse()?, parameters).await?;
-            detected.push(incident_ms);
-            healed.push(healed_ms);
-            tokio::time::sleep(COOLDOWN / u32::try_from(replicas.len())?).await;
+            times.0.push(incident_ms);
+            times.1.push(healed_ms);
         }
+    }
+    for ((fault, ..), (detected, healed)) in FAULTS.iter().zip(times) {
         println!(
             "{fault:<16} {repeats:>3}  {}  {}",
             spread(detected),

@@ -55,7 +55,6 @@ impl Control {
                 self.faults
                     .apply(id, &body, clock::now())
                     .map_err(|reason| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, reason))?;
-                eprintln!("fault {id} is in effect: {body:?}");
                 Ok(reply::no_content())
             }
             (&Method::DELETE, _, Some(id)) => {
