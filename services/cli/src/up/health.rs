@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arena_bus::{Bus, ServicePing};
 use arena_chassis::Clock;
-use arena_proto::{NodeStatus, ServiceName, Timestamp};
+use arena_proto::{NodeStatus, ProcessState, ServiceName, Timestamp};
 
 use super::data_dir::DataDir;
 use super::record::Record;
@@ -110,7 +110,9 @@ fn unwell(node: &NodeStatus, name: &ServiceName) -> Option<String> {
     let Some(service) = node.services.iter().find(|service| service.name == *name) else {
         return Some(format!("{}/{name} is not known to its node", node.node));
     };
-    if service.is_healthy() {
+    // A standby that nobody asked to start is as it should be.
+    let waits = service.detail.standby && service.state == ProcessState::Stopped;
+    if service.is_healthy() || waits {
         return None;
     }
     let state = service.state.as_str();
@@ -126,7 +128,7 @@ fn unwell(node: &NodeStatus, name: &ServiceName) -> Option<String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use arena_proto::{NodeName, ProbeVerdict, ProcessState, ServiceStatus};
+    use arena_proto::{NodeName, ProbeVerdict, ServiceStatus};
     use arena_supervisor::Identity;
 
     use super::*;
