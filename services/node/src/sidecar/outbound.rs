@@ -35,6 +35,8 @@ impl Drop for OnItsWay {
 
 impl Guard for OnItsWay {
     fn complete(&mut self) {}
+
+    fn broken(&mut self) {}
 }
 
 /// A connection to the best replica that takes one. All are tried: on loopback a refusal takes microseconds, and the replicas

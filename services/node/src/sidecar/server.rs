@@ -36,6 +36,9 @@ pub(crate) struct Streamed<G> {
 pub(crate) trait Guard: Unpin {
     /// The answer was passed on to its end.
     fn complete(&mut self);
+
+    /// The service broke off in the middle of its answer.
+    fn broken(&mut self);
 }
 
 impl<G: Guard> Streamed<G> {
@@ -76,6 +79,8 @@ impl<G: Guard> Body for Streamed<G> {
         };
         if ended {
             self.complete();
+        } else if let (Poll::Ready(Some(Err(_))), Some(guard)) = (&polled, self.guard.as_mut()) {
+            guard.broken();
         }
         polled
     }

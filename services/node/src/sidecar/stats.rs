@@ -1,5 +1,8 @@
 //! What an inbound leg saw since it was last asked. A request in flight counts with its age, so that a service that hangs
 //! looks slow at once and not only after its callers gave up.
+//!
+//! Invariant: a request that its caller abandoned is neither a success nor an error, for the caller may have had a reason that
+//! is not about this service (another call of it failed). Its age counts as a latency only from [`PATIENCE`] on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +12,10 @@ use arena_proto::Timestamp;
 
 use super::REQUESTS_MAX;
 use super::histogram::Histogram;
+
+/// No caller of the arena gives up this early because it waits too long, and an age below it would only make the service
+/// look fast. From here on the age is a lower bound that matters: half of the latency that the default policy calls high.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// One tick of a leg. Without requests the rate is zero, by which the detector knows that nobody waits, and the others are
 /// NaN: there was nothing to measure.
@@ -74,8 +81,13 @@ impl Recorder {
             recorder: self.clone(),
             slot,
             at,
-            failed: true,
+            end: End::Abandoned,
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn in_flight(&self) -> usize {
+        self.lock().slots.iter().flatten().count()
     }
 
     /// What was seen since the last time.
@@ -99,19 +111,35 @@ impl Recorder {
     }
 }
 
-/// A request in flight. One that is dropped without [`InFlight::succeeded`] failed: it was reset, timed out, or its
-/// caller gave up.
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Its caller gave up, or its connection was reset by this node.
+    Abandoned,
+    Succeeded,
+    Failed,
+}
+
+/// A request in flight. One that is dropped without a word was abandoned.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     recorder: Recorder,
     slot: usize,
     at: Timestamp,
-    failed: bool,
+    end: End,
 }
 
 impl InFlight {
-    pub(crate) fn succeeded(&mut self) {
-        self.failed = false;
+    /// The answer was passed on; of a request that failed, it was the error.
+    pub(crate) fn answered(&mut self) {
+        if self.end == End::Abandoned {
+            self.end = End::Succeeded;
+        }
+    }
+
+    /// The service answered with an error of its own, not in time, or not at all.
+    pub(crate) fn failed(&mut self) {
+        self.end = End::Failed;
     }
 }
 
@@ -121,8 +149,15 @@ impl Drop for InFlight {
         let mut inner = self.recorder.lock();
         inner.slots[self.slot] = None;
         inner.free.push(self.slot);
+        if self.end == End::Abandoned {
+            if latency >= PATIENCE {
+                inner.latencies.add(latency);
+            }
+            return;
+        }
         inner.done = inner.done.saturating_add(1);
-        inner.failed = inner.failed.saturating_add(u32::from(self.failed));
+        let failed = u32::from(self.end == End::Failed);
+        inner.failed = inner.failed.saturating_add(failed);
         inner.latencies.add(latency);
     }
 }
@@ -151,8 +186,8 @@ mod tests {
         drop(request);
         let stats = recorder.take(clock.now(), SECOND);
         assert!(
-            (stats.error_percent - 100.0).abs() < 0.1,
-            "dropped without success: {stats:?}"
+            stats.error_percent.is_nan() && stats.latency_p95_ms.is_nan(),
+            "abandoned early: {stats:?}"
         );
     }
 

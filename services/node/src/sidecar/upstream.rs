@@ -33,6 +33,13 @@ pub(crate) enum UpstreamError {
     Broken(#[from] hyper::Error),
 }
 
+impl UpstreamError {
+    /// The caller broke off while it sent the request: no fault of the service.
+    pub(crate) fn is_callers(&self) -> bool {
+        matches!(self, Self::Broken(error) if error.is_user())
+    }
+}
+
 /// An open connection. Dropping it closes it.
 #[derive(Debug)]
 struct Connection {
