@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::client;
+use crate::control;
 use crate::exit::Failure;
 use crate::people::{self, ago};
 use crate::screen;
@@ -54,7 +55,8 @@ enum Move {
 
 #[derive(Serialize)]
 struct Report {
-    lever: LeverPosition,
+    /// Null when nobody can say.
+    lever: Option<LeverPosition>,
     by: Option<String>,
     at: Option<String>,
 }
@@ -62,12 +64,15 @@ struct Report {
 /// Runs it.
 pub(crate) async fn run(args: LeverArgs) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
-    let before = bus.control().await?;
+    let decided = bus.decided().await?;
+    let lost = control::lost(&decided);
+    let before = decided.control();
     let control = match args.what {
+        Move::Status if lost.is_some() => return unknown(lost.unwrap_or_default(), args.json),
         Move::Status => before,
         Move::Stop => {
             let control = set(&bus, LeverPosition::Stopped).await?;
-            if before.lever == LeverPosition::Stopped {
+            if lost.is_none() && before.lever == LeverPosition::Stopped {
                 eprintln!("it was stopped already");
             } else {
                 eprintln!("{}", halted(&bus).await);
@@ -75,25 +80,24 @@ pub(crate) async fn run(args: LeverArgs) -> Result<(), Failure> {
             control
         }
         Move::Resume if before.lever == LeverPosition::Released => {
-            eprintln!("it is released already");
-            before
+            // A node may have missed it, or keep what it heard before a value that was lost.
+            let control = set(&bus, LeverPosition::Released).await?;
+            eprintln!("it is released already; written anew");
+            control
         }
         Move::Resume => {
-            let stopped = describe(&before);
+            let stopped = lost.map_or_else(|| describe(&before), |lost| format!("lever ({lost})"));
             people::confirm(&format!("release the {stopped}"), args.yes)?;
             set(&bus, LeverPosition::Released).await?
         }
     };
     if args.json {
+        let lever = Some(control.lever);
         let (by, at) = control
             .lever_set
             .map(|(by, at)| (by, at.to_string()))
             .unzip();
-        screen::print_json(&Report {
-            lever: control.lever,
-            by,
-            at,
-        })?;
+        screen::print_json(&Report { lever, by, at })?;
         return Ok(());
     }
     let means = match control.lever {
@@ -104,10 +108,27 @@ pub(crate) async fn run(args: LeverArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sets it, unless it is there already: who pulled it first is who is asked about it.
+/// Tells that nobody can say where it is.
+fn unknown(lost: &str, json: bool) -> Result<(), Failure> {
+    if json {
+        screen::print_json(&Report {
+            lever: None,
+            by: None,
+            at: None,
+        })?;
+        eprintln!("{lost}{}", control::MEND);
+    } else {
+        let word = screen::paint("UNKNOWN", screen::tone_of("UNKNOWN"));
+        screen::print(&format!("lever {word}: {lost}{}\n", control::MEND))?;
+    }
+    Ok(())
+}
+
+/// Writes it, also when it is there already, as a node may not have heard that. Then the name stays: who pulled it first is
+/// who is asked about it.
 async fn set(bus: &Bus, position: LeverPosition) -> Result<Control, Failure> {
     let (by, at) = (people::who(), people::now());
-    bus.change_control(move |control| {
+    control::change(bus, move |control| {
         if control.lever != position || control.lever_set.is_none() {
             control.lever = position;
             control.lever_set = Some((by.clone(), at));

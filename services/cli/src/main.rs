@@ -6,6 +6,7 @@
 mod approve;
 mod args;
 mod client;
+mod control;
 mod decode;
 mod demo;
 mod do_action;

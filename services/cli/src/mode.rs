@@ -1,13 +1,14 @@
 //! `arena mode`: who decides about actions, in all or by how much they can hurt.
 
-use arena_bus::{Bus, NatsArgs};
+use arena_bus::{Bus, Decided, NatsArgs};
 use arena_proto::{Control, Mode, RiskClass};
 use clap::Args;
 use serde::Serialize;
 
 use crate::args::word;
 use crate::client;
-use crate::exit::Failure;
+use crate::control;
+use crate::exit::{Exit, Failure};
 use crate::people::{self, ago};
 use crate::screen;
 
@@ -57,7 +58,7 @@ pub(crate) async fn run(args: ModeArgs) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
     let control = match args.mode {
         Some(mode) => set(&bus, mode, args.risk).await?,
-        None => bus.control().await?,
+        None => known(bus.decided().await?)?,
     };
     if args.json {
         screen::print_json(&report(&control))?;
@@ -67,10 +68,16 @@ pub(crate) async fn run(args: ModeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+fn known(decided: Decided) -> Result<Control, Failure> {
+    control::lost(&decided).map_or(Ok(decided.control()), |lost| {
+        Err(Exit::Degraded.because(format!("{lost}{}", control::MEND)))
+    })
+}
+
 /// Sets one class, or all of them: who says "observe" wants no exception that somebody made yesterday.
 async fn set(bus: &Bus, mode: Mode, risk: Option<RiskClass>) -> Result<Control, Failure> {
     let (by, at) = (people::who(), people::now());
-    bus.change_control(move |control| {
+    control::change(bus, move |control| {
         if let Some(risk) = risk {
             control.modes.insert(risk, mode);
         } else {

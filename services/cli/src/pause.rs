@@ -7,6 +7,7 @@ use arena_proto::{Control, Entity, Pause, Timestamp};
 use clap::Args;
 
 use crate::client;
+use crate::control;
 use crate::exit::{Exit, Failure};
 use crate::people::{self, ago, until};
 use crate::screen;
@@ -101,7 +102,7 @@ async fn change(
     at: Timestamp,
     change: impl Fn(&mut Control) -> Result<(), Failure>,
 ) -> Result<Control, Failure> {
-    bus.change_control(|control| {
+    control::change(bus, |control| {
         control
             .pauses
             .retain(|pause| pause.until.is_none_or(|until| at < until));

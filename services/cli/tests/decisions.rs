@@ -100,6 +100,7 @@ async fn people_decide_and_everybody_sees_what_and_by_whom() {
         .arg("--chaos")
         .start();
     the_lever_stops_a_person_too_and_is_released_on_purpose(&arena);
+    what_is_lost_is_never_told_as_released(&arena).await;
     modes_are_set_for_all_or_for_one_class(&arena);
     what_is_paused_is_shown_and_resumed(&arena);
     a_question_is_answered_once_and_in_time(&arena).await;
@@ -126,7 +127,7 @@ fn what_was_done_to_a_service_is_shown_and_can_be_undone(arena: &Arena) {
         0,
     );
     assert_eq!(node()["services"][0]["throttled"]["percent"], 40);
-    assert!(run(arena, &["status"], 0).contains("throttled to 40 % of a CPU until"));
+    assert!(run(arena, &["status"], 0).contains("throttled: held on one CPU until"));
     run(arena, &["do", "unthrottle", "laptop/web", "--yes"], 0);
     let done = arena.json(&["do", "quarantine", "laptop", "--yes", "--json"]);
     assert_eq!(done["state"], "SUCCEEDED", "{done}");
@@ -159,6 +160,57 @@ fn the_lever_stops_a_person_too_and_is_released_on_purpose(arena: &Arena) {
     assert!(silent.contains("mend: add --yes"), "{silent}");
     assert!(run(arena, &["lever", "resume", "--yes"], 0).contains("lever RELEASED by ann@"));
     run(arena, &["do", "restart", "laptop/web", "--yes"], 0);
+}
+
+/// Nodes keep what they last heard, here STOPPED, whatever becomes of the value; a person gets out of it in one step.
+async fn what_is_lost_is_never_told_as_released(arena: &Arena) {
+    let options = async_nats::ConnectOptions::with_user_and_password(
+        "operator".to_owned(),
+        "operator".to_owned(),
+    );
+    let client = options.connect(&arena.nats_url).await.unwrap();
+    let bucket = async_nats::jetstream::new(client)
+        .get_key_value("control")
+        .await
+        .unwrap();
+    let lost = |what: &str| {
+        let told = run(arena, &["status", "--exit-code"], 4);
+        assert!(
+            told.contains(what) && told.contains("lever UNKNOWN"),
+            "{told}"
+        );
+        assert_eq!(arena.json(&["status", "--json"])["lever"], Value::Null);
+        assert_eq!(arena.json(&["lever", "--json"])["lever"], Value::Null);
+        assert!(run(arena, &["lever"], 0).contains(what));
+        assert!(run(arena, &["mode"], 4).contains(what));
+        assert!(run(arena, &["do", "restart", "laptop/web", "--yes"], 1).contains(what));
+    };
+    let released = || {
+        let told = run(arena, &["lever", "resume", "--yes"], 0);
+        assert!(told.contains("lever RELEASED by ann@"), "{told}");
+        run(arena, &["do", "restart", "laptop/web", "--yes"], 0);
+        told
+    };
+    run(arena, &["lever", "stop"], 0);
+    bucket
+        .put("control", "garbage{{".to_owned().into())
+        .await
+        .unwrap();
+    lost("cannot be read: nodes keep what they last heard");
+    assert!(released().contains("written anew"));
+    assert!(released().contains("it is released already; written anew"));
+    run(arena, &["lever", "stop"], 0);
+    bucket.delete("control").await.unwrap();
+    lost("was removed: nodes keep what they last heard");
+    let mode = run(arena, &["mode", "auto"], 0);
+    assert!(
+        mode.contains("written anew") && mode.contains("the lever is STOPPED"),
+        "{mode}"
+    );
+    released();
+    bucket.delete("control").await.unwrap();
+    assert!(run(arena, &["lever", "stop"], 0).contains("lever STOPPED by ann@"));
+    released();
 }
 
 fn modes_are_set_for_all_or_for_one_class(arena: &Arena) {

@@ -16,7 +16,7 @@ use clap::Args;
 use crate::args::{parameter, parameters, word};
 use crate::client;
 use crate::exit::{Exit, Failure};
-use crate::{lever, people, screen};
+use crate::{control, lever, people, screen};
 
 /// A person's command that is not taken within this time is not wanted any more.
 const EXPIRY: Duration = Duration::from_secs(5);
@@ -145,7 +145,11 @@ async fn guard(
     target: &Entity,
     status: &Status,
 ) -> Result<(), Failure> {
-    let control = bus.control().await?;
+    let decided = bus.decided().await?;
+    if let Some(lost) = control::lost(&decided) {
+        return Err(Exit::Failed.because(format!("{lost}{}", control::MEND)));
+    }
+    let control = decided.control();
     if control.lever == LeverPosition::Stopped {
         return Err(Exit::Failed.because(format!(
             "{}: nodes refuse every command, also a person's\n  mend: arena lever resume",

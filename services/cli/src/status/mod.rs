@@ -6,7 +6,7 @@ mod text;
 use crate::args::StatusArgs;
 use crate::client::{self, Roll};
 use crate::exit::{Exit, Failure};
-use crate::{people, screen, up};
+use crate::{control, people, screen, up};
 
 /// Prints the status.
 pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
@@ -31,8 +31,10 @@ pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
         ),
         Err(why) => (Err(why.clone()), Err(why.clone())),
     };
+    let decided = bus.decided().await?;
     let found = report::Found {
-        control: bus.control().await?,
+        control_lost: control::lost(&decided),
+        control: decided.control(),
         observers: bus.observers().await?,
         incidents,
         faults,

@@ -18,6 +18,8 @@ pub(super) const SILENT: &str = "NO_DATA";
 pub(super) struct Found {
     pub roll: Roll,
     pub control: Control,
+    /// Why nobody can say what people decided.
+    pub control_lost: Option<&'static str>,
     pub observers: Vec<Observer>,
     pub summary: Result<Summary, String>,
     pub incidents: Result<Vec<IncidentRecord>, String>,
@@ -33,9 +35,11 @@ pub(super) struct Report {
     /// Null when the recorder does not answer: unknown is not zero.
     pub incidents_open: Option<u64>,
     pub faults_active: Option<u64>,
-    pub mode: Mode,
-    pub lever: LeverPosition,
-    /// The mode of each risk class.
+    /// Null when the control value cannot be read.
+    pub mode: Option<Mode>,
+    /// Null when the control value cannot be read: nodes keep what they last heard.
+    pub lever: Option<LeverPosition>,
+    /// The mode of each risk class; empty when the control value cannot be read.
     pub modes: BTreeMap<String, Mode>,
     pub pauses: Vec<PauseReport>,
     pub observer: ObserverReport,
@@ -126,8 +130,10 @@ pub(super) fn report(found: &Found) -> Report {
         name: (*name).to_owned(),
         state: state_of(found.roll.has_component(name)).to_owned(),
     };
+    let is_known = found.control_lost.is_none();
     let modes = RiskClass::ALL
         .iter()
+        .filter(|_| is_known)
         .map(|risk| (risk.as_str().to_lowercase(), control.mode_for(*risk)));
     let running = |pause: &&Pause| pause.until.is_none_or(|until| found.now < until);
     let mut report = Report {
@@ -139,8 +145,8 @@ pub(super) fn report(found: &Found) -> Report {
             .collect(),
         incidents_open: found.summary.as_ref().ok().map(|all| all.incidents_open),
         faults_active: found.summary.as_ref().ok().map(|all| all.faults_active),
-        mode: control.mode,
-        lever: control.lever,
+        mode: is_known.then_some(control.mode),
+        lever: is_known.then_some(control.lever),
         modes: modes.collect(),
         pauses: control
             .pauses
@@ -251,7 +257,8 @@ fn degraded(report: &Report, found: &Found) -> Vec<String> {
     if found.up_died {
         reasons.push(up::DIED.to_owned());
     }
-    if report.lever == LeverPosition::Stopped {
+    reasons.extend(found.control_lost.map(str::to_owned));
+    if report.lever == Some(LeverPosition::Stopped) {
         reasons.push("the lever is STOPPED".to_owned());
     }
     if report.observer.state == Some(ObserverState::Storm) {

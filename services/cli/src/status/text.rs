@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use arena_proto::{LeverPosition, ObserverState, RestartOwner};
+use arena_proto::{LeverPosition, Mode, ObserverState, RestartOwner};
 
 use super::report::{Found, NodeReport, Report, SILENT, ServiceReport};
 use crate::people::until;
 use crate::screen::{self, Cell, Tone};
-use crate::{lever, mode, pause};
+use crate::{control, lever, mode, pause};
 
 /// The rest is listed by `arena incidents`.
 const LISTED_MAX: usize = 20;
@@ -26,20 +26,18 @@ pub(super) fn text(report: &Report, found: &Found) -> String {
     let count =
         |count: Option<u64>| count.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
     let mut text = screen::table(&head, &rows);
+    let mode = report.mode.map_or("unknown", Mode::as_str);
+    let lever = report.lever.map_or("UNKNOWN", LeverPosition::as_str);
     let exceptions = match mode::exceptions(&found.control) {
-        none if none.is_empty() => none,
+        none if none.is_empty() || report.mode.is_none() => String::new(),
         some => format!(" ({some})"),
     };
     let _ = writeln!(
         text,
-        "\nincidents open {}, faults active {}, mode {}{exceptions}, lever {}",
+        "\nincidents open {}, faults active {}, mode {mode}{exceptions}, lever {}",
         count(report.incidents_open),
         count(report.faults_active),
-        report.mode,
-        screen::paint(
-            report.lever.as_str(),
-            screen::tone_of(report.lever.as_str())
-        )
+        screen::paint(lever, screen::tone_of(lever))
     );
     text.push_str(&open(report));
     text.push_str(&decided(report, found));
@@ -83,7 +81,11 @@ fn open(report: &Report) -> String {
 /// What people and the detector decided, where it keeps the arena from healing itself.
 fn decided(report: &Report, found: &Found) -> String {
     let mut text = String::new();
-    if report.lever == LeverPosition::Stopped {
+    if let Some(lost) = found.control_lost {
+        let line = format!("{lost}{}", control::MEND);
+        let _ = writeln!(text, "{}", screen::paint(&line, Tone::Bad));
+    }
+    if report.lever == Some(LeverPosition::Stopped) {
         let _ = writeln!(
             text,
             "{}: arena lever resume",
@@ -151,10 +153,8 @@ fn notes(service: &ServiceReport, found: &Found) -> String {
         .collect();
     if let Some(throttle) = &service.throttled {
         let end = until(throttle.until, found.now);
-        notes.push(format!(
-            "throttled to {} % of a CPU until {end}",
-            throttle.percent
-        ));
+        // The node narrows it to one CPU, of which it may take all; the percent is only what was asked for.
+        notes.push(format!("throttled: held on one CPU until {end}"));
     }
     if !service.message.is_empty() {
         notes.push(service.message.clone());

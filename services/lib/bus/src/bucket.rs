@@ -183,12 +183,6 @@ impl Bus {
         self.values().await
     }
 
-    /// What people decided; [`Control::default`] when nobody decided anything.
-    pub async fn control(&self) -> Result<Control, BusError> {
-        let values = self.watch_control().await?.now().await?;
-        Ok(values.into_iter().next_back().unwrap_or_default())
-    }
-
     /// Decides.
     pub async fn put_control(&self, control: &Control) -> Result<(), BusError> {
         self.put(control).await

@@ -36,6 +36,7 @@ pub use bucket::{Change, Value, Values};
 pub use canary::{CanaryReceiver, CanarySender};
 pub use connect::NatsArgs;
 pub use consume::{Consume, Deliveries, Delivery, From};
+pub use control::Decided;
 pub use describe::{describe, try_describe};
 pub use durable::Durable;
 pub use error::BusError;

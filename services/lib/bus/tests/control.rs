@@ -3,7 +3,7 @@
 
 mod common;
 
-use arena_bus::{BusError, Role};
+use arena_bus::{BusError, Decided, Role};
 use arena_proto::{Control, LeverPosition, Mode, Pause, Timestamp};
 use common::{arena, connect};
 use futures::future::join_all;
@@ -70,6 +70,11 @@ async fn what_cannot_be_read_counts_as_a_stopped_lever_and_can_be_mended() {
         .await
         .unwrap();
     client.flush().await.unwrap();
+    assert_eq!(operator.decided().await.unwrap(), Decided::Unreadable);
+    assert_eq!(
+        operator.control().await.unwrap().lever,
+        LeverPosition::Stopped
+    );
     let seen = operator
         .change_control(|control| {
             assert_eq!(control.lever, LeverPosition::Stopped);
@@ -79,4 +84,10 @@ async fn what_cannot_be_read_counts_as_a_stopped_lever_and_can_be_mended() {
         .await
         .unwrap();
     assert_eq!(operator.control().await.unwrap(), seen);
+    let bucket = async_nats::jetstream::new(client)
+        .get_key_value("control")
+        .await
+        .unwrap();
+    bucket.delete("control").await.unwrap();
+    assert_eq!(operator.decided().await.unwrap(), Decided::Removed);
 }
