@@ -84,8 +84,13 @@ impl Remediator {
         };
         self.rails.standing(view, case, &proposal.target)?;
         match consent {
-            Consent::Given { .. } | Consent::Open => self.rails.passing(view, case, proposal),
-            Consent::Asked(_) | Consent::Expired | Consent::Denied(_) => Ok(()),
+            Consent::Given { .. } | Consent::Open => {
+                rails::hold(view)?;
+                self.rails.passing(view, case, proposal)
+            }
+            Consent::Expired | Consent::Denied(_) => rails::hold(view),
+            // A question stands across a restart: nothing comes of it before its answer.
+            Consent::Asked(_) => Ok(()),
         }
     }
 

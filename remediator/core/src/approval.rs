@@ -35,6 +35,11 @@ impl Asked {
         })
     }
 
+    /// Is it what people see of the incident: its last plan?
+    fn is_last_of(&self, case: &Case) -> bool {
+        self.plan_id == PlanId::derive(&case.event.id, case.revision)
+    }
+
     fn is_about(&self, proposal: &Proposal) -> bool {
         self.action == proposal.action && self.target == proposal.target
     }
@@ -111,6 +116,8 @@ impl Remediator {
                 Consent::Denied(denied.trim_end_matches("; ").to_owned())
             }
             None if now >= asked.expires_at => Consent::Expired,
+            // A refusal came after it, for as long as nobody had to be asked: nobody sees the question any more.
+            None if !asked.is_last_of(case) => Consent::Open,
             None => Consent::Asked(standing(proposal.clone(), asked.expires_at)),
         }
     }

@@ -288,8 +288,8 @@ fn a_person_decides_in_time() {
          1000 approve a.9
          2000 restart
          3000 deny a.1
-         4000 approve a.3
-         4100 outcome cmd-a.4 FAILED
+         4000 approve a.2
+         4100 outcome cmd-a.3 FAILED
          5000 opened b node-2/orders cpu_high
          300000 tick",
         &expect![[r#"
@@ -299,14 +299,13 @@ fn a_person_decides_in_time() {
             1000   approve a.9
             1000     note a: APPROVED of a.9 by ada is ignored: the question is a.1
             2000   restart
-            2000     a.2 REFUSE PLANNING 1/2: would restart node-1/orders, because it burns CPU itself, and does not: the remediator has just started: for 1 s it hears what happened meanwhile
             3000   deny a.1
-            3000     a.3 WAIT AWAITING_APPROVAL 2/2: ada denied restart of node-1/orders; may it restart node-1/orders? the mode for MEDIUM risk is APPROVE (set by ada); a person is needed within 120 s (arena approve or arena deny)
-            4000   approve a.3
-            4000     a.4 ACT ACTING 2/2: ada denied restart of node-1/orders; approved by ada
-            4000     -> cmd-a.4 RESTART node-1/orders
-            4100   outcome cmd-a.4 FAILED
-            4100     a.5 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+            3000     a.2 WAIT AWAITING_APPROVAL 2/2: ada denied restart of node-1/orders; may it restart node-1/orders? the mode for MEDIUM risk is APPROVE (set by ada); a person is needed within 120 s (arena approve or arena deny)
+            4000   approve a.2
+            4000     a.3 ACT ACTING 2/2: ada denied restart of node-1/orders; approved by ada
+            4000     -> cmd-a.3 RESTART node-1/orders
+            4100   outcome cmd-a.3 FAILED
+            4100     a.4 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
             5000   opened b node-2/orders cpu_high
             5000     b.1 WAIT AWAITING_APPROVAL 1/2: may it restart node-2/orders, because it burns CPU itself? the mode for MEDIUM risk is APPROVE (set by ada); a person is needed within 120 s (arena approve or arena deny)
             125000   b.2 ESCALATE ESCALATED 1/2: nobody answered in time whether it may restart node-2/orders

@@ -215,3 +215,46 @@ fn what_is_escalated_for_its_harm_is_held_to_it() {
     assert_eq!(end.decision, Decision::Resolve, "{}", scene.transcript);
     assert!(end.at >= common::at(40_000), "{}", scene.transcript);
 }
+
+#[test]
+fn a_question_stands_across_a_restart() {
+    let script = "0 status node-1/orders RUNNING PASSING 10 1
+         0 control APPROVE RELEASED
+         1000 opened a node-1/orders cpu_high
+         2000 tick
+         9000 approve a.1
+         10500 tick
+         11000 outcome a SUCCEEDED
+         12000 cleared a
+         20000 tick";
+    let scene = check(&Playbooks::built_in().unwrap(), script);
+    assert_eq!(
+        acts(&scene),
+        ["RESTART node-1/orders"],
+        "{}",
+        scene.transcript
+    );
+    let disturbed = told(&Playbooks::built_in().unwrap(), script, &[2, 3]);
+    let until_act = disturbed.plans.iter().map(|plan| plan.decision);
+    let until_act: Vec<_> = until_act.take(2).collect();
+    let expected = [Decision::Wait, Decision::Act];
+    assert_eq!(until_act, expected, "{}", disturbed.transcript);
+}
+
+#[test]
+fn what_is_asked_in_the_hold_is_asked_when_it_ends() {
+    let scene = told(
+        &Playbooks::built_in().unwrap(),
+        "0 status node-1/orders RUNNING PASSING 10 1
+         0 control OBSERVE RELEASED
+         1000 opened a node-1/orders cpu_high
+         1100 control APPROVE STOPPED
+         2000 tick
+         2100 control APPROVE RELEASED
+         9000 tick",
+        &[4],
+    );
+    let last = scene.plans.last().unwrap();
+    assert_eq!(last.basis.rail, "approval", "{}", scene.transcript);
+    assert_eq!(last.at, common::at(3000), "{}", scene.transcript);
+}

@@ -180,8 +180,7 @@ impl Rails {
         people::lever(view.control)?;
         observer::storm(view.observers)?;
         people::pause(now, view.control, hurt, target)?;
-        self.flapping.check(now, [hurt, target])?;
-        observer::hold(now, view.restored_at)
+        self.flapping.check(now, [hurt, target])
     }
 
     /// Is it too early, or too much?
@@ -299,6 +298,11 @@ impl Rails {
     pub(crate) fn forget_told(&mut self) {
         self.told.clear();
     }
+}
+
+/// Is what happened before the start still being told?
+pub(crate) fn hold(view: View<'_>) -> Result<(), Refusal> {
+    observer::hold(view.now, view.restored_at)
 }
 
 /// May it be done without a person? Last of all: the plan that nobody may carry out is the same plan.
