@@ -31,7 +31,7 @@ pub(crate) struct ApprovalsArgs {
 /// `arena approve` and `arena deny`.
 #[derive(Debug, Args)]
 pub(crate) struct AnswerArgs {
-    /// The incident, or the plan itself, as `arena approvals` lists them
+    /// The incident, or the plan itself, as `arena approvals` lists them; the beginning is enough where only one fits
     #[arg(value_name = "INCIDENT|PLAN")]
     id: String,
     /// Why, for the record
@@ -83,7 +83,7 @@ pub(crate) async fn list(args: ApprovalsArgs) -> Result<(), Failure> {
 pub(crate) async fn answer(args: AnswerArgs, verdict: Verdict) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
     let now = people::now();
-    let plan = find(questions(&bus).await?, &args.id, now)?;
+    let plan = find(&questions(&bus).await?, &args.id, now)?;
     if let Some(earlier) = bus
         .approvals()
         .await?
@@ -136,15 +136,31 @@ async fn questions(bus: &Bus) -> Result<Vec<Plan>, Failure> {
     Ok(waiting)
 }
 
-/// The question of this incident, or this very plan.
-fn find(questions: Vec<Plan>, id: &str, now: Timestamp) -> Result<Plan, Failure> {
+/// The question of this incident, or this very plan; else the only one that begins so.
+fn find(questions: &[Plan], id: &str, now: Timestamp) -> Result<Plan, Failure> {
     let mend = "\n  mend: `arena approvals` lists what waits";
-    let found = questions
-        .into_iter()
-        .find(|plan| plan.incident_id.as_str() == id || plan.id.as_str() == id);
+    let exactly = |plan: &&Plan| plan.incident_id.as_str() == id || plan.id.as_str() == id;
+    let begins = |plan: &&Plan| !id.is_empty() && plan.id.as_str().starts_with(id);
+    let found = match questions.iter().find(exactly) {
+        Some(plan) => Some(plan),
+        None => match *questions.iter().filter(begins).collect::<Vec<_>>() {
+            [] => None,
+            [plan] => Some(plan),
+            ref several => {
+                let ids: Vec<&str> = several
+                    .iter()
+                    .map(|plan| plan.incident_id.as_str())
+                    .collect();
+                return Err(Exit::Usage.because(format!(
+                    "{id} is the beginning of several: {}\n  mend: give more of the id",
+                    ids.join(", ")
+                )));
+            }
+        },
+    };
     match found {
         None => Err(Exit::NotRunning.because(format!("nothing waits for approval at {id}{mend}"))),
-        Some(plan) if !is_open(&plan, now) => {
+        Some(plan) if !is_open(plan, now) => {
             let end = plan
                 .basis
                 .expires_at
@@ -152,10 +168,10 @@ fn find(questions: Vec<Plan>, id: &str, now: Timestamp) -> Result<Plan, Failure>
             Err(Exit::Failed.because(format!(
                 "the question of {} expired{end}: {} was not done, and will be asked anew or left to people{mend}",
                 plan.id,
-                what(&plan)
+                what(plan)
             )))
         }
-        Some(plan) => Ok(plan),
+        Some(plan) => Ok(plan.clone()),
     }
 }
 
@@ -257,4 +273,49 @@ fn row(plan: &Plan, now: Timestamp) -> Vec<screen::Cell> {
         because.into(),
         end.into(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use arena_proto::{Message as _, Received};
+
+    use super::*;
+
+    fn plan(incident: &str) -> Plan {
+        let body = serde_json::json!({
+            "id": format!("{incident}.2"), "incident_id": incident, "revision": 2, "node": "n", "service": "web",
+            "symptom": "cpu_high", "decision": "WAIT", "incident_state": "AWAITING_APPROVAL", "action": "RESTART",
+            "target": "n/web", "reason": "it burns", "at": "2001-01-01T00:00:00Z"
+        });
+        let received = Received {
+            node: "n".parse().unwrap(),
+            service: Some("web".parse().unwrap()),
+            sequence: None,
+            published_at: Timestamp::EPOCH,
+        };
+        Plan::decode(body.to_string().as_bytes(), &received).unwrap()
+    }
+
+    #[test]
+    fn the_beginning_of_an_id_is_enough_where_only_one_fits() {
+        let waiting = ["inc-7b", "inc-7b3e", "inc-90"].map(plan);
+        let found = |id| {
+            find(&waiting, id, Timestamp::EPOCH)
+                .map(|plan| plan.incident_id.to_string())
+                .map_err(|failure| (failure.exit, failure.error.to_string()))
+        };
+        assert_eq!(found("inc-9"), Ok("inc-90".to_owned()));
+        assert_eq!(
+            found("inc-7b"),
+            Ok("inc-7b".to_owned()),
+            "a whole id is meant"
+        );
+        assert_eq!(found("inc-7b3e.2"), Ok("inc-7b3e".to_owned()));
+        let (exit, several) = found("inc-7").unwrap_err();
+        assert_eq!(exit, Exit::Usage);
+        assert!(several.contains("inc-7b, inc-7b3e"), "{several}");
+        for none in ["", "inc-1"] {
+            assert_eq!(found(none).unwrap_err().0, Exit::NotRunning);
+        }
+    }
 }

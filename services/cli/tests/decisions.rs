@@ -271,7 +271,7 @@ async fn a_question_is_answered_once_and_in_time(arena: &Arena) {
         "{listed}"
     );
     // No remediator asked this one, so none says what it does with the answer.
-    let unheard = run(arena, &["approve", "inc-now", "--reason", "go on"], 5);
+    let unheard = run(arena, &["approve", "inc-n", "--reason", "go on"], 5);
     assert!(
         unheard.contains("APPROVED inc-now.2: restart laptop/web (HIGH risk)"),
         "{unheard}"

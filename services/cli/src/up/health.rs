@@ -231,4 +231,16 @@ mod tests {
         let problems = judge(&record(), &pings(), &[status(6, ProbeVerdict::Passing)]);
         assert_eq!(problems, ["node-1 does not answer yet"]);
     }
+
+    #[test]
+    fn a_standby_that_nobody_asked_to_start_is_well_and_any_other_stopped_service_is_not() {
+        let mut node = status(7, ProbeVerdict::Unknown);
+        node.services[0].state = ProcessState::Stopped;
+        assert_eq!(
+            judge(&record(), &pings(), &[node.clone()]),
+            ["node-1/orders is STOPPED, its probe UNKNOWN"]
+        );
+        node.services[0].detail.standby = true;
+        assert!(judge(&record(), &pings(), &[node]).is_empty());
+    }
 }
