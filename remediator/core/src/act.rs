@@ -46,7 +46,10 @@ impl Remediator {
         }
         match consent {
             Consent::Given { by } => self.act(now, case, step, (&proposal, &by), out),
-            Consent::Denied(sentence) => case.next_rung(sentence),
+            Consent::Denied(sentence) => {
+                case.denied.push((proposal.action, proposal.target));
+                case.next_rung(sentence);
+            }
             Consent::Open => self.ask(now, case, proposal, out),
             Consent::Asked(asked) => case.stage = Stage::Deciding(Some(asked)),
             Consent::Expired => approval::expired(now, case, &proposal, out),

@@ -51,6 +51,8 @@ pub(crate) struct Case {
     pub(crate) stage: Stage,
     /// What a person is asked, or was and may still answer.
     pub(crate) asked: Option<Asked>,
+    /// What a person denied: not asked again on another rung. Forgotten by a restart.
+    pub(crate) denied: Vec<(ActionKind, Entity)>,
     /// Since when our own rails, and not a person, hold it up.
     pub(crate) held_since: Option<Timestamp>,
     /// Which of its commands the node last said to have taken up, and when.
@@ -73,6 +75,8 @@ pub(crate) struct Case {
     pub(crate) concluded: Option<(Resolution, String)>,
     /// Since when the symptom is calm: the first sample that was.
     pub(crate) calm_since: Option<Timestamp>,
+    /// The actions on this ladder that did not help in time.
+    pub(crate) trials: Vec<Trial>,
     /// The last action known to have succeeded.
     pub(crate) credit: Option<Credit>,
     /// Whether the span `plan` is recorded.
@@ -133,9 +137,20 @@ impl Refused {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Credit {
     pub(crate) by: By,
+    pub(crate) command_id: CommandId,
     pub(crate) action: ActionKind,
     pub(crate) target: Entity,
     pub(crate) at: Timestamp,
+}
+
+/// An action that succeeded, and whose symptom was not told to have cleared in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trial {
+    pub(crate) flight: Flight,
+    /// From when it could show: the node had taken it up.
+    pub(crate) from: Timestamp,
+    /// When its time was over.
+    pub(crate) until: Timestamp,
 }
 
 /// Whose action it was.
@@ -165,6 +180,8 @@ impl Case {
             because: String::new(),
             stage: Stage::Deciding(None),
             asked: None,
+            denied: Vec::new(),
+            trials: Vec::new(),
             held_since: None,
             accepted: None,
             judged: None,

@@ -129,7 +129,7 @@ impl Remediator {
             } else {
                 self.applies(&facts, step)
             };
-            let chosen = applies.and_then(|by| Ok((self.deed(case, step)?, by)));
+            let chosen = applies.and_then(|by| Ok((self.undenied(case, step)?, by)));
             match chosen {
                 Ok((deed, by)) => {
                     numbers.insert("cost".to_owned(), Number::from(step.cost));
@@ -151,6 +151,16 @@ impl Remediator {
             }
         }
         Err(passed_over(&passed).trim_start_matches("; ").to_owned())
+    }
+
+    /// What a rung comes to, where nobody denied just that.
+    fn undenied(&self, case: &Case, step: &Step) -> Result<Deed, String> {
+        match self.deed(case, step)? {
+            Deed::Act(action, target) if case.denied.contains(&(action, target.clone())) => {
+                Err("denied".to_owned())
+            }
+            deed => Ok(deed),
+        }
     }
 
     /// By which facts a rung applies; or why it does not.

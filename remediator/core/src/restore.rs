@@ -24,6 +24,7 @@ impl Case {
         let attempts = attempts.and_then(|number| number.to_string().parse().ok());
         self.attempts = attempts.unwrap_or(self.attempts);
         self.revision = plan.revision;
+        self.restore_trial(plan);
         self.restore_rung(plan, is_shift);
         self.restore_holds(plan);
         self.restore_end(plan);
@@ -58,6 +59,18 @@ impl Case {
             (self.took_over, self.waits) = (None, 0);
         }
         self.rung = plan.rung;
+    }
+
+    /// The last action was judged, and did not help in time.
+    fn restore_trial(&mut self, plan: &Plan) {
+        if let Stage::Verifying { flight, until, .. } = &self.stage
+            && let Some((judged, Effect::Useless | Effect::Harmful)) = &plan.basis.judged
+            && *judged == flight.command_id
+            && !plan.basis.numbers.contains_key(CLEARED)
+        {
+            let (flight, until) = (flight.clone(), *until);
+            self.note_trial(&flight, until);
+        }
     }
 
     /// For what it was escalated though its symptom had cleared.
@@ -127,12 +140,18 @@ impl Case {
     }
 
     fn verifying_since(&mut self, plan: &Plan) -> Stage {
-        let (Some(flight), Some(step)) = (self.flight_of(plan), self.step()) else {
+        let (Some(mut flight), Some(step)) = (self.flight_of(plan), self.step()) else {
             return Stage::Deciding(None);
         };
+        if let Stage::Acting(issued) = &self.stage
+            && issued.command_id == flight.command_id
+        {
+            flight.issued_at = issued.issued_at;
+        }
         self.note_done(&step, &flight);
         self.credit = Some(Credit {
             by: By::Remediator,
+            command_id: flight.command_id.clone(),
             action: flight.action,
             target: flight.target.clone(),
             at: plan.at,

@@ -74,6 +74,8 @@ impl Case {
     pub(crate) fn treat(&mut self, symptom: String, playbook: Option<Arc<Playbook>>) {
         self.symptom = symptom;
         self.took_over = None;
+        self.trials.clear();
+        self.denied.clear();
         self.playbook = playbook;
     }
 }

@@ -4,12 +4,14 @@
 //! symptom was calm before a node had even taken it up; and an incident is not healed while what our action brought about
 //! is there in its stead.
 
+use std::time::Duration;
+
 use arena_proto::{
     CommandId, CommandState, Effect, IncidentEvent, IncidentEventKind, ObserverState, Outcome,
     Resolution, SignalState, Timestamp,
 };
 
-use crate::case::{By, Case, Credit, Stage};
+use crate::case::{By, Case, Credit, Stage, Trial};
 use crate::flight::Flight;
 use crate::graph::Graph;
 use crate::span::VERIFY;
@@ -91,6 +93,9 @@ impl Remediator {
             Effect::Useless
         };
         case.judged = Some((flight.command_id.clone(), effect));
+        if effect != Effect::Unknown {
+            case.note_trial(flight, now);
+        }
         let last = case.rung >= case.rungs();
         let key = if last {
             VERIFY.to_owned()
@@ -99,6 +104,43 @@ impl Remediator {
         };
         out.push(case.verify_span(key, flight, since, now, Some(reason.clone())));
         case.next_rung(reason);
+    }
+}
+
+impl Case {
+    /// An action had its time. It is thanked all the same where the first calm sample lies within that: the detector may
+    /// tell late.
+    pub(crate) fn note_trial(&mut self, flight: &Flight, until: Timestamp) {
+        let from = self.could_act_from(flight);
+        self.trials.push(Trial {
+            flight: flight.clone(),
+            from,
+            until,
+        });
+    }
+
+    /// When the node took a command up, as far as that is known.
+    fn could_act_from(&self, flight: &Flight) -> Timestamp {
+        let accepted = self.accepted.as_ref();
+        let accepted = accepted.filter(|(command, _)| *command == flight.command_id);
+        accepted.map_or(flight.issued_at, |(_, at)| *at)
+    }
+
+    /// The earlier action that cured after all, and how long after it was taken up all was calm.
+    fn cured_after_all(&self) -> Option<(&Trial, Duration)> {
+        let calm = self.calm_since?;
+        let mut trials = self.trials.iter().rev();
+        let trial = trials.find(|trial| trial.from <= calm && calm <= trial.until)?;
+        Some((trial, calm.saturating_since(trial.from)))
+    }
+
+    /// Whom to thank, but for an action that did not help in time.
+    fn thanked(&self) -> Option<&Credit> {
+        let is_useless = |credit: &&Credit| {
+            let mut trials = self.trials.iter();
+            trials.any(|trial| trial.flight.command_id == credit.command_id)
+        };
+        self.credit.as_ref().filter(|credit| !is_useless(credit))
     }
 }
 
@@ -179,6 +221,7 @@ pub(crate) fn give_credit(case: &mut Case, outcome: &Outcome) {
     {
         case.credit = Some(Credit {
             by,
+            command_id: outcome.command_id.clone(),
             action: outcome.action,
             target: outcome.target(),
             at: outcome.at,
@@ -217,9 +260,7 @@ fn came_too_late(case: &Case) -> Option<String> {
     let Stage::Verifying { flight, .. } = &case.stage else {
         return None;
     };
-    let accepted = case.accepted.as_ref();
-    let accepted = accepted.filter(|(command, _)| *command == flight.command_id);
-    let could_act_from = accepted.map_or(flight.issued_at, |(_, at)| *at);
+    let could_act_from = case.could_act_from(flight);
     (calm_since < could_act_from).then(|| {
         format!(
             "{} was calm {} before the node took up our {}",
@@ -240,40 +281,38 @@ pub(crate) fn verdict(case: &mut Case) -> (Resolution, String) {
         ""
     };
     let too_late = came_too_late(case);
-    let (resolution, reason) = match (&case.credit, too_late) {
-        (
-            Some(Credit {
-                by: By::Remediator, ..
-            }),
-            Some(too_late),
-        ) => (
+    let mut cured = None;
+    let (resolution, reason) = match (case.thanked(), too_late, case.cured_after_all()) {
+        (Some(credit), None, _) => of_credit(case, credit, &stable),
+        (Some(credit), ..) if credit.by == By::Person => of_credit(case, credit, &stable),
+        (_, _, Some((trial, calm_after))) => {
+            let action = verb(trial.flight.action);
+            cured = Some((trial.flight.command_id.clone(), Effect::Cured));
+            let reason = format!(
+                "{symptom} was calm {} after our {action}, which was told late, and {stable}",
+                say(calm_after)
+            );
+            (Resolution::Remediated, reason)
+        }
+        (Some(_), Some(too_late), None) => (
             Resolution::SelfRecovered,
             format!("{too_late}, and {stable}"),
         ),
-        (Some(credit), _) => {
-            let (resolution, whose) = match credit.by {
-                By::Remediator => (Resolution::Remediated, "our"),
-                By::Person => (Resolution::Manual, "a person's"),
-            };
-            let action = verb(credit.action);
-            let reason = if case.event.at < credit.at {
-                format!("{symptom} cleared while {whose} {action} was under way and {stable}")
-            } else {
-                let cleared = say(case.event.at.saturating_since(credit.at));
-                format!("{symptom} cleared {cleared} after {whose} {action} and {stable}")
-            };
-            (resolution, reason)
-        }
-        (None, _) => {
+        (None, _, None) => {
             let cleared = say(case.event.at.saturating_since(case.event.opened_at));
-            let reason = format!(
-                "{symptom} cleared {cleared} after it was opened and {stable}; no action is known to have succeeded"
-            );
+            let why = match case.credit {
+                Some(_) => "no action is known to have helped in time",
+                None => "no action is known to have succeeded",
+            };
+            let reason =
+                format!("{symptom} cleared {cleared} after it was opened and {stable}; {why}");
             (Resolution::SelfRecovered, reason)
         }
     };
     let reason = after(late, &reason);
-    if let Stage::Verifying { flight, .. } = &case.stage {
+    if cured.is_some() {
+        case.judged = cured;
+    } else if let Stage::Verifying { flight, .. } = &case.stage {
         let effect = if resolution == Resolution::Remediated {
             Effect::Cured
         } else {
@@ -281,5 +320,22 @@ pub(crate) fn verdict(case: &mut Case) -> (Resolution, String) {
         };
         case.judged = Some((flight.command_id.clone(), effect));
     }
+    (resolution, reason)
+}
+
+/// Who is thanked, and how soon after their action it cleared.
+fn of_credit(case: &Case, credit: &Credit, stable: &str) -> (Resolution, String) {
+    let symptom = &case.symptom;
+    let (resolution, whose) = match credit.by {
+        By::Remediator => (Resolution::Remediated, "our"),
+        By::Person => (Resolution::Manual, "a person's"),
+    };
+    let action = verb(credit.action);
+    let reason = if case.event.at < credit.at {
+        format!("{symptom} cleared while {whose} {action} was under way and {stable}")
+    } else {
+        let cleared = say(case.event.at.saturating_since(credit.at));
+        format!("{symptom} cleared {cleared} after {whose} {action} and {stable}")
+    };
     (resolution, reason)
 }

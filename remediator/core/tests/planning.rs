@@ -168,30 +168,37 @@ fn what_is_unknown_never_holds() {
 #[test]
 fn a_held_port_is_freed_once_a_person_agrees_and_then_it_is_started() {
     check(
-        "0 status node-1/orders FATAL UNKNOWN 0 3 held=nc
+        "0 status node-1/orders EXITED UNKNOWN 0 3
          1000 opened a node-1/orders process_exited
-         2000 approve a.1
+         1200 outcome a FAILED
+         1300 status node-1/orders FATAL UNKNOWN 0 3 held=nc
+         2000 approve a.3
          2100 outcome a SUCCEEDED
          2200 status node-1/orders EXITED UNKNOWN 0 3
          4000 outcome a SUCCEEDED
          5000 cleared a
          9000 tick",
         &expect![[r#"
-            0      status node-1/orders FATAL UNKNOWN 0 3 held=nc
+            0      status node-1/orders EXITED UNKNOWN 0 3
             1000   opened a node-1/orders process_exited
-            1000     a.1 WAIT AWAITING_APPROVAL 1/4: may it free-port node-1/orders, because another process holds its port (port_held = true (by pid 812, nc))? the mode for HIGH risk is APPROVE; a person is needed within 120 s (arena approve or arena deny)
-            2000   approve a.1
-            2000     a.2 ACT ACTING 1/4: as the detector says; another process holds its port (port_held = true (by pid 812, nc)); approved by ada
-            2000     -> cmd-a.2 FREE_PORT node-1/orders generation 3
+            1000     a.1 ACT ACTING 1/5: as the detector says; its process died
+            1000     -> cmd-a.1 START node-1/orders generation 3
+            1200   outcome a FAILED
+            1200     a.2 REFUSE PLANNING 5/5: start of node-1/orders was FAILED; would start node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 615 ms are left; passed over: free-port (port_held = false), start (attempt = 1), rollback (can_roll_back = false)
+            1300   status node-1/orders FATAL UNKNOWN 0 3 held=nc
+            1300     a.3 WAIT AWAITING_APPROVAL 2/5: start of node-1/orders was FAILED; may it free-port node-1/orders, because another process holds its port (port_held = true (by pid 812, nc))? the mode for HIGH risk is APPROVE; a person is needed within 120 s (arena approve or arena deny)
+            2000   approve a.3
+            2000     a.4 ACT ACTING 2/5: start of node-1/orders was FAILED; another process holds its port (port_held = true (by pid 812, nc)); approved by ada
+            2000     -> cmd-a.4 FREE_PORT node-1/orders generation 3
             2100   outcome a SUCCEEDED
-            2100     a.3 VERIFY VERIFYING 1/4: free-port of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 1 s and stay clear for 1 s
+            2100     a.5 VERIFY VERIFYING 2/5: free-port of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 1 s and stay clear for 1 s
             2200   status node-1/orders EXITED UNKNOWN 0 3
-            3100     a.4 ACT ACTING 2/4: free-port of node-1/orders did not clear process_exited within 1 s; its process died
-            3100     -> cmd-a.4 START node-1/orders generation 3
+            3100     a.6 ACT ACTING 3/5: free-port of node-1/orders did not clear process_exited within 1 s; its port is free again (attempt = 2)
+            3100     -> cmd-a.6 START node-1/orders generation 3
             4000   outcome a SUCCEEDED
-            4000     a.5 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 900 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            4000     a.7 VERIFY VERIFYING 3/5: start of node-1/orders succeeded after 900 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             5000   cleared a
-            6000     a.6 RESOLVE RESOLVED REMEDIATED 2/4: process_exited cleared 1 s after our start and stayed clear for 1 s
+            6000     a.8 RESOLVE RESOLVED REMEDIATED 3/5: process_exited cleared 1 s after our start and stayed clear for 1 s
             9000   tick
         "#]],
     );
@@ -209,16 +216,16 @@ fn what_dies_of_its_new_definition_is_rolled_back() {
         &expect![[r#"
             0      status node-1/orders EXITED UNKNOWN 0 3 rollback
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (port_held = false)
+            1000     a.1 ACT ACTING 1/5: as the detector says; its process died
             1000     -> cmd-a.1 START node-1/orders generation 3
             1200   outcome a FAILED
-            1200     a.2 REFUSE PLANNING 3/4: start of node-1/orders was FAILED; would rollback node-1/orders, because it dies of its new definition (can_roll_back = true), and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 615 ms are left
-            1815     a.3 ACT ACTING 3/4: start of node-1/orders was FAILED; it dies of its new definition (can_roll_back = true)
+            1200     a.2 REFUSE PLANNING 4/5: start of node-1/orders was FAILED; would rollback node-1/orders, because it dies of its new definition (can_roll_back = true), and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 615 ms are left; passed over: free-port (port_held = false), start (attempt = 1)
+            1815     a.3 ACT ACTING 4/5: start of node-1/orders was FAILED; it dies of its new definition (can_roll_back = true); passed over: free-port (port_held = false), start (attempt = 1)
             1815     -> cmd-a.3 ROLLBACK node-1/orders generation 3
             6000   outcome a SUCCEEDED
-            6000     a.4 VERIFY VERIFYING 3/4: rollback of node-1/orders succeeded after 4.1 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            6000     a.4 VERIFY VERIFYING 4/5: rollback of node-1/orders succeeded after 4.1 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             7000   cleared a
-            8000     a.5 RESOLVE RESOLVED REMEDIATED 3/4: process_exited cleared 1 s after our rollback and stayed clear for 1 s
+            8000     a.5 RESOLVE RESOLVED REMEDIATED 4/5: process_exited cleared 1 s after our rollback and stayed clear for 1 s
             9000   tick
         "#]],
     );

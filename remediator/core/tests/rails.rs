@@ -28,9 +28,9 @@ fn in_a_storm_nothing_is_done() {
         &expect![[r#"
             0      observer STORM
             1000   opened a node-1/orders process_exited
-            1000     a.1 REFUSE PLANNING 2/4: would start node-1/orders, because its process died, and does not: detector detector cannot believe what it hears (2 of 3 nodes are silent): nothing is done until that is over; passed over: free-port (unknown: port_held)
+            1000     a.1 REFUSE PLANNING 1/5: would start node-1/orders, because its process died, and does not: detector detector cannot believe what it hears (2 of 3 nodes are silent): nothing is done until that is over
             600000 observer CLEAR
-            600000   a.2 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            600000   a.2 ACT ACTING 1/5: as the detector says; its process died
             600000   -> cmd-a.2 START node-1/orders
         "#]],
     );
@@ -46,15 +46,15 @@ fn what_is_paused_is_left_alone() {
         &expect![[r#"
             0      pause node-1
             1000   opened a node-1/orders process_exited
-            1000     a.1 REFUSE PLANNING 2/4: would start node-1/orders, because its process died, and does not: node-1 is paused by ada until it is resumed; passed over: free-port (unknown: port_held)
+            1000     a.1 REFUSE PLANNING 1/5: would start node-1/orders, because its process died, and does not: node-1 is paused by ada until it is resumed
             1000   opened b node-2/orders process_exited
-            1000     b.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            1000     b.1 ACT ACTING 1/5: as the detector says; its process died
             1000     -> cmd-b.1 START node-2/orders
-            22000    b.2 ACT ACTING 4/4: no outcome of cmd-b.1 within 21 s: start of node-2/orders is UNKNOWN, which is not taken for success; passed over: rollback (unknown: can_roll_back)
+            22000    b.2 ACT ACTING 5/5: no outcome of cmd-b.1 within 21 s: start of node-2/orders is UNKNOWN, which is not taken for success; passed over: free-port (unknown: port_held), start (attempt = 1), rollback (unknown: can_roll_back)
             22000    -> cmd-b.2 START node-2/orders
-            43000    b.3 ESCALATE ESCALATED 4/4: no outcome of cmd-b.2 within 21 s: start of node-2/orders is UNKNOWN, which is not taken for success; its 4 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
+            43000    b.3 ESCALATE ESCALATED 5/5: no outcome of cmd-b.2 within 21 s: start of node-2/orders is UNKNOWN, which is not taken for success; its 5 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
             600000 control AUTO RELEASED
-            600000   a.2 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            600000   a.2 ACT ACTING 1/5: as the detector says; its process died
             600000   -> cmd-a.2 START node-1/orders
         "#]],
     );
@@ -141,15 +141,13 @@ fn one_at_a_time_on_a_chain() {
             0      status node-2/orders RUNNING PASSING 20 1 calls=ledger
             0      status node-3/ledger RUNNING PASSING 30 1
             1000   opened a node-3/ledger process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (port_held = false)
+            1000     a.1 ACT ACTING 1/5: as the detector says; its process died
             1000     -> cmd-a.1 START node-3/ledger generation 1
             1000   opened b node-1/edge process_exited
-            1000     b.1 REFUSE PLANNING 2/4: would start node-1/edge, because its process died, and does not: an action on node-3/ledger is in flight for a, and edge calls ledger: one at a time on a dependency chain is the limit; passed over: free-port (port_held = false)
+            1000     b.1 REFUSE PLANNING 1/5: would start node-1/edge, because its process died, and does not: an action on node-3/ledger is in flight for a, and edge calls ledger: one at a time on a dependency chain is the limit
             1100   outcome cmd-a.1 SUCCEEDED
-            1100     a.2 VERIFY VERIFYING 2/4: start of node-3/ledger succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            1100     a.2 VERIFY VERIFYING 1/5: start of node-3/ledger succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             1200   cleared a
-            1200     b.2 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (port_held = false)
-            1200     -> cmd-b.2 START node-1/edge generation 1
         "#]],
     );
 }
@@ -162,13 +160,13 @@ fn one_at_a_time_on_a_node() {
          1100 outcome cmd-a.1 SUCCEEDED",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            1000     a.1 ACT ACTING 1/5: as the detector says; its process died
             1000     -> cmd-a.1 START node-1/orders
             1000   opened b node-1/edge process_exited
-            1000     b.1 REFUSE PLANNING 2/4: would start node-1/edge, because its process died, and does not: a command for a is in flight on node-1, and one at a time is the limit of a node; passed over: free-port (unknown: port_held)
+            1000     b.1 REFUSE PLANNING 1/5: would start node-1/edge, because its process died, and does not: a command for a is in flight on node-1, and one at a time is the limit of a node
             1100   outcome cmd-a.1 SUCCEEDED
-            1100     a.2 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
-            1100     b.2 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            1100     a.2 VERIFY VERIFYING 1/5: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            1100     b.2 ACT ACTING 1/5: as the detector says; its process died
             1100     -> cmd-b.2 START node-1/edge
         "#]],
     );
@@ -234,10 +232,10 @@ fn what_was_replaced_for_an_incident_is_well_once_that_is_resolved() {
             3000   cleared a
             4000     a.5 RESOLVE RESOLVED REMEDIATED 2/2: cpu_high cleared 1 s after our restart and stayed clear for 1 s
             40000  opened b node-2/orders process_exited
-            40000    b.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            40000    b.1 ACT ACTING 1/5: as the detector says; its process died
             40000    -> cmd-b.1 START node-2/orders
             40100  outcome b FAILED
-            40100    b.2 REFUSE PLANNING 4/4: start of node-2/orders was FAILED; would start node-2/orders, and does not: node-2/orders was started or restarted once: the next may come 798 ms after the last; 698 ms are left; passed over: rollback (unknown: can_roll_back)
+            40100    b.2 REFUSE PLANNING 5/5: start of node-2/orders was FAILED; would start node-2/orders, and does not: node-2/orders was started or restarted once: the next may come 798 ms after the last; 698 ms are left; passed over: free-port (unknown: port_held), start (attempt = 1), rollback (unknown: can_roll_back)
         "#]],
     );
 }
@@ -262,6 +260,35 @@ fn half_of_the_replicas_stay_up() {
 }
 
 #[test]
+fn replicas_that_are_hurt_are_treated_one_after_the_other() {
+    check(
+        "0 status node-1/ledger RUNNING PASSING 10 1
+         0 status node-2/ledger RUNNING PASSING 20 1
+         1000 opened a node-1/ledger cpu_high
+         1500 opened b node-2/ledger cpu_high
+         2000 outcome a SUCCEEDED
+         3000 cleared a
+         4500 tick",
+        &expect![[r#"
+            0      status node-1/ledger RUNNING PASSING 10 1
+            0      status node-2/ledger RUNNING PASSING 20 1
+            1000   opened a node-1/ledger cpu_high
+            1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
+            1000     -> cmd-a.1 RESTART node-1/ledger pid 10 generation 1
+            1500   opened b node-2/ledger cpu_high
+            1500     b.1 REFUSE PLANNING 1/2: would restart node-2/ledger, because it burns CPU itself, and does not: 0 of 2 replicas of ledger would be left up, and at least 1 (half of them) have to be
+            2000   outcome a SUCCEEDED
+            2000     a.2 VERIFY VERIFYING 1/2: restart of node-1/ledger succeeded after 1 s (pid 10 to 99); cpu_high must clear within 6 s and stay clear for 1 s
+            3000   cleared a
+            4000     a.3 RESOLVE RESOLVED REMEDIATED 1/2: cpu_high cleared 1 s after our restart and stayed clear for 1 s
+            4000     b.2 ACT ACTING 1/2: as the detector says; it burns CPU itself
+            4000     -> cmd-b.2 RESTART node-2/ledger pid 20 generation 1
+            4500   tick
+        "#]],
+    );
+}
+
+#[test]
 fn what_dies_again_waits_longer() {
     check(
         "0 opened a node-1/orders process_exited
@@ -269,11 +296,11 @@ fn what_dies_again_waits_longer() {
          2000 tick",
         &expect![[r#"
             0      opened a node-1/orders process_exited
-            0        a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            0        a.1 ACT ACTING 1/5: as the detector says; its process died
             0        -> cmd-a.1 START node-1/orders
             0      outcome cmd-a.1 FAILED
-            0        a.2 REFUSE PLANNING 4/4: start of node-1/orders was FAILED; would start node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 815 ms are left; passed over: rollback (unknown: can_roll_back)
-            815      a.3 ACT ACTING 4/4: start of node-1/orders was FAILED; passed over: rollback (unknown: can_roll_back)
+            0        a.2 REFUSE PLANNING 5/5: start of node-1/orders was FAILED; would start node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 815 ms are left; passed over: free-port (unknown: port_held), start (attempt = 1), rollback (unknown: can_roll_back)
+            815      a.3 ACT ACTING 5/5: start of node-1/orders was FAILED; passed over: free-port (unknown: port_held), start (attempt = 1), rollback (unknown: can_roll_back)
             815      -> cmd-a.3 START node-1/orders
             2000   tick
         "#]],
@@ -288,9 +315,11 @@ fn a_person_decides_in_time() {
          1000 approve a.9
          2000 restart
          3000 deny a.1
-         4000 approve a.2
-         4100 outcome cmd-a.3 FAILED
-         5000 opened b node-2/orders cpu_high
+         4000 opened c node-3/orders cpu_high
+         4100 approve c.1
+         4200 outcome c SUCCEEDED
+         4300 cleared c
+         6000 opened b node-2/orders cpu_high
          300000 tick",
         &expect![[r#"
             0      control APPROVE RELEASED
@@ -300,15 +329,19 @@ fn a_person_decides_in_time() {
             1000     note a: APPROVED of a.9 by ada is ignored: the question is a.1
             2000   restart
             3000   deny a.1
-            3000     a.2 WAIT AWAITING_APPROVAL 2/2: ada denied restart of node-1/orders; may it restart node-1/orders? the mode for MEDIUM risk is APPROVE (set by ada); a person is needed within 120 s (arena approve or arena deny)
-            4000   approve a.2
-            4000     a.3 ACT ACTING 2/2: ada denied restart of node-1/orders; approved by ada
-            4000     -> cmd-a.3 RESTART node-1/orders
-            4100   outcome cmd-a.3 FAILED
-            4100     a.4 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
-            5000   opened b node-2/orders cpu_high
-            5000     b.1 WAIT AWAITING_APPROVAL 1/2: may it restart node-2/orders, because it burns CPU itself? the mode for MEDIUM risk is APPROVE (set by ada); a person is needed within 120 s (arena approve or arena deny)
-            125000   b.2 ESCALATE ESCALATED 1/2: nobody answered in time whether it may restart node-2/orders
+            3000     a.2 ESCALATE ESCALATED 2/2: ada denied restart of node-1/orders; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process; passed over: restart (denied)
+            4000   opened c node-3/orders cpu_high
+            4000     c.1 WAIT AWAITING_APPROVAL 1/2: may it restart node-3/orders, because it burns CPU itself? the mode for MEDIUM risk is APPROVE (set by ada); a person is needed within 120 s (arena approve or arena deny)
+            4100   approve c.1
+            4100     c.2 ACT ACTING 1/2: as the detector says; it burns CPU itself; approved by ada
+            4100     -> cmd-c.2 RESTART node-3/orders
+            4200   outcome c SUCCEEDED
+            4200     c.3 VERIFY VERIFYING 1/2: restart of node-3/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            4300   cleared c
+            5300     c.4 RESOLVE RESOLVED REMEDIATED 1/2: cpu_high cleared 100 ms after our restart and stayed clear for 1 s
+            6000   opened b node-2/orders cpu_high
+            6000     b.1 WAIT AWAITING_APPROVAL 1/2: may it restart node-2/orders, because it burns CPU itself? the mode for MEDIUM risk is APPROVE (set by ada); a person is needed within 120 s (arena approve or arena deny)
+            126000   b.2 ESCALATE ESCALATED 1/2: nobody answered in time whether it may restart node-2/orders
             300000 tick
         "#]],
     );
@@ -376,17 +409,17 @@ fn what_comes_of_an_action_is_not_healed() {
 #[test]
 fn what_has_another_cause_is_no_harm() {
     for other in [
-        "1200 opened b node-1/edge process_exited",
-        "1200 opened c node-1/edge process_exited
-         1300 outcome c SUCCEEDED
-         1310 opened b node-1/edge unheard_of",
+        "1000 opened b node-1/edge process_exited",
+        "1000 opened b node-1/edge unheard_of",
     ] {
         let script = format!(
             "0 status node-1/edge RUNNING PASSING 10 1 calls=orders
-             0 opened a node-2/orders cpu_high
-             1000 outcome a SUCCEEDED
-             1100 cleared a
+             0 opened c node-1/edge probe_failed
+             500 outcome c FAILED
+             600 opened a node-2/orders cpu_high
+             900 outcome a SUCCEEDED
              {other}
+             1100 cleared a
              2100 tick"
         );
         let mut scene = Scene::with(Playbooks::built_in().unwrap(), false);

@@ -258,3 +258,21 @@ fn what_is_asked_in_the_hold_is_asked_when_it_ends() {
     assert_eq!(last.basis.rail, "approval", "{}", scene.transcript);
     assert_eq!(last.at, common::at(3000), "{}", scene.transcript);
 }
+
+#[test]
+fn whom_it_thanks_does_not_change_with_a_restart() {
+    for (end, calm) in [(9000, 2000), (20_000, 16_000), (20_000, 19_000)] {
+        check(
+            &Playbooks::built_in().unwrap(),
+            &format!(
+                "0 status node-1/orders RUNNING PASSING 10 1
+                 1000 opened a node-1/orders cpu_high
+                 1100 outcome a SUCCEEDED
+                 7150 tick
+                 8200 outcome a SUCCEEDED
+                 {end} cleared a cpu_high=RESOLVED@{calm}
+                 30000 tick"
+            ),
+        );
+    }
+}

@@ -79,19 +79,19 @@ fn a_useless_rung_is_left_and_the_last_one_calls_a_person() {
             7600     a.4 ESCALATE ESCALATED 4/4: restart of node-1/orders was FAILED; its 4 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
             7600     .. incident [incident] 1000..7600 restart of node-1/orders was FAILED; its 4 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
             9000   cleared a
-            10000    a.5 RESOLVE RESOLVED REMEDIATED 4/4: late, after it was escalated; latency_high cleared 7.9 s after our recover and stayed clear for 1 s
+            10000    a.5 RESOLVE RESOLVED SELF_RECOVERED 4/4: late, after it was escalated; latency_high cleared 8 s after it was opened and stayed clear for 1 s; no action is known to have helped in time
             20000  tick
         "#]],
     );
 }
 
+/// It came long after the time of the last one.
 #[test]
-fn an_action_that_cures_after_the_escalation_is_thanked() {
+fn a_useless_action_is_not_thanked_for_a_late_end() {
     check(
         "1000 opened a node-1/orders cpu_high
          1100 outcome cmd-a.1 SUCCEEDED
          7200 outcome cmd-a.3 SUCCEEDED
-         18000 tick
          20000 cleared a
          30000 tick",
         &expect![[r#"
@@ -105,9 +105,61 @@ fn an_action_that_cures_after_the_escalation_is_thanked() {
             7200   outcome cmd-a.3 SUCCEEDED
             7200     a.4 VERIFY VERIFYING 2/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 10 s and stay clear for 1 s
             17200    a.5 ESCALATE ESCALATED 2/2: restart of node-1/orders did not clear cpu_high within 10 s; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
-            18000  tick
             20000  cleared a
-            21000    a.6 RESOLVE RESOLVED REMEDIATED 2/2: late, after it was escalated; cpu_high cleared 12.8 s after our restart and stayed clear for 1 s
+            21000    a.6 RESOLVE RESOLVED SELF_RECOVERED 2/2: late, after it was escalated; cpu_high cleared 19 s after it was opened and stayed clear for 1 s; no action is known to have helped in time
+            30000  tick
+        "#]],
+    );
+}
+
+/// The first calm sample is within the time of the last one, and was told after it.
+#[test]
+fn an_action_that_cured_before_the_escalation_is_thanked() {
+    check(
+        "1000 opened a node-1/orders cpu_high
+         1100 outcome cmd-a.1 SUCCEEDED
+         7200 outcome cmd-a.3 SUCCEEDED
+         20000 cleared a cpu_high=RESOLVED@16000
+         30000 tick",
+        &expect![[r#"
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
+            1000     -> cmd-a.1 RESTART node-1/orders
+            1100   outcome cmd-a.1 SUCCEEDED
+            1100     a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            7100     a.3 ACT ACTING 2/2: restart of node-1/orders did not clear cpu_high within 6 s
+            7100     -> cmd-a.3 RESTART node-1/orders
+            7200   outcome cmd-a.3 SUCCEEDED
+            7200     a.4 VERIFY VERIFYING 2/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 10 s and stay clear for 1 s
+            17200    a.5 ESCALATE ESCALATED 2/2: restart of node-1/orders did not clear cpu_high within 10 s; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
+            20000  cleared a cpu_high=RESOLVED@16000
+            21000    a.6 RESOLVE RESOLVED REMEDIATED 2/2: late, after it was escalated; cpu_high was calm 8.9 s after our restart, which was told late, and stayed clear for 1 s
+            30000  tick
+        "#]],
+    );
+}
+
+/// The first calm sample is within the time of the first one, and was told during the second.
+#[test]
+fn the_first_action_is_thanked_when_it_was_calm_before_the_second() {
+    check(
+        "1000 opened a node-1/orders cpu_high
+         1100 outcome cmd-a.1 SUCCEEDED
+         7200 outcome cmd-a.3 SUCCEEDED
+         9000 cleared a cpu_high=RESOLVED@2000
+         30000 tick",
+        &expect![[r#"
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
+            1000     -> cmd-a.1 RESTART node-1/orders
+            1100   outcome cmd-a.1 SUCCEEDED
+            1100     a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
+            7100     a.3 ACT ACTING 2/2: restart of node-1/orders did not clear cpu_high within 6 s
+            7100     -> cmd-a.3 RESTART node-1/orders
+            7200   outcome cmd-a.3 SUCCEEDED
+            7200     a.4 VERIFY VERIFYING 2/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 10 s and stay clear for 1 s
+            9000   cleared a cpu_high=RESOLVED@2000
+            10000    a.5 RESOLVE RESOLVED REMEDIATED 2/2: cpu_high was calm 1 s after our restart, which was told late, and stayed clear for 1 s
             30000  tick
         "#]],
     );
@@ -184,12 +236,12 @@ fn what_is_cleared_while_the_command_is_in_flight_waits_for_its_outcome() {
          9000 tick",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            1000     a.1 ACT ACTING 1/5: as the detector says; its process died
             1000     -> cmd-a.1 START node-1/orders
             1200   cleared a
             5000   outcome cmd-a.1 SUCCEEDED
-            5000     a.2 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 4 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
-            6000     a.3 RESOLVE RESOLVED REMEDIATED 2/4: process_exited cleared while our start was under way and stayed clear for 1 s
+            5000     a.2 VERIFY VERIFYING 1/5: start of node-1/orders succeeded after 4 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            6000     a.3 RESOLVE RESOLVED REMEDIATED 1/5: process_exited cleared while our start was under way and stayed clear for 1 s
             9000   tick
         "#]],
     );
@@ -202,11 +254,11 @@ fn silence_of_the_node_is_unknown_and_goes_on() {
          70000 tick",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            1000     a.1 ACT ACTING 1/5: as the detector says; its process died
             1000     -> cmd-a.1 START node-1/orders
-            22000    a.2 ACT ACTING 4/4: no outcome of cmd-a.1 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; passed over: rollback (unknown: can_roll_back)
+            22000    a.2 ACT ACTING 5/5: no outcome of cmd-a.1 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; passed over: free-port (unknown: port_held), start (attempt = 1), rollback (unknown: can_roll_back)
             22000    -> cmd-a.2 START node-1/orders
-            43000    a.3 ESCALATE ESCALATED 4/4: no outcome of cmd-a.2 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; its 4 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
+            43000    a.3 ESCALATE ESCALATED 5/5: no outcome of cmd-a.2 within 21 s: start of node-1/orders is UNKNOWN, which is not taken for success; its 5 rungs are used up, a person is needed; it does not stay up: read its log (arena logs), mend it, and start it with arena do start
             70000  tick
         "#]],
     );
@@ -301,17 +353,17 @@ fn what_runs_again_is_not_started() {
          9000 tick",
         &expect![[r#"
             1000   opened a node-1/orders process_exited
-            1000     a.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (unknown: port_held)
+            1000     a.1 ACT ACTING 1/5: as the detector says; its process died
             1000     -> cmd-a.1 START node-1/orders
             1100   outcome cmd-a.1 FAILED
-            1100     a.2 REFUSE PLANNING 4/4: start of node-1/orders was FAILED; would start node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 715 ms are left; passed over: rollback (unknown: can_roll_back)
-            1815     a.3 ACT ACTING 4/4: start of node-1/orders was FAILED; passed over: rollback (unknown: can_roll_back)
+            1100     a.2 REFUSE PLANNING 5/5: start of node-1/orders was FAILED; would start node-1/orders, and does not: node-1/orders was started or restarted once: the next may come 815 ms after the last; 715 ms are left; passed over: free-port (unknown: port_held), start (attempt = 1), rollback (unknown: can_roll_back)
+            1815     a.3 ACT ACTING 5/5: start of node-1/orders was FAILED; passed over: free-port (unknown: port_held), start (attempt = 1), rollback (unknown: can_roll_back)
             1815     -> cmd-a.3 START node-1/orders
             2400   outcome cmd-a.3 REJECTED NOT_ALLOWED
-            2400     a.4 WAIT PLANNING 4/4: start of node-1/orders was FAILED; start of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
+            2400     a.4 WAIT PLANNING 5/5: start of node-1/orders was FAILED; start of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
             2500   status node-1/orders STARTING UNKNOWN 20 2
             3000   cleared a
-            4000     a.5 RESOLVE RESOLVED SELF_RECOVERED 4/4: process_exited cleared 2 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
+            4000     a.5 RESOLVE RESOLVED SELF_RECOVERED 5/5: process_exited cleared 2 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
             9000   tick
         "#]],
     );
@@ -366,16 +418,16 @@ fn a_state_that_is_newer_than_the_incident_is_waited_for() {
         &expect![[r#"
             0      control AUTO STOPPED
             1000   opened a node-1/orders process_exited
-            1000     a.1 REFUSE PLANNING 2/4: would start node-1/orders, because its process died, and does not: the safety lever is STOPPED (set by ada): nothing is done until it is released; passed over: free-port (unknown: port_held)
+            1000     a.1 REFUSE PLANNING 1/5: would start node-1/orders, because its process died, and does not: the safety lever is STOPPED (set by ada): nothing is done until it is released
             2000   status node-1/orders STARTING UNKNOWN 20 2
             3000   control AUTO RELEASED
-            3000     a.2 WAIT PLANNING 2/4: start is for stopped services; node-1/orders is starting; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
+            3000     a.2 WAIT PLANNING 1/5: start is for stopped services; node-1/orders is starting; waiting up to 5 s for that to change or for process_exited to clear (wait 1 of 2)
             4000   status node-1/orders RUNNING PASSING 20 2
             4500   status node-1/orders EXITED UNKNOWN 0 2
-            4500     a.3 ACT ACTING 2/4: as the detector says; its process died
+            4500     a.3 ACT ACTING 1/5: as the detector says; its process died
             4500     -> cmd-a.3 START node-1/orders generation 2
             5000   outcome cmd-a.3 SUCCEEDED
-            5000     a.4 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 500 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            5000     a.4 VERIFY VERIFYING 1/5: start of node-1/orders succeeded after 500 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
         "#]],
     );
 }
@@ -591,12 +643,12 @@ fn a_refusal_is_told_anew_at_once_when_another_incident_takes_the_service() {
             1      outcome cmd-a.1 REJECTED NOT_ALLOWED
             1        a.2 WAIT PLANNING 2/4: recover of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 6 s for that to change or for latency_high to clear (wait 1 of 2)
             2      opened b node-1/orders process_exited
-            2        b.1 ACT ACTING 2/4: as the detector says; its process died; passed over: free-port (port_held = false)
+            2        b.1 ACT ACTING 1/5: as the detector says; its process died
             2        -> cmd-b.1 START node-1/orders generation 1
             6001     a.3 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for b is in flight on node-1/orders, and one at a time is the limit
             7000   outcome cmd-b.1 FAILED
             7000     a.4 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: node-1/orders settles for 1 s after start for b, which may have caused this; 1 s are left
-            7000     b.2 ACT ACTING 4/4: start of node-1/orders was FAILED; passed over: rollback (can_roll_back = false)
+            7000     b.2 ACT ACTING 5/5: start of node-1/orders was FAILED; passed over: free-port (port_held = false), start (attempt = 1), rollback (can_roll_back = false)
             7000     -> cmd-b.2 START node-1/orders generation 1
             7000     a.5 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for b is in flight on node-1/orders, and one at a time is the limit
             7000   tick
@@ -623,13 +675,13 @@ fn a_service_that_dies_while_it_is_treated_for_something_else_is_started() {
             10     outcome cmd-a.1 SUCCEEDED
             10       a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 10 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             1000   updated a cpu_high=NO_DATA process_exited=FIRING
-            5000     a.3 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; its process died; passed over: free-port (unknown: port_held)
+            5000     a.3 ACT ACTING 1/5: process_exited of node-1/orders took the place of cpu_high; its process died
             5000     -> cmd-a.3 START node-1/orders
             5100   outcome cmd-a.3 SUCCEEDED
-            5100     a.4 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            5100     a.4 VERIFY VERIFYING 1/5: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             5200   updated a cpu_high=NO_DATA process_exited=RESOLVED
             6200   cleared a cpu_high=RESOLVED process_exited=RESOLVED
-            7200     a.5 RESOLVE RESOLVED REMEDIATED 2/4: process_exited cleared 1.1 s after our start and stayed clear for 1 s
+            7200     a.5 RESOLVE RESOLVED REMEDIATED 1/5: process_exited cleared 1.1 s after our start and stayed clear for 1 s
             7300   tick
         "#]],
     );
@@ -683,12 +735,12 @@ fn an_incident_that_was_escalated_is_taken_up_again_when_its_service_dies() {
             2000   outcome cmd-a.3 FAILED
             2000     a.4 ESCALATE ESCALATED 2/2: restart of node-1/orders was FAILED; its 2 rungs are used up, a person is needed; a new process burns as much: this is load or a defect, not a stuck process
             60000  updated a cpu_high=NO_DATA process_exited=FIRING
-            64000    a.5 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; its process died; passed over: free-port (unknown: port_held)
+            64000    a.5 ACT ACTING 1/5: process_exited of node-1/orders took the place of cpu_high; its process died
             64000    -> cmd-a.5 START node-1/orders
             64100  restart
             64100    -> cmd-a.5 START node-1/orders
             64100  outcome cmd-a.5 SUCCEEDED
-            64100    a.6 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            64100    a.6 VERIFY VERIFYING 1/5: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             65000  updated a cpu_high=FIRING process_exited=RESOLVED
             69000    a.7 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; it burns CPU itself
             69000    -> cmd-a.7 RESTART node-1/orders
@@ -721,21 +773,21 @@ fn a_service_that_shows_one_symptom_after_the_other_is_left_to_a_person() {
             0      outcome cmd-a.1 SUCCEEDED
             0        a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 0 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             1000   updated a cpu_high=RESOLVED process_exited=FIRING
-            5000     a.3 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; its process died; passed over: free-port (unknown: port_held)
+            5000     a.3 ACT ACTING 1/5: process_exited of node-1/orders took the place of cpu_high; its process died
             5000     -> cmd-a.3 START node-1/orders
             5100   outcome cmd-a.3 SUCCEEDED
-            5100     a.4 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            5100     a.4 VERIFY VERIFYING 1/5: start of node-1/orders succeeded after 100 ms (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             5100   updated a cpu_high=FIRING process_exited=RESOLVED
             9100     a.5 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; it burns CPU itself
             9100     -> cmd-a.5 RESTART node-1/orders
             9200   outcome cmd-a.5 SUCCEEDED
             9200     a.6 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             9200   updated a cpu_high=RESOLVED process_exited=FIRING
-            13200    a.7 REFUSE PLANNING 2/4: process_exited of node-1/orders took the place of cpu_high; would start node-1/orders, because its process died, and does not: node-1/orders was started or restarted 3 times in a row: the next may come 4.4 s after the last; 336 ms are left; passed over: free-port (unknown: port_held)
-            13536    a.8 ACT ACTING 2/4: process_exited of node-1/orders took the place of cpu_high; its process died; passed over: free-port (unknown: port_held)
+            13200    a.7 REFUSE PLANNING 1/5: process_exited of node-1/orders took the place of cpu_high; would start node-1/orders, because its process died, and does not: node-1/orders was started or restarted 3 times in a row: the next may come 4.4 s after the last; 336 ms are left
+            13536    a.8 ACT ACTING 1/5: process_exited of node-1/orders took the place of cpu_high; its process died
             13536    -> cmd-a.8 START node-1/orders
             15000  outcome cmd-a.8 SUCCEEDED
-            15000    a.9 VERIFY VERIFYING 2/4: start of node-1/orders succeeded after 1.4 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
+            15000    a.9 VERIFY VERIFYING 1/5: start of node-1/orders succeeded after 1.4 s (pid 99); process_exited must clear within 5 s and stay clear for 1 s
             15000  updated a cpu_high=FIRING process_exited=RESOLVED
             19000    a.10 REFUSE PLANNING 1/2: cpu_high of node-1/orders took the place of process_exited; would restart node-1/orders, because it burns CPU itself, and does not: node-1/orders was started or restarted 4 times in a row: the next may come 7.2 s after the last; 1.7 s are left
             20776    a.11 ACT ACTING 1/2: cpu_high of node-1/orders took the place of process_exited; it burns CPU itself

@@ -418,7 +418,7 @@ mod tests {
             node_degraded.node: quarantine
             node_silent: 
             probe_failed: restart, restart
-            process_exited: free-port, start, rollback, start
+            process_exited: start, free-port, start, rollback, start
             storage_latency_high: restart, restart, failover"#]]
         .assert_eq(&ladders.join("\n"));
     }

@@ -40,9 +40,8 @@ pub(super) fn chain(book: &Book, graph: Graph<'_>, target: &Entity) -> Result<()
     for other in book.unresolved() {
         let (flight, what) = match &other.stage {
             Stage::Acting(flight) => (flight, "in flight"),
-            Stage::Verifying { flight, .. } if other.cleared_since.is_none() => {
-                (flight, "being verified")
-            }
+            // Also while it is seen whether the symptom stays clear: it may be back.
+            Stage::Verifying { flight, .. } => (flight, "being verified"),
             _ => continue,
         };
         if let Some((caller, callee)) = graph.chain(target, &flight.target) {

@@ -197,7 +197,7 @@ impl Rails {
         busy::chain(view.book, Graph(view.statuses), target)?;
         busy::node(view.book, target)?;
         self.last.check(now, id, target)?;
-        replicas::replicas(view.book, view.statuses, *action, target)?;
+        replicas::replicas(view.book, view.statuses, case, *action, target)?;
         self.backoff.check(now, id, *action, target)?;
         busy::flights(view.book)?;
         self.tokens.check(now)

@@ -4,6 +4,9 @@
 //! get at most twice their load, rounded up because with three replicas the one that would be left gets three times its
 //! own. A service with one replica is exempt (nothing could ever be done for it), and so is a replica that is not up: it
 //! gives no capacity that could be taken.
+//!
+//! A replica that is being acted on, or whose action is not verified yet, is not up; nor is one with an open incident. Where
+//! several are hurt they are treated one after the other, first come, first served: the younger incident waits.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +16,7 @@ use arena_proto::{
 
 use super::{Rail, Refusal, numbers};
 use crate::book::Book;
+use crate::case::{Case, Stage};
 use crate::graph::Graph;
 
 /// Does it take the replica away, if only for a moment?
@@ -28,6 +32,7 @@ fn takes_away(action: ActionKind) -> bool {
 pub(super) fn replicas(
     book: &Book,
     statuses: &BTreeMap<NodeName, NodeStatus>,
+    case: &Case,
     action: ActionKind,
     target: &Entity,
 ) -> Result<(), Refusal> {
@@ -35,7 +40,7 @@ pub(super) fn replicas(
         return Ok(());
     }
     for service in Graph(statuses).touched(target) {
-        enough(book, statuses, &target.node, &service)?;
+        enough(book, statuses, case, &target.node, &service)?;
     }
     Ok(())
 }
@@ -43,6 +48,7 @@ pub(super) fn replicas(
 fn enough(
     book: &Book,
     statuses: &BTreeMap<NodeName, NodeStatus>,
+    case: &Case,
     node: &NodeName,
     service: &ServiceName,
 ) -> Result<(), Refusal> {
@@ -62,7 +68,7 @@ fn enough(
             if at == node {
                 taken |= up;
             } else {
-                left += u32::from(up);
+                left += u32::from(up && !is_in_doubt(book, case, &entity));
             }
         }
     }
@@ -81,6 +87,17 @@ fn enough(
             ("replicas_min", Number::from(needed)),
         ]),
         ..Refusal::new(Rail::Replicas, sentence)
+    })
+}
+
+/// Is it hurt since before this incident, or is it not known yet what came of an action on it?
+fn is_in_doubt(book: &Book, case: &Case, replica: &Entity) -> bool {
+    let age = |case: &Case| (case.event.opened_at, case.event.id.clone());
+    book.unresolved().any(|other| {
+        let is_hurt = other.cleared_since.is_none() && other.event.entity == *replica;
+        let is_verified =
+            matches!(&other.stage, Stage::Verifying { flight, .. } if flight.target == *replica);
+        is_verified || is_hurt && age(other) < age(case)
     })
 }
 

@@ -6,6 +6,7 @@
 //! 0 opened a node-1/orders cpu_high               also updated, cleared; revisions count by themselves
 //! 0 opened a node-1/orders cpu_starved cpu_percent=3.5 neighbour=node-1/reports   its context
 //! 0 updated a cpu_high=NO_DATA process_exited=FIRING   its own signals
+//! 9 cleared a cpu_high=RESOLVED@5                  and since when
 //! 0 outcome cmd-a.1 SUCCEEDED                     also REJECTED with a reason; `a`: of its last command
 //! 0 person node-1/orders RESTART                  succeeded by hand
 //! 0 control AUTO STOPPED
@@ -186,7 +187,11 @@ impl Scene {
         if kind != IncidentEventKind::Opened {
             let signals = rest.iter().filter_map(|word| word.split_once('='));
             let signals = signals.filter(|(_, state)| state.starts_with(char::is_uppercase));
-            let signals = signals.map(|(symptom, state)| signal(&next.entity, symptom, state, now));
+            let signals = signals.map(|(symptom, state)| {
+                let (state, since) = state.split_once('@').unwrap_or((state, ""));
+                let since = since.parse().map_or(now, at);
+                signal(&next.entity, symptom, state, since)
+            });
             next.signals = signals.collect();
         }
         for (name, value) in rest.iter().filter_map(|word| word.split_once('=')) {
