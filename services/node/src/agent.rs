@@ -22,6 +22,7 @@ use crate::engine::{self, Engine, INPUTS_MAX};
 use crate::faults::Faults;
 use crate::link::Link;
 use crate::logs;
+use crate::port_watch::PortWatch;
 use crate::probe::Prober;
 use crate::processes::Processes;
 use crate::publish::LETTERS_MAX;
@@ -95,13 +96,13 @@ async fn serve(
     let history = History::default();
 
     let routes = Routes::new(spec.name.clone());
-    let connected = Arc::new(Notify::new());
+    let (connected, edges) = (Arc::new(Notify::new()), Edges::default());
     let _legs = listening.serve(&routes, &connected);
-    let edges = Edges::default();
     let mut background = JoinSet::new();
     background.spawn(logs::rotate(log_files(&programs)));
     let ports = spec::reached_at(&spec, &sidecar);
     background.spawn(Lookout::new(ports, connected, shown.clone(), edges.clone()).run());
+    background.spawn(PortWatch::new(&programs, shown.clone(), inputs.clone()).run());
     let sampler = Sampler::new(
         chassis.clock,
         &spec,

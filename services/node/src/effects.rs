@@ -271,6 +271,14 @@ impl Effects {
     }
 }
 
+/// Whom a look at a port found, when it may be told who that is.
+pub(crate) fn known(holder: ports::Holder) -> Option<PortHolder> {
+    holder.pid.map(|pid| PortHolder {
+        pid,
+        command_line: holder.command_line,
+    })
+}
+
 /// Why there is no process.
 struct NoStart {
     message: String,
@@ -310,10 +318,7 @@ async fn wait_for_port(port: u16) -> Result<(), NoStart> {
         None => Ok(()),
         Some(holder) => Err(NoStart {
             message: format!("port {port} is held by {holder}"),
-            holder: holder.pid.map(|pid| PortHolder {
-                pid,
-                command_line: holder.command_line,
-            }),
+            holder: known(holder),
         }),
     }
 }

@@ -14,6 +14,7 @@ mod faults;
 mod http;
 mod link;
 mod logs;
+mod port_watch;
 mod probe;
 mod processes;
 mod publish;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arena_bus::{Consume, Deliveries};
 use arena_chassis::Clock;
-use arena_proto::{ActionKind, Command, CommandState, Evidence, ProcessState};
+use arena_proto::{ActionKind, Command, CommandState, Evidence, ProcessState, RestartOwner};
 use arena_testkit::wait_for;
 use common::{Arena, signal};
 
@@ -145,6 +145,48 @@ async fn who_squats_on_a_port_is_told_and_ended() {
     arena.command("c-4", ActionKind::Start, "web").await;
     let web = arena.healthy("web").await;
     assert_eq!(web.detail.port_holder, None);
+    arena.stop().await;
+}
+
+#[tokio::test]
+async fn who_took_the_port_of_a_service_that_died_is_told_without_a_start() {
+    let mut arena = Arena::start_with_services(SERVICES).await;
+    let web = arena.healthy("web").await;
+    // While a remediator is heard the agent restarts nothing by itself.
+    let lease = arena.bus.acquire_lease("remediator", "test").await;
+    let lease = lease.expect("the lease");
+    wait_for("the remediator to be heard", async || {
+        let statuses = arena.bus.statuses().await.expect("statuses");
+        let owner = statuses.first()?.restart_owner?;
+        (owner == RestartOwner::Remediator).then_some(())
+    })
+    .await;
+    signal(web.pid.expect("a process"), "KILL");
+    let port = arena.web_port.to_string();
+    let mut squatter = StdCommand::new("python3")
+        .args(["-m", "http.server", &port, "--bind", "127.0.0.1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("python3");
+    let web = arena
+        .service("web", |web| web.detail.port_holder.is_some())
+        .await;
+    let (holder, _) = web.detail.port_holder.expect("a holder");
+    assert_eq!(
+        (holder, web.generation),
+        (squatter.id(), 1),
+        "{}",
+        web.message
+    );
+    squatter.kill().expect("its end");
+    squatter.wait().expect("its end");
+    arena
+        .service("web", |web| {
+            web.generation == 1 && web.detail.port_holder.is_none()
+        })
+        .await;
+    lease.release().await;
     arena.stop().await;
 }
 

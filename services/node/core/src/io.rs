@@ -91,6 +91,15 @@ pub enum Input {
         /// Exit code, or 128 + signal; `None` when nobody could tell (an adopted process).
         code: Option<i32>,
     },
+    /// Who holds the port of a service that is down; told when it changes.
+    PortHeld {
+        /// Of which service.
+        service: ServiceName,
+        /// Of which start the process is gone.
+        generation: u32,
+        /// `None`: the port is free again, or nobody can tell.
+        holder: Option<PortHolder>,
+    },
     /// A probe answered or failed.
     Probed {
         /// Of which service.

@@ -24,6 +24,7 @@ mod faults;
 mod io;
 mod judge;
 mod node;
+mod port;
 mod probing;
 mod report;
 mod restart;

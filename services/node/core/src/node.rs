@@ -82,6 +82,7 @@ impl Node {
             Input::Spawned { .. }
             | Input::SpawnFailed { .. }
             | Input::Exited { .. }
+            | Input::PortHeld { .. }
             | Input::Probed { .. }
             | Input::Throttled { .. } => self.take_process(now, input, out),
             Input::Command(command) => self.command(now, &command, out),
@@ -153,6 +154,16 @@ impl Node {
             } => {
                 if let Some(service) = self.services.get_mut(&service) {
                     service.exited(now, generation, code, out);
+                }
+            }
+            Input::PortHeld {
+                service,
+                generation,
+                holder,
+            } => {
+                let holder = holder.filter(|holder| self.is_foreign(holder));
+                if let Some(service) = self.services.get_mut(&service) {
+                    service.port_held(generation, holder);
                 }
             }
             Input::Probed {

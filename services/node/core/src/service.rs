@@ -376,14 +376,6 @@ impl Service {
         }
     }
 
-    /// Its port is free: started, when that was what kept it from running.
-    pub(crate) fn port_freed(&mut self, now: Timestamp, out: &mut Vec<Output>) {
-        self.changed |= self.holder.take().is_some();
-        if self.wanted && matches!(self.state, ProcessState::Exited | ProcessState::Fatal) {
-            self.start_by_command(now, out);
-        }
-    }
-
     /// DRAIN and UNDRAIN: the sidecars read it in the status.
     pub(crate) fn drain(&mut self, drained: bool) {
         self.drained = drained;

@@ -204,6 +204,36 @@ fn a_rollback_starts_what_was_last_good_until_the_file_changes_again() {
 }
 
 #[test]
+fn who_holds_the_port_of_a_service_that_is_down_is_told_until_it_starts() {
+    let mut world = World::up();
+    let held = |generation, pid: Option<u32>| Input::PortHeld {
+        service: name("web"),
+        generation,
+        holder: pid.map(|pid| PortHolder {
+            pid,
+            command_line: "nc".to_owned(),
+        }),
+    };
+    let told = |world: &World| world.service("web").detail.port_holder;
+    world.give(held(1, Some(7)));
+    assert_eq!(told(&world), None, "it runs: the port is its own");
+    world.exited("web", 1, 1);
+    world.give(held(1, Some(7)));
+    assert_eq!(told(&world), Some((7, "nc".to_owned())));
+    let service = world.service("quiet").pid;
+    world.give(held(1, service));
+    assert_eq!(told(&world), None, "a service of this node is no stranger");
+    world.give(held(1, Some(7)));
+    world.give(held(1, None));
+    assert_eq!(told(&world), None);
+    world.give(held(1, Some(7)));
+    world.command("c-1", ActionKind::Start, "web");
+    assert_eq!(told(&world), None);
+    world.give(held(1, Some(7)));
+    assert_eq!(told(&world), None, "seen before the start");
+}
+
+#[test]
 fn a_port_is_freed_and_then_its_service_is_started() {
     let mut world = World::up();
     world.command("c-1", ActionKind::Restart, "web");
