@@ -2,8 +2,10 @@
 //!
 //! The lever lies in KV `control`, so it outlives every restart; each node and the injector watch it for themselves.
 
-use arena_bus::{Bus, NatsArgs};
-use arena_proto::{Control, LeverPosition};
+use std::collections::BTreeMap;
+
+use arena_bus::{Bus, Consume, From, NatsArgs};
+use arena_proto::{Command, Control, LeverPosition, Outcome};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -76,6 +78,14 @@ pub(crate) async fn run(args: LeverArgs) -> Result<(), Failure> {
                 eprintln!("it was stopped already");
             } else {
                 eprintln!("{}", halted(&bus).await);
+            }
+            for outcome in in_flight(&bus).await? {
+                eprintln!(
+                    "still finishing: {} {} ({})",
+                    outcome.action.verb(),
+                    outcome.target(),
+                    outcome.command_id
+                );
             }
             control
         }
@@ -150,6 +160,21 @@ pub(crate) fn describe(control: &Control) -> String {
         Some((by, at)) => format!("lever {word} by {by} at {}", ago(*at, people::now())),
         None => format!("lever {word}; nobody has moved it yet"),
     }
+}
+
+/// What nodes have begun: that is finished, as half an action is worse than a whole one. None lasts for longer than the
+/// longest deadline.
+async fn in_flight(bus: &Bus) -> Result<Vec<Outcome>, Failure> {
+    let since = people::now() - Command::DEADLINE_MAX;
+    let consume = Consume::ephemeral().from(From::Since(since));
+    let mut outcomes = bus.consume::<Outcome>(consume).await?;
+    let mut last = BTreeMap::new();
+    while let Some(delivery) = outcomes.next_stored().await {
+        let outcome = delivery.message;
+        last.insert(outcome.command_id.clone(), outcome);
+    }
+    last.retain(|_, outcome| !outcome.state.is_final());
+    Ok(last.into_values().collect())
 }
 
 /// What the stop reverts, as far as anybody can say: it is in force whether the recorder answers or not.

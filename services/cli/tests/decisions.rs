@@ -5,7 +5,7 @@
 use std::process::Output;
 
 use arena_bus::{Bus, NatsArgs, Role};
-use arena_proto::{Message as _, Plan, Received, Timestamp};
+use arena_proto::{Message as _, Outcome, Plan, Received, Timestamp};
 use arena_testkit::{Arena, ArenaBuilder, wait_for};
 use serde_json::{Value, json};
 
@@ -100,6 +100,7 @@ async fn people_decide_and_everybody_sees_what_and_by_whom() {
         .arg("--chaos")
         .start();
     the_lever_stops_a_person_too_and_is_released_on_purpose(&arena);
+    what_nodes_have_begun_is_named_by_the_stop(&arena).await;
     what_is_lost_is_never_told_as_released(&arena).await;
     modes_are_set_for_all_or_for_one_class(&arena);
     what_is_paused_is_shown_and_resumed(&arena);
@@ -160,6 +161,38 @@ fn the_lever_stops_a_person_too_and_is_released_on_purpose(arena: &Arena) {
     assert!(silent.contains("mend: add --yes"), "{silent}");
     assert!(run(arena, &["lever", "resume", "--yes"], 0).contains("lever RELEASED by ann@"));
     run(arena, &["do", "restart", "laptop/web", "--yes"], 0);
+}
+
+async fn what_nodes_have_begun_is_named_by_the_stop(arena: &Arena) {
+    let args = NatsArgs {
+        nats_url: arena.nats_url.clone(),
+    };
+    let bus = Bus::connect(&args, Role::Node, "test").await.unwrap();
+    let received = Received {
+        node: "laptop".parse().unwrap(),
+        service: None,
+        sequence: None,
+        published_at: Timestamp::EPOCH,
+    };
+    for (command, state) in [
+        ("cmd-over", "RUNNING"),
+        ("cmd-begun", "RUNNING"),
+        ("cmd-over", "SUCCEEDED"),
+    ] {
+        let outcome = json!({
+            "command_id": command, "node": "laptop", "service": "web", "action": "RESTART", "state": state,
+            "at": "2001-01-01T00:00:00Z"
+        });
+        let outcome = Outcome::decode(outcome.to_string().as_bytes(), &received).unwrap();
+        bus.publish(&outcome, None).await.unwrap();
+    }
+    let told = run(arena, &["lever", "stop"], 0);
+    assert!(
+        told.contains("still finishing: restart laptop/web (cmd-begun)"),
+        "{told}"
+    );
+    assert!(!told.contains("cmd-over"), "{told}");
+    run(arena, &["lever", "resume", "--yes"], 0);
 }
 
 /// Nodes keep what they last heard, here STOPPED, whatever becomes of the value; a person gets out of it in one step.

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use arena_proto::{DecodeError, Entity, Message, NodeName, Received, Timestamp, TraceContext};
 use async_nats::HeaderMap;
@@ -23,6 +24,8 @@ pub enum From {
     New,
     /// With the newest of each subject.
     LastPerSubject,
+    /// With the first that the server stored at this time or later.
+    Since(Timestamp),
 }
 
 /// What to read of a stream, and how.
@@ -100,6 +103,13 @@ impl Consume {
                 From::All => DeliverPolicy::All,
                 From::New => DeliverPolicy::New,
                 From::LastPerSubject => DeliverPolicy::LastPerSubject,
+                From::Since(at) => {
+                    let nanos = u64::try_from(at.unix_nanos()).unwrap_or(0);
+                    let start = SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos);
+                    DeliverPolicy::ByStartTime {
+                        start_time: start.into(),
+                    }
+                }
             },
         }
     }
