@@ -256,20 +256,28 @@ async fn what_waits_for_a_person_waits_for_that_person() {
         Vec::<Value>::new(),
         "{waiting:#}"
     );
-    ok(&arena, &["deny", &id, "--reason", "not yet"]);
-    let next = until(&arena, "the next rung to be asked for", || {
-        let incident = arena.json(&["incidents", "--json", &id])[0].clone();
-        let denied = list(&incident["decisions"])
-            .iter()
-            .any(|decision| text(&decision["reason"]).contains("not yet"));
-        (denied && incident["state"] == "AWAITING_APPROVAL").then_some(incident)
-    })
-    .await;
-    assert_eq!(service(&arena, "node-1/orders")["pid"], pid, "{next:#}");
     ok(&arena, &["approve", &id]);
     let healed = ended(&arena, &waiting["id"]).await;
     assert_eq!(healed["resolution"], "REMEDIATED", "{healed:#}");
     assert_ne!(service(&arena, "node-1/orders")["pid"], pid);
+
+    let pid = service(&arena, "node-1/payments")["pid"].clone();
+    ok(
+        &arena,
+        &["inject", "cpu-spike", "node-1/payments", "--for", "80s"],
+    );
+    let id = text(&awaiting_approval(&arena).await["id"]);
+    ok(&arena, &["deny", &id, "--reason", "not yet"]);
+    // Its next rung is the same restart: that is not asked again.
+    let left = until(&arena, "the incident to be a person's", || {
+        let incident = arena.json(&["incidents", "--json", &id])[0].clone();
+        let denied = list(&incident["decisions"])
+            .iter()
+            .any(|decision| text(&decision["reason"]).contains("not yet"));
+        (denied && incident["state"] == "ESCALATED").then_some(incident)
+    })
+    .await;
+    assert_eq!(service(&arena, "node-1/payments")["pid"], pid, "{left:#}");
 }
 
 /// The lever ends every fault and halts everything, also after a restart of the arena.
