@@ -88,6 +88,9 @@ impl ArenaBuilder {
     }
 }
 
+/// `arena status` tells of an arena that is not well, one that still starts among them, with this exit code, and answers.
+const DEGRADED: i32 = 4;
+
 impl Arena {
     /// `arena up` with this arena's settings and these further arguments.
     ///
@@ -134,7 +137,7 @@ impl Arena {
         let output = self.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
-            output.status.success(),
+            output.status.success() || output.status.code() == Some(DEGRADED),
             "arena {arguments:?}: {}\n{stderr}",
             output.status
         );
