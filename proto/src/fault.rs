@@ -29,8 +29,8 @@ pub enum FaultOperation {
     Apply {
         /// Its name in the catalogue.
         fault: String,
-        /// To which service.
-        service: ServiceName,
+        /// To which service; `None`: to the node.
+        service: Option<ServiceName>,
         /// After this the node reverts it, whatever happens.
         ttl: Duration,
         /// Must be renewed within this time; `None`: the time to live alone counts.
@@ -69,7 +69,7 @@ impl Message for FaultRequest {
             } => {
                 wire.op = wire::fault_request::Op::Apply.into();
                 wire.fault.clone_from(fault);
-                wire.service = service.to_string();
+                wire.service = codec::text_of(service.as_ref());
                 wire.ttl = Some(duration_to_wire(*ttl));
                 wire.lease = lease.map(duration_to_wire);
                 wire.params.clone_from(params);
@@ -134,7 +134,7 @@ fn apply_operation(wire: &wire::FaultRequest) -> Result<FaultOperation, DecodeEr
     }
     Ok(FaultOperation::Apply {
         fault: wire.fault.clone(),
-        service: codec::parse(&wire.service, "service")?,
+        service: codec::service_or_none(&wire.service, "service")?,
         ttl,
         lease: duration_from_wire(wire.lease.as_ref(), "lease")?.filter(|lease| !lease.is_zero()),
         params: wire.params.clone(),
@@ -150,7 +150,7 @@ pub struct FaultStatus {
     pub fault: String,
     /// On which node.
     pub node: NodeName,
-    /// To which service; `None` when the request named none that exists.
+    /// To which service; `None`: to the node, or the request named none that exists.
     pub service: Option<ServiceName>,
     /// Where it stands.
     pub state: FaultState,

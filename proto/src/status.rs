@@ -84,6 +84,8 @@ pub struct ServiceDetail {
     pub can_roll_back: bool,
     /// Its definition names what `CLEAN_DISK` may delete.
     pub can_clean_disk: bool,
+    /// The faults that it makes in itself; told only when faults are accepted.
+    pub makes_faults: Vec<String>,
 }
 
 impl ServiceStatus {
@@ -118,6 +120,7 @@ impl ServiceStatus {
             class: self.detail.class.map_or(0, ServiceClass::to_wire),
             can_roll_back: self.detail.can_roll_back,
             can_clean_disk: self.detail.can_clean_disk,
+            makes_faults: self.detail.makes_faults.clone(),
         }
     }
 
@@ -153,6 +156,7 @@ impl ServiceStatus {
                 class: ServiceClass::from_wire_or_none(wire.class, "services.class")?,
                 can_roll_back: wire.can_roll_back,
                 can_clean_disk: wire.can_clean_disk,
+                makes_faults: wire.makes_faults,
             },
         })
     }

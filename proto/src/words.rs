@@ -276,6 +276,10 @@ words! {
         TargetReplaced = "TARGET_REPLACED",
         TargetRecovered = "TARGET_RECOVERED",
         AgentRestarted = "AGENT_RESTARTED",
+        /// An action other than those cured it.
+        Cured = "CURED",
+        /// It has happened as often as it should.
+        Spent = "SPENT",
     }
 }
 words! {

@@ -219,7 +219,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 fn fault() -> impl Strategy<Value = FaultRequest> {
     let ttl = duration(FaultRequest::TTL_MAX);
     let lease = option::of(duration(Duration::from_mins(1)));
-    let apply = ("[a-z-]{1,20}", service(), ttl, lease, params()).prop_map(
+    let apply = ("[a-z-]{1,20}", option::of(service()), ttl, lease, params()).prop_map(
         |(fault, service, ttl, lease, params)| FaultOperation::Apply {
             fault,
             service,
@@ -573,7 +573,7 @@ fn json_as_people_read_it() {
         at,
         operation: FaultOperation::Apply {
             fault: "cpu-spike".to_owned(),
-            service: orders,
+            service: Some(orders),
             ttl: Duration::from_secs(30),
             lease: None,
             params: BTreeMap::from([("workers".to_owned(), "2".to_owned())]),

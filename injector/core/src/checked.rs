@@ -1,18 +1,16 @@
 //! What a request asks for, checked by itself. Whether its target is there and may be hurt now is [`crate::Injector`]'s.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use arena_faults::{Fault, Params, check_ttl};
 use arena_proto::{Entity, InjectRequest};
-
-use crate::catalogue::{Fault, check_ttl};
 
 /// A fault that the catalogue allows.
 pub(crate) struct Checked {
-    pub(crate) fault: &'static str,
+    pub(crate) fault: &'static Fault,
     pub(crate) target: Entity,
     pub(crate) ttl: Duration,
-    pub(crate) params: BTreeMap<String, String>,
+    pub(crate) params: Params,
 }
 
 /// Checks a request by itself.
@@ -28,7 +26,7 @@ pub(crate) fn check(request: &InjectRequest) -> Result<Checked, String> {
         .parse()
         .map_err(|error: arena_proto::NameError| error.to_string())?;
     Ok(Checked {
-        fault: fault.name,
+        fault,
         target,
         ttl,
         params,

@@ -158,20 +158,17 @@ impl Injector {
                 "the safety lever is stopped{by}: no faults until `arena lever resume`"
             ));
         }
-        self.targets.check(&target)?;
-        let service = target
-            .service
-            .clone()
-            .ok_or("a fault is made in a service")?;
+        self.targets.check(fault, &target)?;
         if self.live.len() >= FAULTS_MAX {
             return Err(format!(
                 "{FAULTS_MAX} faults are live, and no more are allowed at once: revert one, or wait"
             ));
         }
-        let id = FaultId::derive(fault, &target, now, self.nonce);
+        let id = FaultId::derive(fault.name.as_str(), &target, now, self.nonce);
         self.nonce = self.nonce.wrapping_add(1);
         outputs.push(Output::Note(format!(
-            "{id}: {fault} on {target} for {}",
+            "{id}: {} on {target} for {}",
+            fault.name,
             humantime::format_duration(ttl)
         )));
         outputs.push(Output::Publish(FaultRequest {
@@ -179,14 +176,15 @@ impl Injector {
             node: target.node.clone(),
             at: now,
             operation: FaultOperation::Apply {
-                fault: fault.to_owned(),
-                service,
+                fault: fault.name.to_string(),
+                service: target.service.clone(),
                 ttl,
                 lease: Some(LEASE),
-                params,
+                params: params.to_text(),
             },
         }));
-        self.live.begin(now, id.clone(), fault, target, ttl);
+        self.live
+            .begin(now, id.clone(), fault.name.as_str(), target, ttl);
         Ok(id)
     }
 
@@ -322,7 +320,7 @@ impl Injector {
             ttl: entry.ttl,
             params: entry.params.clone(),
         };
-        let name = format!("{} on {}", entry.fault, entry.target);
+        let name = format!("{} on {}", entry.fault.name, entry.target);
         if let Err(error) = self.begin(now, checked, outputs) {
             outputs.push(Output::Warning(format!("schedule: no {name}: {error}")));
         }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_config::Diagnostic;
+use arena_faults::{CatalogueError, Fault, Params, check_ttl};
 use arena_proto::Entity;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use crate::catalogue::{CatalogueError, Fault, check_ttl};
+use crate::targets::check_scope;
 
 /// More than anybody writes by hand; a generated file that is longer has gone wrong.
 const ENTRIES_MAX: usize = 1000;
@@ -28,13 +29,13 @@ pub struct Entry {
     /// After the start of the schedule.
     pub at: Duration,
     /// Its name in the catalogue.
-    pub fault: &'static str,
-    /// `node/service`.
+    pub fault: &'static Fault,
+    /// `node/service`, or `node`.
     pub target: Entity,
     /// Time to live.
     pub ttl: Duration,
     /// All of them, with the defaults filled in.
-    pub params: BTreeMap<String, String>,
+    pub params: Params,
     /// From one start to the next; `None`: once. Not shorter than `ttl`.
     pub repeat: Option<Duration>,
 }
@@ -110,24 +111,21 @@ impl File<'_> {
         check_ttl(ttl).map_err(|error| self.wrong(&raw.r#for, &error, "write such a duration"))?;
         Ok(Entry {
             at,
-            fault: fault.name,
-            target: self.target(&raw.target)?,
+            fault,
+            target: self.target(fault, &raw.target)?,
             ttl,
             params: self.params(fault, raw)?,
             repeat: self.repeat(raw, ttl)?,
         })
     }
 
-    fn target(&self, raw: &Spanned<String>) -> Result<Entity, Diagnostic> {
-        let mend = "write NODE/SERVICE, as in \"node-1/orders\"";
+    fn target(&self, fault: &Fault, raw: &Spanned<String>) -> Result<Entity, Diagnostic> {
+        let mend = "write NODE/SERVICE, as in \"node-1/orders\", or NODE for a fault of the node";
         let target: Entity = raw
             .get_ref()
             .parse()
             .map_err(|error| self.wrong(raw, &error, mend))?;
-        if target.service.is_none() {
-            let what = format!("{target} is a node, and a fault is made in a service");
-            return Err(self.wrong(raw, &what, mend));
-        }
+        check_scope(fault, &target).map_err(|what| self.wrong(raw, &what, mend))?;
         Ok(target)
     }
 
@@ -144,11 +142,7 @@ impl File<'_> {
         Ok(Some(repeat))
     }
 
-    fn params(
-        &self,
-        fault: &Fault,
-        raw: &RawEntry,
-    ) -> Result<BTreeMap<String, String>, Diagnostic> {
+    fn params(&self, fault: &Fault, raw: &RawEntry) -> Result<Params, Diagnostic> {
         let mut given = BTreeMap::new();
         for (name, value) in &raw.params {
             let text = match value.get_ref() {
@@ -224,10 +218,13 @@ repeat = "1m"
         let schedule = Schedule::parse("demo.toml", GOOD).expect("no mistake");
         let expected = Entry {
             at: Duration::from_secs(10),
-            fault: "cpu-spike",
+            fault: Fault::named("cpu-spike").expect("a fault"),
             target: "node-1/orders".parse().expect("a target"),
             ttl: Duration::from_secs(20),
-            params: BTreeMap::from([("cores".to_owned(), "2".to_owned())]),
+            params: Fault::named("cpu-spike")
+                .expect("a fault")
+                .fill(&BTreeMap::from([("cores".to_owned(), "2".to_owned())]))
+                .expect("allowed"),
             repeat: Some(Duration::from_mins(1)),
         };
         assert_eq!(schedule.entries, [expected]);
@@ -253,11 +250,11 @@ repeat = "1m"
             "cpu-spike",
             "cpu-spice",
             &expect![[r#"
-            demo.toml:4:9: there is no fault "cpu-spice" (did you mean "cpu-spike"?); there are cpu-spike, network-delay, storage-latency, crash, hang
-              |
-            4 | fault = "cpu-spice"
-              |         ^^^^^^^^^^^
-              mend: write one of these faults"#]],
+                demo.toml:4:9: there is no fault "cpu-spice" (did you mean "cpu-spike"?); there are cpu-spike, noisy-neighbour, memory-leak, fd-leak, thread-leak, crash, crash-loop, hang, deadlock, slow-start, error-burst, gray, bad-config, port-squat, network-delay, network-loss, network-bandwidth, network-partition, dependency-down, storage-latency, storage-error, disk-full, retry-storm, load-surge, telemetry-loss, telemetry-…
+                  |
+                4 | fault = "cpu-spice"
+                  |         ^^^^^^^^^^^
+                  mend: write one of these faults"#]],
         );
         check(
             "cores = 2",
@@ -297,11 +294,11 @@ repeat = "1m"
             "node-1/orders",
             "node-1",
             &expect![[r#"
-            demo.toml:5:10: node-1 is a node, and a fault is made in a service
-              |
-            5 | target = "node-1"
-              |          ^^^^^^^^
-              mend: write NODE/SERVICE, as in "node-1/orders""#]],
+                demo.toml:5:10: node-1 is a node, and cpu-spike is made in a service: name node-1/SERVICE
+                  |
+                5 | target = "node-1"
+                  |          ^^^^^^^^
+                  mend: write NODE/SERVICE, as in "node-1/orders", or NODE for a fault of the node"#]],
         );
         check(
             "\"20s\"",

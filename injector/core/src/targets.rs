@@ -3,10 +3,26 @@
 use std::collections::BTreeMap;
 
 use arena_config::closest;
+use arena_faults::{Fault, Scope};
 use arena_proto::{Entity, NodeName, NodeStatus, ProcessState};
 
 /// So many targets are listed for somebody who named one that is not there; a screen's worth.
 const LISTED_MAX: usize = 30;
+
+/// A fault of a service needs a service, one of a node a node; else why not, with the mend.
+pub(crate) fn check_scope(fault: &Fault, target: &Entity) -> Result<(), String> {
+    match (fault.scope, &target.service) {
+        (Scope::Service, None) => Err(format!(
+            "{target} is a node, and {} is made in a service: name {target}/SERVICE",
+            fault.name
+        )),
+        (Scope::Node, Some(_)) => Err(format!(
+            "{target} is a service, and {} is made in a node: name {}",
+            fault.name, target.node
+        )),
+        _ => Ok(()),
+    }
+}
 
 /// Every node that said something.
 #[derive(Debug, Default)]
@@ -21,14 +37,13 @@ impl Targets {
     }
 
     /// A fault can be asked for there; else why not, with the mend.
-    pub(crate) fn check(&self, target: &Entity) -> Result<(), String> {
-        let Some(service) = &target.service else {
-            return Err(format!(
-                "{target} is a node, and a fault is made in a service: name {target}/SERVICE"
-            ));
-        };
+    pub(crate) fn check(&self, fault: &Fault, target: &Entity) -> Result<(), String> {
+        check_scope(fault, target)?;
         let node = self.nodes.get(&target.node);
-        let known = node.filter(|node| node.services.iter().any(|known| known.name == *service));
+        let known = node.filter(|node| match &target.service {
+            Some(service) => node.services.iter().any(|known| known.name == *service),
+            None => true,
+        });
         let Some(node) = known else {
             return Err(self.unknown(target));
         };
@@ -41,13 +56,14 @@ impl Targets {
         Ok(())
     }
 
-    /// It is there and its process runs.
+    /// It is there, and a service's process runs.
     pub(crate) fn is_running(&self, target: &Entity) -> bool {
         self.nodes.get(&target.node).is_some_and(|node| {
-            node.services.iter().any(|service| {
-                Some(&service.name) == target.service.as_ref()
-                    && service.state == ProcessState::Running
-            })
+            target.service.is_none()
+                || node.services.iter().any(|service| {
+                    Some(&service.name) == target.service.as_ref()
+                        && service.state == ProcessState::Running
+                })
         })
     }
 

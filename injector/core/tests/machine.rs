@@ -137,7 +137,12 @@ fn tell(outputs: &[Output]) -> String {
                     ttl,
                     lease,
                     params,
-                } => format!("APPLY {fault} {service} ttl {ttl:?} lease {lease:?} {params:?}"),
+                } => format!(
+                    "APPLY {fault} {} ttl {ttl:?} lease {lease:?} {params:?}",
+                    service
+                        .as_ref()
+                        .map_or("the node", arena_proto::ServiceName::as_str)
+                ),
                 FaultOperation::Renew => "RENEW".to_owned(),
                 FaultOperation::Revert => "REVERT".to_owned(),
             };
@@ -179,10 +184,10 @@ fn a_fault_is_published_before_its_request_is_answered() {
     check(
         &inject(&mut injector, START, request),
         &expect![[r#"
-        note flt-affea7d520f0: network-delay on node-1/orders for 30s
-        publish to node-1: flt-affea7d520f0 APPLY network-delay orders ttl 30s lease Some(5s) {"jitter": "0ms", "latency": "400ms"}
-        reply ["flt-affea7d520f0"] None
-    "#]],
+            note flt-affea7d520f0: network-delay on node-1/orders for 30s
+            publish to node-1: flt-affea7d520f0 APPLY network-delay orders ttl 30s lease Some(5s) {"direction": "in", "jitter": "0ms", "latency": "400ms", "to": ""}
+            reply ["flt-affea7d520f0"] None
+        "#]],
     );
 }
 
@@ -208,10 +213,10 @@ fn a_request_that_cannot_be_is_answered_with_the_mend() {
         told += "\n";
     }
     expect![[r#"
-        there is no fault "cpu-spik" (did you mean "cpu-spike"?); there are cpu-spike, network-delay, storage-latency, crash, hang
+        there is no fault "cpu-spik" (did you mean "cpu-spike"?); there are cpu-spike, noisy-neighbour, memory-leak, fd-leak, thread-leak, crash, crash-loop, hang, deadlock, slow-start, error-burst, gray, bad-config, port-squat, network-delay, network-loss, network-bandwidth, network-partition, dependency-down, storage-latency, storage-error, disk-full, retry-storm, load-surge, telemetry-loss, telemetry-delay, telemetry-duplicate, telemetry-reorder, telemetry-freeze, telemetry-skew, telemetry-bias, telemetry-forge, node-silent
         there is no node-1/order (did you mean node-1/orders?); there are node-1/edge, node-1/orders, node-2/ledger, node-3/edge
         there is no node-9/orders (did you mean node-1/orders?); there are node-1/edge, node-1/orders, node-2/ledger, node-3/edge
-        node-1 is a node, and a fault is made in a service: name node-1/SERVICE
+        node-1 is a node, and cpu-spike is made in a service: name node-1/SERVICE
         target "a/b/c" is neither NODE nor NODE/SERVICE
         faults are off: start the arena with --chaos
         for is 0s: allowed 1s to 10m

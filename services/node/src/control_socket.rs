@@ -1,7 +1,6 @@
 //! The Unix socket where a service may answer its agent: samples of its own, recover, faults
 //! (docs/ARCHITECTURE.md, "A service and its agent").
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -93,9 +92,9 @@ impl ControlSocket {
     }
 
     pub(crate) async fn apply(&self, effect: &Effect) -> Result<(), SocketError> {
-        let params: BTreeMap<String, String> = effect.kind.params();
+        let params = effect.params.to_text();
         let body = serde_json::json!({
-            "fault": effect.kind.name(),
+            "fault": effect.name.as_str(),
             "params": params,
             "ttl_ms": u64::try_from(effect.ttl.as_millis()).unwrap_or(u64::MAX),
         });

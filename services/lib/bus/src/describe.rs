@@ -200,9 +200,12 @@ fn fault(request: &FaultRequest) -> String {
             ttl,
             ..
         } => format!(
-            "{} APPLY {fault} {}/{service} for {} s",
+            "{} APPLY {fault} {} for {} s",
             request.id,
-            request.node,
+            service.as_ref().map_or_else(
+                || request.node.to_string(),
+                |service| format!("{}/{service}", request.node)
+            ),
             ttl.as_secs_f64()
         ),
         FaultOperation::Renew => format!("{} RENEW on {}", request.id, request.node),

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use arena_faults::limits::{LEASE_MIN, PER_NODE_MAX, TTL_MAX};
+use arena_faults::{Need, Scope};
 use arena_proto::{
     FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus, ProcessState, ServiceName,
     Timestamp,
 };
 
-use crate::catalogue::{Carrier, FaultKind};
 use crate::fault::{Fault, Phase};
 use crate::faults::FaultBook;
+use crate::io::ProcessRef;
 use crate::judge::Halt;
-use crate::limits::{FAULT_LEASE_MIN, FAULT_TTL_MAX, FAULTS_MAX};
 use crate::service::Service;
 
 impl FaultBook {
@@ -42,36 +43,45 @@ impl FaultBook {
         if let Some(halt) = halt {
             return refuse(FaultReason::NotAllowed, halt.sentence(&self.node));
         }
-        let kind =
-            FaultKind::parse(fault, params).map_err(|error| (error.reason(), error.to_string()))?;
+        let bad = |error: arena_faults::CatalogueError| {
+            let reason = if error.is_unknown_fault() {
+                FaultReason::UnknownFault
+            } else {
+                FaultReason::BadParameter
+            };
+            (reason, error.to_string())
+        };
+        let kind = arena_faults::Fault::named(fault).map_err(bad)?;
+        let params = kind.fill(params).map_err(bad)?;
         check_times(now, request.at, *ttl, *lease)?;
-        let Some(target) = services.get(service) else {
-            let message = format!("{} has no service {service}", self.node);
-            return refuse(FaultReason::UnknownTarget, message);
-        };
-        let process = match (target.state, target.process) {
-            (ProcessState::Running, Some(process)) => process,
-            (state, _) => {
-                let message = format!("faults are for running services; {service} is {state}");
-                return refuse(FaultReason::NotAllowed, message);
+        let process = match (kind.scope, service) {
+            (Scope::Service, None) => {
+                let message = format!("{} is made in a service: name one", kind.name);
+                return refuse(FaultReason::UnknownTarget, message);
             }
+            (Scope::Node, Some(service)) => {
+                let message = format!("{} is made in a node, not in {service}", kind.name);
+                return refuse(FaultReason::UnknownTarget, message);
+            }
+            (_, None) => None,
+            (_, Some(service)) => Some(self.judge_target(kind, service, services)?),
         };
-        if kind.carrier() == Carrier::Leg && target.config.proxy_port.is_none() {
-            let message = format!("{service} has no http health check, so it is not proxied");
-            return refuse(FaultReason::Unsupported, message);
-        }
-        if self.faults.len() >= FAULTS_MAX {
-            let message = format!("{} has {FAULTS_MAX} faults at once already", self.node);
+        if self.faults.len() >= PER_NODE_MAX {
+            let message = format!("{} has {PER_NODE_MAX} faults at once already", self.node);
             return refuse(FaultReason::Limit, message);
         }
-        let twin = |other: &Fault| other.service == *service && other.kind.name() == kind.name();
+        let twin = |other: &Fault| other.service == *service && other.name == kind.name;
         if let Some(other) = self.faults.values().find(|other| twin(other)) {
-            let message = format!("{service} has a {} already: {}", kind.name(), other.id);
+            let who = service
+                .as_ref()
+                .map_or(self.node.as_str(), ServiceName::as_str);
+            let message = format!("{who} has a {} already: {}", kind.name, other.id);
             return refuse(FaultReason::Limit, message);
         }
         Ok(Fault {
             id: request.id.clone(),
-            kind,
+            name: kind.name,
+            params,
             service: service.clone(),
             process,
             phase: Phase::Journaling,
@@ -80,6 +90,42 @@ impl FaultBook {
             expires_at: now + *ttl,
             lease: lease.map(|lease| (lease, now + lease)),
         })
+    }
+
+    /// The process of a service that a fault can be made in.
+    fn judge_target(
+        &self,
+        kind: &arena_faults::Fault,
+        service: &ServiceName,
+        services: &BTreeMap<ServiceName, Service>,
+    ) -> Result<ProcessRef, (FaultReason, String)> {
+        let Some(target) = services.get(service) else {
+            let message = format!("{} has no service {service}", self.node);
+            return Err((FaultReason::UnknownTarget, message));
+        };
+        let process = match (target.state, target.process) {
+            (ProcessState::Running, Some(process)) => process,
+            (state, _) => {
+                let message = format!("faults are for running services; {service} is {state}");
+                return Err((FaultReason::NotAllowed, message));
+            }
+        };
+        let lacks = |need: &&Need| match need {
+            Need::Proxied => target.config.proxy_port.is_none(),
+            Need::Port => target.config.port.is_none(),
+            Need::Dependency => target.config.depends_on.is_empty(),
+            // Only the service can tell, and it is asked when the fault is made.
+            Need::Itself => false,
+        };
+        if let Some(need) = kind.needs.iter().find(lacks) {
+            let message = format!(
+                "{} needs {}, and {service} has none",
+                kind.name,
+                need.words()
+            );
+            return Err((FaultReason::Unsupported, message));
+        }
+        Ok(process)
     }
 
     /// Of a request that nothing comes of; without a service.
@@ -117,12 +163,12 @@ fn check_times(
     ttl: Duration,
     lease: Option<Duration>,
 ) -> Result<(), (FaultReason, String)> {
-    if ttl > FAULT_TTL_MAX {
-        let message = format!("ttl must be at most {} s", FAULT_TTL_MAX.as_secs());
+    if ttl > TTL_MAX {
+        let message = format!("ttl must be at most {} s", TTL_MAX.as_secs());
         return Err((FaultReason::BadParameter, message));
     }
-    if lease.is_some_and(|lease| lease < FAULT_LEASE_MIN) {
-        let message = format!("lease must be at least {} s", FAULT_LEASE_MIN.as_secs());
+    if lease.is_some_and(|lease| lease < LEASE_MIN) {
+        let message = format!("lease must be at least {} s", LEASE_MIN.as_secs());
         return Err((FaultReason::BadParameter, message));
     }
     // One that waited in the stream while the node was away is not what anybody wants now.

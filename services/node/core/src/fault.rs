@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use arena_faults::{Carrier, FaultName, Params};
 use arena_proto::{
     FaultId, FaultReason, FaultState, FaultStatus, NodeName, ProcessState, ServiceName, Timestamp,
 };
 
-use crate::catalogue::{Carrier, FaultKind};
 use crate::io::{Effect, ProcessRef};
 use crate::saved::JournalEntry;
 use crate::service::Service;
@@ -37,9 +37,10 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) id: FaultId,
-    pub(crate) kind: FaultKind,
-    pub(crate) service: ServiceName,
-    pub(crate) process: ProcessRef,
+    pub(crate) name: FaultName,
+    pub(crate) params: Params,
+    pub(crate) service: Option<ServiceName>,
+    pub(crate) process: Option<ProcessRef>,
     pub(crate) phase: Phase,
     /// It is to end, but the effect that is under way has to be answered first.
     pub(crate) ends: Option<FaultReason>,
@@ -50,10 +51,15 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
+    pub(crate) const fn carrier(&self) -> Carrier {
+        self.name.fault().carrier
+    }
+
     pub(crate) fn effect(&self, now: Timestamp) -> Effect {
         Effect {
             fault: self.id.clone(),
-            kind: self.kind.clone(),
+            name: self.name,
+            params: self.params.clone(),
             service: self.service.clone(),
             process: self.process,
             ttl: self.expires_at.saturating_since(now),
@@ -63,8 +69,8 @@ impl Fault {
     pub(crate) fn journal_entry(&self) -> JournalEntry {
         JournalEntry {
             id: self.id.clone(),
-            fault: self.kind.name().to_owned(),
-            params: self.kind.params(),
+            fault: self.name.to_string(),
+            params: self.params.to_text(),
             service: self.service.clone(),
             process: self.process,
             expires_at_unix_nanos: self.expires_at.unix_nanos(),
@@ -74,9 +80,9 @@ impl Fault {
     pub(crate) fn status(&self, node: &NodeName, now: Timestamp, state: FaultState) -> FaultStatus {
         FaultStatus {
             id: self.id.clone(),
-            fault: self.kind.name().to_owned(),
+            fault: self.name.to_string(),
             node: node.clone(),
-            service: Some(self.service.clone()),
+            service: self.service.clone(),
             state,
             reason: None,
             message: String::new(),
@@ -84,7 +90,7 @@ impl Fault {
             active_at: self.active_at,
             expires_at: Some(self.expires_at),
             reverted_at: None,
-            params: self.kind.params(),
+            params: self.params.to_text(),
         }
     }
 
@@ -95,13 +101,19 @@ impl Fault {
         service: Option<&Service>,
     ) -> Option<FaultReason> {
         let process = service.and_then(|service| service.process);
-        let replaced = match self.kind.carrier() {
-            Carrier::Process | Carrier::Leg => process != Some(self.process),
+        let replaced = match self.carrier() {
+            Carrier::Process | Carrier::Leg => process != self.process,
             // It killed the process itself; it is over when there is a new one.
             Carrier::Nothing => {
-                process.is_some_and(|process| process != self.process)
+                process.is_some_and(|process| Some(process) != self.process)
                     && service.is_some_and(|service| service.state == ProcessState::Running)
             }
+            Carrier::Link
+            | Carrier::Helper
+            | Carrier::Starts
+            | Carrier::Definition
+            | Carrier::Files
+            | Carrier::Agent => false,
         };
         if replaced {
             Some(FaultReason::TargetReplaced)

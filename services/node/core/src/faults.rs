@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use arena_faults::Carrier;
 use arena_proto::{
     FaultId, FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus, NodeName,
     ServiceName, Timestamp,
 };
 
-use crate::catalogue::{Carrier, FaultKind};
 use crate::commands::{read_saved, write_saved};
 use crate::fault::{Ending, Fault, Phase};
 use crate::io::Output;
@@ -52,13 +52,17 @@ impl FaultBook {
         let read = |text: &String| read_saved::<FaultStatus>(&node, now, text);
         self.finished.extend(finished.iter().filter_map(read));
         for entry in journal {
-            let Ok(kind) = FaultKind::parse(&entry.fault, &entry.params) else {
+            let known = arena_faults::Fault::named(&entry.fault);
+            let Ok((fault, params)) =
+                known.and_then(|fault| Ok((fault, fault.fill(&entry.params)?)))
+            else {
                 // Of another version, which alone knows how to undo it; the entry stays for it.
                 continue;
             };
             let fault = Fault {
                 id: entry.id.clone(),
-                kind,
+                name: fault.name,
+                params,
                 service: entry.service.clone(),
                 process: entry.process,
                 phase: Phase::Active,
@@ -113,7 +117,7 @@ impl FaultBook {
                     }
                     Err((reason, message)) => {
                         let rejected = self.rejected(now, request, reason, message);
-                        let service = services.contains_key(service).then(|| service.clone());
+                        let service = service.clone().filter(|name| services.contains_key(name));
                         self.finish(
                             FaultStatus {
                                 service,
@@ -223,7 +227,7 @@ impl FaultBook {
         let Some(fault) = self.faults.get_mut(id) else {
             return;
         };
-        if fault.kind.carrier() == Carrier::Nothing {
+        if fault.carrier() == Carrier::Nothing {
             self.conclude(now, id, Ending::Reverted(reason), out);
             return;
         }
@@ -306,6 +310,17 @@ impl FaultBook {
         out.push(Output::Save);
     }
 
+    /// What it lived in is gone: it is undone all the same, so that nothing is left.
+    pub(crate) fn gone(
+        &mut self,
+        now: Timestamp,
+        id: &FaultId,
+        reason: FaultReason,
+        out: &mut Vec<Output>,
+    ) {
+        self.end(now, id, reason, out);
+    }
+
     /// The service's inbound leg was set up anew.
     pub(crate) fn leg_reset(
         &mut self,
@@ -313,8 +328,9 @@ impl FaultBook {
         service: &ServiceName,
         out: &mut Vec<Output>,
     ) {
-        let in_leg =
-            |fault: &Fault| fault.service == *service && fault.kind.carrier() == Carrier::Leg;
+        let in_leg = |fault: &Fault| {
+            fault.service.as_ref() == Some(service) && fault.carrier() == Carrier::Leg
+        };
         for id in self.ids(in_leg) {
             self.end(now, &id, FaultReason::TargetRecovered, out);
         }
@@ -346,7 +362,10 @@ impl FaultBook {
             let reason = if halted {
                 Some(FaultReason::RevertRequested)
             } else {
-                fault.end_reason(now, services.get(&fault.service))
+                fault.end_reason(
+                    now,
+                    fault.service.as_ref().and_then(|name| services.get(name)),
+                )
             };
             if let Some(reason) = reason {
                 self.end(now, &id, reason, out);

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use arena_config::arena::Definition;
+use arena_faults::{FaultName, Params};
 use arena_proto::{
     Command, CommandId, Control, FaultId, FaultReason, FaultRequest, FaultStatus, IncidentId,
     Outcome, ServiceName,
 };
 
-use crate::{FaultKind, JournalEntry, Saved};
+use crate::{JournalEntry, Saved};
 
 /// A process, told from a later one with the same pid by its start time.
 #[derive(
@@ -167,6 +168,22 @@ pub enum Input {
         /// `Err` says what is still in effect, or why nobody could tell.
         result: Result<(), String>,
     },
+    /// What a fault lived in is gone, and nobody reverted it: a helper was ended, its files were deleted.
+    FaultGone {
+        /// Which fault.
+        fault: FaultId,
+        /// What happened to it, for a person.
+        message: String,
+    },
+    /// What a service that came up says that it can do to itself. Told only when faults are accepted.
+    MakesFaults {
+        /// Which service.
+        service: ServiceName,
+        /// Of which start.
+        generation: u32,
+        /// The names of the faults.
+        faults: Vec<String>,
+    },
     /// The bus came or went. Before the first of these it is away.
     Connected(bool),
     /// Stop everything and end.
@@ -190,11 +207,13 @@ pub struct Effect {
     /// Which fault.
     pub fault: FaultId,
     /// What it does.
-    pub kind: FaultKind,
-    /// To which service.
-    pub service: ServiceName,
-    /// The process that was running when it was asked for.
-    pub process: ProcessRef,
+    pub name: FaultName,
+    /// Its parameters.
+    pub params: Params,
+    /// To which service; `None`: to the node.
+    pub service: Option<ServiceName>,
+    /// The service's process that was running when it was asked for.
+    pub process: Option<ProcessRef>,
     /// What is left of its time to live.
     pub ttl: Duration,
 }

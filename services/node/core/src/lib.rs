@@ -15,7 +15,6 @@
 
 mod act;
 mod admission;
-mod catalogue;
 mod commands;
 mod config;
 mod definition;
@@ -32,7 +31,6 @@ mod saved;
 mod service;
 mod throttle;
 
-pub use catalogue::{BadFault, Carrier, FaultKind};
 pub use config::{NodeConfig, ServiceConfig};
 pub use io::{Boot, Effect, Found, Heard, Input, Output, Pace, PortHolder, ProcessRef};
 pub use node::Node;
@@ -71,13 +69,6 @@ pub mod limits {
     pub const THROTTLE_FOR_MAX: Duration = Duration::from_mins(10);
     /// Finished commands and faults that are remembered. The streams redeliver for a minute; this is hours of them.
     pub const REMEMBERED_MAX: usize = 256;
-    /// Faults at once on one node: more would leave nothing to watch healing.
-    pub const FAULTS_MAX: usize = 4;
-    /// The longest time to live that the node takes, below what the wire allows: a fault that outlives a scenario is
-    /// a mistake.
-    pub const FAULT_TTL_MAX: Duration = Duration::from_mins(10);
-    /// The shortest lease: a renewal has to travel and be handled within it.
-    pub const FAULT_LEASE_MIN: Duration = Duration::from_secs(1);
     /// A revert that failed is tried again after this time, as long as [`REVERT_ATTEMPTS`] allow.
     pub const REVERT_RETRY: Duration = Duration::from_secs(1);
     /// Attempts to revert before a fault is given up as `REVERT_FAILED`; its journal entry stays for the next start.

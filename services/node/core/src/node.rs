@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use arena_proto::{Control, LeverPosition, ProcessState, RestartOwner, ServiceName, Timestamp};
+use arena_proto::{
+    Control, FaultReason, LeverPosition, ProcessState, RestartOwner, ServiceName, Timestamp,
+};
 
 use crate::commands::{CommandBook, read_saved};
 use crate::config::NodeConfig;
@@ -114,6 +116,18 @@ impl Node {
             Input::Journaled { fault, result } => self.faults.journaled(now, &fault, result, out),
             Input::Applied { fault, result } => self.faults.applied(now, &fault, result, out),
             Input::Reverted { fault, result } => self.faults.reverted(now, &fault, result, out),
+            Input::FaultGone { fault, .. } => {
+                self.faults.gone(now, &fault, FaultReason::Cured, out);
+            }
+            Input::MakesFaults {
+                service,
+                generation,
+                faults,
+            } => {
+                if let Some(service) = self.services.get_mut(&service) {
+                    service.makes_faults(generation, faults);
+                }
+            }
             Input::Connected(connected) => self.ownership.connected(now, connected),
             Input::Shutdown => self.shutdown(now, out),
             Input::Tick => {

@@ -69,10 +69,10 @@ pub struct JournalEntry {
     pub fault: String,
     /// Its parameters, with the defaults filled in.
     pub params: BTreeMap<String, String>,
-    /// To which service.
-    pub service: ServiceName,
+    /// To which service; `None`: to the node.
+    pub service: Option<ServiceName>,
     /// The process that carries it.
-    pub process: ProcessRef,
+    pub process: Option<ProcessRef>,
     /// When it ends at the latest, in nanoseconds since the Unix epoch.
     pub expires_at_unix_nanos: i64,
 }

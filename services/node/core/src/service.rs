@@ -50,6 +50,8 @@ pub(crate) struct Service {
     pub(crate) throttle: Option<Throttle>,
     pub(crate) holder: Option<PortHolder>,
     pub(crate) versions: Versions,
+    /// What it says that it can do to itself.
+    pub(crate) makes: Vec<String>,
     /// It was started before, since this arena came up.
     started: bool,
     /// Since when it is up without a break.
@@ -81,6 +83,7 @@ impl Service {
             drained: saved.drained,
             throttle: None,
             holder: None,
+            makes: Vec::new(),
             started: resumed && saved.generation > 0,
             up_since: None,
             config,
@@ -101,6 +104,14 @@ impl Service {
         };
         service.probe = service.unprobed();
         service
+    }
+
+    /// Its process says which faults it makes in itself.
+    pub(crate) fn makes_faults(&mut self, generation: u32, faults: Vec<String>) {
+        if generation == self.generation && self.makes != faults {
+            self.makes = faults;
+            self.changed = true;
+        }
     }
 
     pub(crate) fn enter(&mut self, now: Timestamp, state: ProcessState, message: &str) {

@@ -10,8 +10,8 @@ use super::{Faults, Refusal, settled};
 use crate::burn;
 use crate::control_socket::SocketError;
 
-pub(super) async fn apply(faults: &Faults, effect: &Effect, cores: u32) -> Result<(), Refusal> {
-    if let Some(socket) = faults.socket(&effect.service) {
+pub(super) async fn apply(faults: &Faults, effect: &Effect) -> Result<(), Refusal> {
+    if let Some(socket) = faults.socket(effect) {
         match socket.apply(effect).await {
             Ok(()) => return Ok(()),
             Err(error @ SocketError::Failed(_)) => {
@@ -21,7 +21,7 @@ pub(super) async fn apply(faults: &Faults, effect: &Effect, cores: u32) -> Resul
             Err(SocketError::Absent | SocketError::Refused(_)) => {}
         }
     }
-    start_burner(faults, effect, cores).map_err(|error| {
+    start_burner(faults, effect).map_err(|error| {
         (
             FaultReason::Unsupported,
             format!("cannot start a burner: {error}"),
@@ -29,8 +29,12 @@ pub(super) async fn apply(faults: &Faults, effect: &Effect, cores: u32) -> Resul
     })
 }
 
-fn start_burner(faults: &Faults, effect: &Effect, cores: u32) -> std::io::Result<()> {
-    let leader = effect.process.pid;
+fn start_burner(faults: &Faults, effect: &Effect) -> std::io::Result<()> {
+    let (Some(service), Some(process)) = (&effect.service, effect.process) else {
+        return Err(std::io::Error::other("no process is named"));
+    };
+    let leader = process.pid;
+    let cores = u32::try_from(effect.params.count("cores")).unwrap_or(1);
     let group = i32::try_from(leader).map_err(std::io::Error::other)?;
     let mut child = tokio::process::Command::new(std::env::current_exe()?)
         .args(burn::arguments(
@@ -45,7 +49,7 @@ fn start_burner(faults: &Faults, effect: &Effect, cores: u32) -> std::io::Result
         .process_group(group)
         .spawn()?;
     if let Some(pid) = child.id() {
-        faults.members.add(effect.service.clone(), pid);
+        faults.members.add(service.clone(), pid);
     }
     // It has to be waited for, or it would stay as a zombie.
     tokio::spawn(async move { child.wait().await });
@@ -72,7 +76,9 @@ fn kill(pid: i32) {
 }
 
 fn burners(effect: &Effect) -> Vec<i32> {
-    let leader = effect.process.pid.to_string();
+    let leader = effect
+        .process
+        .map_or_else(String::new, |process| process.pid.to_string());
     let Ok(all) = procfs::process::all_processes() else {
         return Vec::new();
     };

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_node_core::{Effect, FaultKind, ProcessRef};
+use arena_faults::FaultName;
+use arena_node_core::{Effect, ProcessRef};
 use arena_proto::{FaultReason, ServiceName};
 use arena_supervisor::identity_of;
 
@@ -36,51 +37,53 @@ pub(crate) struct Faults {
 impl Faults {
     /// Makes a fault.
     pub(crate) async fn apply(&self, effect: &Effect) -> Result<(), Refusal> {
-        if !is_alive(effect.process) {
+        if effect.process.is_some_and(|process| !is_alive(process)) {
             return Err((
                 FaultReason::TargetReplaced,
                 "its process is gone".to_owned(),
             ));
         }
-        match &effect.kind {
-            FaultKind::CpuSpike { cores } => cpu_spike::apply(self, effect, *cores).await,
-            FaultKind::NetworkDelay { latency, jitter } => {
-                network_delay::apply(self, effect, *latency, *jitter)
-            }
-            FaultKind::StorageLatency { .. } => storage_latency::apply(self, effect).await,
-            FaultKind::Crash => process::crash(self, effect),
-            FaultKind::Hang => process::hang(self, effect),
+        match effect.name {
+            FaultName::CpuSpike => cpu_spike::apply(self, effect).await,
+            FaultName::NetworkDelay => network_delay::apply(self, effect),
+            FaultName::StorageLatency => storage_latency::apply(self, effect).await,
+            FaultName::Crash => process::crash(self, effect),
+            FaultName::Hang => process::hang(self, effect),
+            name => Err((
+                FaultReason::Unsupported,
+                format!("this agent does not make {name} yet"),
+            )),
         }
     }
 
     /// Undoes a fault and reads back that it is gone; `Err` says what is left.
     pub(crate) async fn revert(&self, effect: &Effect) -> Result<(), String> {
-        match &effect.kind {
-            FaultKind::CpuSpike { .. } => cpu_spike::revert(self, effect).await,
-            FaultKind::NetworkDelay { .. } => network_delay::revert(self, effect),
-            FaultKind::StorageLatency { .. } => storage_latency::revert(self, effect).await,
-            FaultKind::Crash => Ok(()),
-            FaultKind::Hang => process::resume(self, effect).await,
+        match effect.name {
+            FaultName::CpuSpike => cpu_spike::revert(self, effect).await,
+            FaultName::NetworkDelay => network_delay::revert(self, effect),
+            FaultName::StorageLatency => storage_latency::revert(self, effect).await,
+            FaultName::Hang => process::resume(self, effect).await,
+            _ => Ok(()),
         }
     }
 
-    fn socket(&self, service: &ServiceName) -> Option<ControlSocket> {
-        let program = self.programs.get(service)?;
+    fn socket(&self, effect: &Effect) -> Option<ControlSocket> {
+        let program = self.programs.get(effect.service.as_ref()?)?;
         Some(ControlSocket::new(&program.control_socket))
     }
 
     /// Undoes what a service does to itself. A process that is gone took it along.
     async fn revert_in_service(&self, effect: &Effect) -> Result<(), String> {
         let Some(socket) = self
-            .socket(&effect.service)
-            .filter(|_| is_alive(effect.process))
+            .socket(effect)
+            .filter(|_| effect.process.is_some_and(is_alive))
         else {
             return Ok(());
         };
         match socket.revert(&effect.fault).await {
             // Nobody listens: nothing was made through this socket, or its process is just ending.
             Ok(()) | Err(SocketError::Absent) => Ok(()),
-            Err(_) if !is_alive(effect.process) => Ok(()),
+            Err(_) if !effect.process.is_some_and(is_alive) => Ok(()),
             Err(error) => Err(error.to_string()),
         }
     }

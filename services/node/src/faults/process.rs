@@ -16,16 +16,21 @@ pub(super) fn hang(faults: &Faults, effect: &Effect) -> Result<(), Refusal> {
 }
 
 pub(super) async fn resume(faults: &Faults, effect: &Effect) -> Result<(), String> {
+    let Some(process) = effect.process else {
+        return Ok(());
+    };
     // One that is gone is stopped no more.
     let _ = signal(faults, effect, Signal::CONT);
-    if settled(|| !is_alive(effect.process) || !is_stopped(effect.process)).await {
+    if settled(|| !is_alive(process) || !is_stopped(process)).await {
         return Ok(());
     }
-    Err(format!("pid {} is still stopped", effect.process.pid))
+    Err(format!("pid {} is still stopped", process.pid))
 }
 
 fn signal(faults: &Faults, effect: &Effect, signal: Signal) -> Result<(), Refusal> {
-    let target = faults.processes.get(effect.process);
+    let target = effect
+        .process
+        .and_then(|process| faults.processes.get(process));
     if target.is_some_and(|target| target.signal_group(signal)) {
         return Ok(());
     }

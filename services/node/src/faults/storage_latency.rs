@@ -7,11 +7,9 @@ use arena_proto::FaultReason;
 use super::{Faults, Refusal};
 
 pub(super) async fn apply(faults: &Faults, effect: &Effect) -> Result<(), Refusal> {
-    let socket = faults.socket(&effect.service).ok_or_else(|| {
-        (
-            FaultReason::UnknownTarget,
-            format!("there is no service {}", effect.service),
-        )
+    let socket = faults.socket(effect).ok_or_else(|| {
+        let message = "there is no such service".to_owned();
+        (FaultReason::UnknownTarget, message)
     })?;
     socket
         .apply(effect)

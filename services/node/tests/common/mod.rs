@@ -271,7 +271,7 @@ impl Arena {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let operation = FaultOperation::Apply {
             fault: fault.to_owned(),
-            service: service.parse().expect("a name"),
+            service: Some(service.parse().expect("a name")),
             ttl,
             lease: None,
             params: params.collect(),

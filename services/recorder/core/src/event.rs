@@ -147,7 +147,7 @@ impl Event {
             Self::Command(command) => command.service.as_ref(),
             Self::Outcome(outcome) => outcome.service.as_ref(),
             Self::Fault(request) => match &request.operation {
-                FaultOperation::Apply { service, .. } => Some(service),
+                FaultOperation::Apply { service, .. } => service.as_ref(),
                 FaultOperation::Renew | FaultOperation::Revert => None,
             },
             Self::FaultStatus(status) => status.service.as_ref(),

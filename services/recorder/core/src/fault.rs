@@ -33,7 +33,7 @@ struct Asked {
     #[serde(with = "nanos")]
     at: Timestamp,
     fault: String,
-    service: ServiceName,
+    service: Option<ServiceName>,
     #[serde(with = "nanos")]
     expires_at: Timestamp,
     params: BTreeMap<String, String>,
@@ -146,7 +146,7 @@ impl FaultFacts {
     pub fn target(&self) -> Option<Entity> {
         let service = self
             .known(|status| status.service.clone())
-            .or_else(|| self.asked.as_ref().map(|asked| asked.service.clone()));
+            .or_else(|| self.asked.as_ref().and_then(|asked| asked.service.clone()));
         let node = self.node.clone()?;
         Some(Entity { node, service })
     }

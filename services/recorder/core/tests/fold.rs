@@ -470,7 +470,7 @@ fn fault_events() -> Vec<Event> {
         request(
             FaultOperation::Apply {
                 fault: "cpu-spike".into(),
-                service: service.clone().unwrap(),
+                service: service.clone(),
                 ttl: Duration::from_secs(30),
                 lease: None,
                 params: BTreeMap::new(),

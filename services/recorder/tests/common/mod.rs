@@ -173,7 +173,7 @@ pub(crate) fn fault_request(id: &str, millis: i64) -> FaultRequest {
         at: at(millis),
         operation: FaultOperation::Apply {
             fault: "cpu-spike".into(),
-            service: service.unwrap(),
+            service,
             ttl: Duration::from_secs(30),
             lease: None,
             params: [("cores".to_owned(), "1".to_owned())].into(),

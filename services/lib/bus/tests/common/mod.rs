@@ -138,7 +138,7 @@ pub fn fault() -> FaultRequest {
         at: at(0),
         operation: FaultOperation::Apply {
             fault: "cpu-spike".to_owned(),
-            service: orders(),
+            service: Some(orders()),
             ttl: Duration::from_secs(30),
             lease: None,
             params: BTreeMap::from([("workers".to_owned(), "2".to_owned())]),

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use arena_config::arena::{Definition, HealthSpec, Probe};
 use arena_node_core::{
-    Boot, FaultKind, Heard, Input, JournalEntry, Node, NodeConfig, Output, ProcessRef,
-    ServiceConfig,
+    Boot, Heard, Input, JournalEntry, Node, NodeConfig, Output, ProcessRef, ServiceConfig,
 };
 use arena_proto::{
     ActionKind, Command, FaultOperation, FaultRequest, Preconditions, ServiceClass, ServiceName,
@@ -208,7 +207,7 @@ impl World {
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let operation = FaultOperation::Apply {
             fault: fault.to_owned(),
-            service: name("web"),
+            service: Some(name("web")),
             ttl: Duration::from_millis(ttl_ms),
             lease: lease_ms.map(Duration::from_millis),
             params: params.collect(),
@@ -264,15 +263,14 @@ impl World {
 }
 
 pub(crate) fn entry(id: &str, fault: &str, pid: u32) -> JournalEntry {
-    let params = FaultKind::parse(fault, &BTreeMap::new())
-        .expect("a fault")
-        .params();
+    let known = arena_faults::Fault::named(fault).expect("a fault");
+    let params = known.fill(&BTreeMap::new()).expect("defaults").to_text();
     JournalEntry {
         id: id.parse().expect("an id"),
         fault: fault.to_owned(),
         params,
-        service: name("web"),
-        process: process(pid),
+        service: Some(name("web")),
+        process: Some(process(pid)),
         expires_at_unix_nanos: 5_000_000_000,
     }
 }
@@ -353,8 +351,8 @@ fn show_report(output: &Output) -> String {
         }
         Output::WriteJournal(entry) => format!("journal {}", entry.id),
         Output::EraseJournal(fault) => format!("erase {fault}"),
-        Output::Apply(effect) => format!("apply {} {}", effect.fault, effect.kind.name()),
-        Output::Revert(effect) => format!("revert {} {}", effect.fault, effect.kind.name()),
+        Output::Apply(effect) => format!("apply {} {}", effect.fault, effect.name),
+        Output::Revert(effect) => format!("revert {} {}", effect.fault, effect.name),
         Output::Finished => "finished".to_owned(),
         other => format!("{other:?}"),
     }

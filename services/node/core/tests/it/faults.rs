@@ -302,20 +302,20 @@ fn every_refusal_has_its_reason() {
     check(
         outputs,
         expect![[r#"
-        fault f-1 REJECTED UNKNOWN_FAULT there is no fault "earthquake": it is one of cpu-spike, network-delay, storage-latency, crash and hang
-        fault f-2 REJECTED BAD_PARAMETER cpu-spike: cores is "17", but must be a whole number from 1 to 16
-        fault f-3 REJECTED BAD_PARAMETER network-delay: latency is "31s", but must be a duration of 1ms to 30s
-        fault f-4 REJECTED BAD_PARAMETER network-delay: jitter is "6ms", but must be a duration of 0ms to the latency
-        fault f-5 REJECTED BAD_PARAMETER crash has no parameter "force"
-        fault f-6 REJECTED BAD_PARAMETER ttl must be at most 600 s
-        fault f-7 REJECTED BAD_PARAMETER lease must be at least 1 s
-        journal f-8
-        fault f-9 REJECTED LIMIT web has a hang already: f-8
-        journal f-a
-        journal f-b
-        journal f-c
-        fault f-d REJECTED LIMIT node-1 has 4 faults at once already
-    "#]],
+            fault f-1 REJECTED UNKNOWN_FAULT there is no fault "earthquake"; there are cpu-spike, noisy-neighbour, memory-leak, fd-leak, thread-leak, crash, crash-loop, hang, deadlock, slow-start, error-burst, gray, bad-config, port-squat, network-delay, network-loss, network-bandwidth, network-partition, dependency-down, storage-latency, storage-error, disk-full, retry-storm, load-surge, telemetry-loss, telemetry-delay, telemetry-duplicate, telemetry-reorder, telemetry-freeze, telemetry-skew, telemetry-bias, telemetry-forge, node-silent
+            fault f-2 REJECTED BAD_PARAMETER cores is 17: allowed 1 to 16
+            fault f-3 REJECTED BAD_PARAMETER latency is 31s: allowed 1ms to 30s
+            fault f-4 REJECTED BAD_PARAMETER jitter is 6ms: allowed at most the latency, 5ms
+            fault f-5 REJECTED BAD_PARAMETER crash has no parameter "force"; it has none
+            fault f-6 REJECTED BAD_PARAMETER ttl must be at most 600 s
+            fault f-7 REJECTED BAD_PARAMETER lease must be at least 1 s
+            journal f-8
+            fault f-9 REJECTED LIMIT web has a hang already: f-8
+            journal f-a
+            journal f-b
+            journal f-c
+            journal f-d
+        "#]],
     );
 }
 

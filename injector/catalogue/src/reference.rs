@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::{CATALOGUE, Fault, TTL_MAX, TTL_MIN};
+use crate::CATALOGUE;
+use crate::fault::{Fault, Scope};
+use crate::limits::{TTL_MAX, TTL_MIN};
 
 const INTRODUCTION: &str = "# Faults
 
-<!-- Written from injector/core/src/catalogue by `UPDATE_EXPECT=1 cargo test -p arena-injector-core`; do not edit. -->
+<!-- Written from injector/catalogue by `UPDATE_EXPECT=1 cargo test -p arena-faults`; do not edit. -->
 
-What `arena inject FAULT TARGET [--for 30s] [PARAM=VALUE...]` can ask for. A target is `node/service`. Faults are refused unless the arena
+What `arena inject FAULT TARGET [--for 30s] [PARAM=VALUE...]` can ask for. A target is `node/service`, or `node` for
+faults of a whole node. Faults are refused unless the arena
 was started with `--chaos`.
 
 Every fault is real, and is owned by the target's node: it is written to the node's undo journal before it is made, it ends by itself
@@ -53,7 +56,7 @@ pub fn reference() -> String {
         &mut page,
         "| fault | what it does | should cause | ended by |\n|---|---|---|---|",
     );
-    for fault in CATALOGUE {
+    for fault in faults() {
         let Fault { name, summary, .. } = fault;
         let row = format!(
             "| [`{name}`](#{name}) | {summary} | {} | {} |",
@@ -62,16 +65,37 @@ pub fn reference() -> String {
         );
         push(&mut page, &row);
     }
-    for fault in CATALOGUE {
+    for fault in faults() {
         section(&mut page, fault);
     }
     page.push_str(SCHEDULES);
     page
 }
 
+fn faults() -> impl Iterator<Item = &'static Fault> {
+    CATALOGUE.iter().map(|name| name.fault())
+}
+
 fn section(page: &mut String, fault: &Fault) {
     push(page, &format!("\n## {}\n", fault.name));
     push(page, &format!("{} {}\n", fault.summary, fault.description));
+    let scope = match fault.scope {
+        Scope::Service => "a service",
+        Scope::Node => "a node",
+        Scope::Either => "a service or a node",
+    };
+    let needs: Vec<&str> = fault.needs.iter().map(|need| need.words()).collect();
+    let needs = match needs.as_slice() {
+        [] => String::new(),
+        needs => format!(" that has {}", needs.join(" and ")),
+    };
+    push(
+        page,
+        &format!(
+            "Its target is {scope}{needs}. Runbook: [{name}](runbook/{name}.md).\n",
+            name = fault.name
+        ),
+    );
     if fault.params.is_empty() {
         push(page, "It has no parameters.");
         return;
@@ -89,7 +113,10 @@ fn section(page: &mut String, fault: &Fault) {
             param.name,
             param.what,
             param.range(),
-            param.write(param.default())
+            match param.default_text() {
+                text if text.is_empty() => "none".to_owned(),
+                text => format!("`{text}`"),
+            }
         );
         push(page, &row);
     }
@@ -101,6 +128,9 @@ fn symptoms(fault: &Fault) -> String {
         .iter()
         .map(|name| format!("`{name}`"))
         .collect();
+    if quoted.is_empty() {
+        return "nothing: the node is well".to_owned();
+    }
     quoted.join(", ")
 }
 
@@ -110,6 +140,9 @@ fn cures(fault: &Fault) -> String {
         .iter()
         .map(|action| action.as_str().to_lowercase())
         .collect();
+    if words.is_empty() {
+        return "no action: its time to live".to_owned();
+    }
     words.join(", ")
 }
 
@@ -124,7 +157,7 @@ mod tests {
 
     #[test]
     fn docs_faults_md_is_the_catalogue() {
-        // Mend with UPDATE_EXPECT=1 cargo test -p arena-injector-core
-        expect_file!["../../../../docs/faults.md"].assert_eq(&super::reference());
+        // Mend with UPDATE_EXPECT=1 cargo test -p arena-faults
+        expect_file!["../../../docs/faults.md"].assert_eq(&super::reference());
     }
 }

@@ -1,0 +1,18 @@
+//! `node-silent`.
+
+use crate::fault::{Carrier, Family, Fault, Scope};
+use crate::name::FaultName;
+
+pub(crate) const FAULT: Fault = Fault {
+    name: FaultName::NodeSilent,
+    family: Family::Telemetry,
+    scope: Scope::Node,
+    carrier: Carrier::Agent,
+    needs: &[],
+    summary: "Nothing is heard of the node.",
+    description: "Neither telemetry nor its status is told, as when its link to the bus is cut; its services go \
+                   on and serve. It still hears of the end of the fault.",
+    params: &[],
+    symptoms: &["node_silent"],
+    cures: &[],
+};

@@ -1,0 +1,28 @@
+//! `telemetry-reorder`.
+
+use crate::fault::{Carrier, Family, Fault, Scope};
+use crate::name::FaultName;
+use crate::param::{Kind, Param};
+
+pub(crate) const FAULT: Fault = Fault {
+    name: FaultName::TelemetryReorder,
+    family: Family::Telemetry,
+    scope: Scope::Node,
+    carrier: Carrier::Agent,
+    needs: &[],
+    summary: "Telemetry arrives in another order.",
+    description: "Messages are gathered and published in a random order. The node is well.",
+    params: &[Param {
+        name: "window",
+        what: "messages that are gathered",
+        kind: Kind::Count {
+            min: 2,
+            max: 20,
+            default: 4,
+            unit: "",
+        },
+        at_most: None,
+    }],
+    symptoms: &[],
+    cures: &[],
+};

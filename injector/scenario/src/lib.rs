@@ -1,0 +1,11 @@
+//! A scenario: an arena, its load, what is normal in it, which faults are made in it and when, what counts as healed, and the truth
+//! about it. Plain data that was checked as a whole; the live runner, the injector's scripted villain and the simulator read it.
+//!
+//! Absent on purpose: clocks, chance (a seed is in the scenario), files, the bus.
+
+mod model;
+
+pub use model::{
+    Check, Difficulty, Expect, Healed, Injection, Load, LoadShape, Quality, Scenario, Selector,
+    SteadyState, Topology, Truth, When,
+};
