@@ -95,7 +95,7 @@ async fn serve(
     let members = ExtraMembers::default();
     let history = History::default();
 
-    let routes = Routes::new(spec.name.clone());
+    let routes = Routes::default();
     let (connected, edges) = (Arc::new(Notify::new()), Edges::default());
     let _legs = listening.serve(&routes, &connected);
     let mut background = JoinSet::new();

@@ -1,7 +1,7 @@
 //! Which replicas of which service there are, as KV `status` tells it. While the bus is away the last known holds.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arena_proto::{NodeName, NodeStatus, ProbeVerdict, ProcessState, ServiceName};
@@ -15,6 +15,8 @@ pub(crate) struct Replica {
     port: u16,
     /// Gets new requests only when there is none that is not drained.
     drained: AtomicBool,
+    /// When it was first among the candidates the last time, counted in [`Table::turns`].
+    last_turn: AtomicU64,
     pub(crate) upstream: Upstream,
     pub(crate) in_flight: AtomicUsize,
 }
@@ -23,23 +25,17 @@ pub(crate) struct Replica {
 struct Table {
     /// By service and node.
     replicas: BTreeMap<ServiceName, BTreeMap<NodeName, Arc<Replica>>>,
+    /// Requests for candidates so far.
+    turns: u64,
 }
 
 /// The routing table. Clones share it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Routes {
-    own: NodeName,
     table: Arc<Mutex<Table>>,
 }
 
 impl Routes {
-    pub(crate) fn new(own: NodeName) -> Self {
-        Self {
-            own,
-            table: Arc::default(),
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -77,6 +73,7 @@ impl Routes {
                         node: status.node.clone(),
                         port,
                         drained: AtomicBool::new(drained),
+                        last_turn: AtomicU64::new(0),
                         upstream: Upstream::new(port),
                         in_flight: AtomicUsize::new(0),
                     };
@@ -86,23 +83,28 @@ impl Routes {
         }
     }
 
-    /// The replicas to try, the best first: least in flight, this node's own first among equals; those that are drained
-    /// after all others. So a drained one gets a request only when no other takes it: an answer by a replica that
-    /// somebody distrusts is better than none. What it is at is left to end.
+    /// The replicas to try, the best first: least in flight, and among equals whose last turn is longest ago, so that each
+    /// gets its share of the requests wherever it is; those that are drained after all others. So a drained one gets a
+    /// request only when no other takes it: an answer by a replica that somebody distrusts is better than none. What it
+    /// is at is left to end.
     pub(crate) fn candidates(&self, service: &ServiceName) -> Vec<Arc<Replica>> {
-        let mut found: Vec<Arc<Replica>> = self
-            .lock()
-            .replicas
-            .get(service)
+        let mut table = self.lock();
+        let replicas = table.replicas.get(service);
+        let mut found: Vec<Arc<Replica>> = replicas
             .map(|replicas| replicas.values().cloned().collect())
             .unwrap_or_default();
-        found.sort_by_key(|replica| {
+        found.sort_by_cached_key(|replica| {
             (
                 replica.drained.load(Ordering::Relaxed),
                 replica.in_flight.load(Ordering::Relaxed),
-                replica.node != self.own,
+                replica.last_turn.load(Ordering::Relaxed),
             )
         });
+        // Taken under the lock, so that two requests at once are not sent to the same one.
+        if let Some(first) = found.first() {
+            table.turns += 1;
+            first.last_turn.store(table.turns, Ordering::Relaxed);
+        }
         found
     }
 }
@@ -151,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn only_healthy_replicas_are_candidates_and_the_own_node_is_first_among_equals() {
-        let routes = Routes::new("node-2".parse().expect("a name"));
+    fn only_healthy_replicas_are_candidates() {
+        let routes = Routes::default();
         assert!(nodes(&routes).is_empty());
         for node in ["node-1", "node-2", "node-3"] {
             routes.update(&status(node, ProcessState::Running, ProbeVerdict::Passing));
         }
-        assert_eq!(nodes(&routes), ["node-2", "node-1", "node-3"]);
+        assert_eq!(nodes(&routes).len(), 3);
         routes.update(&status(
             "node-1",
             ProcessState::Exited,
@@ -172,21 +174,33 @@ mod tests {
     }
 
     #[test]
-    fn the_least_loaded_is_first() {
-        let routes = Routes::new("node-1".parse().expect("a name"));
-        for node in ["node-1", "node-2"] {
+    fn equals_take_turns_and_who_is_busy_loses_none_of_the_others_theirs() {
+        let routes = Routes::default();
+        for node in ["node-1", "node-2", "node-3"] {
             routes.update(&status(node, ProcessState::Running, ProbeVerdict::Passing));
         }
+        let first = |routes: &Routes| nodes(routes).swap_remove(0);
+        let firsts: Vec<String> = (0..6).map(|_| first(&routes)).collect();
+        let round = ["node-1", "node-2", "node-3"];
+        assert_eq!(firsts, [round, round].concat());
+
         let orders = "orders".parse().expect("a name");
-        routes.candidates(&orders)[0]
-            .in_flight
-            .fetch_add(1, Ordering::Relaxed);
-        assert_eq!(nodes(&routes), ["node-2", "node-1"]);
+        let busy = routes.candidates(&orders).swap_remove(0);
+        busy.in_flight.fetch_add(1, Ordering::Relaxed);
+        let firsts: Vec<String> = (0..4).map(|_| first(&routes)).collect();
+        assert_eq!(firsts, ["node-2", "node-3", "node-2", "node-3"]);
+        assert_eq!(
+            nodes(&routes)[2],
+            "node-1",
+            "it comes after those with less"
+        );
+        busy.in_flight.fetch_sub(1, Ordering::Relaxed);
+        assert_eq!(first(&routes), "node-1");
     }
 
     #[test]
     fn a_drained_replica_comes_last_however_idle_and_is_not_forgotten() {
-        let routes = Routes::new("node-1".parse().expect("a name"));
+        let routes = Routes::default();
         let mut own = status("node-1", ProcessState::Running, ProbeVerdict::Passing);
         routes.update(&own);
         routes.update(&status(
@@ -195,12 +209,12 @@ mod tests {
             ProbeVerdict::Passing,
         ));
         let orders = "orders".parse().expect("a name");
-        for _ in 0..5 {
-            // The other one is busy.
-            routes.candidates(&orders)[1]
-                .in_flight
-                .fetch_add(1, Ordering::Relaxed);
-        }
+        let both = routes.candidates(&orders);
+        let other = both
+            .iter()
+            .find(|replica| replica.node.as_str() == "node-2");
+        let other = other.expect("a replica");
+        other.in_flight.fetch_add(5, Ordering::Relaxed);
         own.services[0].detail.drained = true;
         routes.update(&own);
         assert_eq!(nodes(&routes), ["node-2", "node-1"]);
@@ -215,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_node_that_stops_is_no_candidate() {
-        let routes = Routes::new("node-1".parse().expect("a name"));
+        let routes = Routes::default();
         let mut stopping = status("node-2", ProcessState::Running, ProbeVerdict::Passing);
         routes.update(&stopping);
         stopping.state = ProcessState::Stopping;
