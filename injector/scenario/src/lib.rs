@@ -3,6 +3,7 @@
 //!
 //! Absent on purpose: clocks, chance (a seed is in the scenario), files, the bus.
 
+pub mod judge;
 mod model;
 
 pub use model::{

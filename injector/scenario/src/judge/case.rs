@@ -1,0 +1,179 @@
+//! What follows from the facts of a run: what is to blame, what cured it, since when users are well and whose merit that is.
+
+use std::collections::BTreeSet;
+
+use arena_expression::Mistake;
+use arena_proto::{Entity, FaultReason};
+
+use super::facts::{ActionFact, Facts, FaultFact, Part, Sample};
+use super::hold::{Conditions, Held, Hold};
+use super::roots;
+use crate::model::Scenario;
+
+/// A scenario and what happened in it.
+pub(super) struct Case<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) facts: &'a Facts,
+    conditions: Conditions,
+    pub(super) roots: BTreeSet<Entity>,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(scenario: &'a Scenario, facts: &'a Facts) -> Result<Self, Mistake> {
+        Ok(Self {
+            conditions: Conditions::compile(&scenario.healed.checks)?,
+            roots: roots(scenario, &facts.faults),
+            scenario,
+            facts,
+        })
+    }
+
+    pub(super) fn injections(&self) -> impl Iterator<Item = &'a FaultFact> {
+        let all = self.facts.faults.iter();
+        all.filter(|fault| fault.part == Part::Injection)
+    }
+
+    /// The faults that are to be healed.
+    pub(super) fn root_faults(&self) -> impl Iterator<Item = &'a FaultFact> {
+        self.injections()
+            .filter(|fault| self.roots.iter().any(|root| covers(root, &fault.target)))
+    }
+
+    pub(super) fn first_fault_ms(&self) -> u64 {
+        let active = self.injections().filter_map(|fault| fault.active_ms);
+        active.min().unwrap_or(self.facts.play_ms)
+    }
+
+    pub(super) fn detect_ms(&self) -> Option<u64> {
+        let first = self.first_fault_ms();
+        let opened = self
+            .facts
+            .incidents
+            .iter()
+            .map(|incident| incident.opened_ms);
+        let opened = opened.filter(|opened| *opened >= first).min()?;
+        Some(opened - first)
+    }
+
+    /// It acts on a root (or on a service of a node that is one), and does not take back what was done before.
+    pub(super) fn is_at_root(&self, action: &ActionFact) -> bool {
+        self.roots.iter().any(|root| covers(root, &action.target))
+    }
+
+    pub(super) fn is_cure(&self, action: &ActionFact) -> bool {
+        self.scenario.truth.cures.contains(&action.action) && self.is_at_root(action)
+    }
+
+    /// When the first accepted cure of this root was done.
+    pub(super) fn cured_ms(&self, root: &Entity) -> Option<u64> {
+        let cures = self.facts.actions.iter();
+        cures
+            .filter(|action| {
+                self.is_cure(action) && covers(root, &action.target) && action.is_done()
+            })
+            .filter_map(|action| action.end_ms)
+            .min()
+    }
+
+    /// Users are well for as long as they must be: after a cure at every root, and before the faults would have ended anyway.
+    pub(super) fn healed(&self) -> Result<Held, String> {
+        let from = self.first_fault_ms();
+        let after = self.cure_end_ms()?;
+        let limit = from.saturating_add(ms(self.scenario.healed.within));
+        let mut watch = Hold::new(self.scenario.healed.hold);
+        let mut samples = self.facts.samples.iter().filter(|one| one.at_ms >= after);
+        let held = samples.find_map(|sample| watch.step(sample.at_ms, self.is_well(sample)));
+        let held = held.ok_or_else(|| self.why_unwell(after))?;
+        if held.until_ms > limit {
+            return Err(format!(
+                "users were well after {}, and must be within {}",
+                seconds(held.until_ms - from),
+                seconds(limit - from)
+            ));
+        }
+        self.ended_by_itself(held).map_or(Ok(held), Err)
+    }
+
+    /// From when on being well can be a cure's merit.
+    pub(super) fn cure_end_ms(&self) -> Result<u64, String> {
+        if self.roots.is_empty() {
+            return Err("nothing is to blame, so nothing is to heal".to_owned());
+        }
+        let mut after = self.root_faults().filter_map(|fault| fault.active_ms).max();
+        for root in &self.roots {
+            let cured = self.cured_ms(root);
+            let cured = cured.ok_or_else(|| format!("no accepted cure was done at {root}"))?;
+            after = after.max(Some(cured));
+        }
+        Ok(after.unwrap_or(self.facts.play_ms))
+    }
+
+    pub(super) fn is_well(&self, sample: &Sample) -> bool {
+        sample.services_unhealthy == Some(0.0) && self.conditions.hold(sample)
+    }
+
+    pub(super) fn why_unwell(&self, after: u64) -> String {
+        let last = self.facts.samples.iter().rfind(|one| !self.is_well(one));
+        let last = last.filter(|sample| sample.at_ms >= after);
+        last.map_or_else(
+            || "the watch ended before users were well for long enough".to_owned(),
+            |sample| match self.conditions.broken(sample) {
+                Some(check) => format!("`{check}` does not hold ({})", readings(sample)),
+                None => format!("services are unhealthy ({})", readings(sample)),
+            },
+        )
+    }
+
+    /// What the end of a fault healed is nobody's merit.
+    pub(super) fn ended_by_itself(&self, held: Held) -> Option<String> {
+        let by_itself = |reason| {
+            matches!(
+                reason,
+                FaultReason::TtlExpired
+                    | FaultReason::LeaseExpired
+                    | FaultReason::RevertRequested
+                    | FaultReason::AgentRestarted
+            )
+        };
+        self.root_faults().find_map(|fault| {
+            let name = fault.fault.name.as_str();
+            let ended = fault.end_ms.is_some_and(|end| end <= held.until_ms);
+            if let Some(reason) = fault.reason.filter(|reason| ended && by_itself(*reason)) {
+                return Some(format!(
+                    "{name} on {} ended by itself ({reason})",
+                    fault.target
+                ));
+            }
+            let end = fault.natural_end_ms()?;
+            (held.until_ms >= end)
+                .then(|| format!("{name} on {} would have been over by then", fault.target))
+        })
+    }
+}
+
+/// The entity itself, or a service of the node.
+pub(super) fn covers(root: &Entity, entity: &Entity) -> bool {
+    root == entity || (root.service.is_none() && root.node == entity.node)
+}
+
+fn readings(sample: &Sample) -> String {
+    let one = |name: &str, value: Option<f64>| {
+        let value = value.map_or_else(|| "no data".to_owned(), |value| format!("{value:.1}"));
+        format!("{name} {value}")
+    };
+    [
+        one("user_error_percent", sample.user_error_percent),
+        one("user_latency_p95_ms", sample.user_latency_p95_ms),
+        one("services_unhealthy", sample.services_unhealthy),
+    ]
+    .join(", ")
+}
+
+fn ms(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a run lasts minutes")]
+pub(super) fn seconds(ms: u64) -> String {
+    format!("{:.1} s", ms as f64 / 1000.0)
+}

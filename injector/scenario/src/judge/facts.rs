@@ -1,0 +1,187 @@
+//! What happened in a run, as the judge reads it and as the run record keeps it.
+//!
+//! Every time is in milliseconds since the run began.
+
+use arena_faults::Fault;
+use arena_proto::{ActionKind, CommandState, Entity, FaultReason, FaultState, RiskClass};
+use serde::{Serialize, Serializer};
+
+/// Who heals in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// The remediator.
+    #[default]
+    Felix,
+    /// Nobody.
+    None,
+    /// The runner itself, which knows the truth.
+    Reference,
+}
+
+impl Policy {
+    /// As people write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Felix => "felix",
+            Self::None => "none",
+            Self::Reference => "reference",
+        }
+    }
+}
+
+/// All that the judge knows of a run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Facts {
+    /// Who was to heal.
+    pub policy: Policy,
+    /// The steady state was found, and the faults began.
+    pub play_ms: u64,
+    /// The watch ended.
+    pub end_ms: u64,
+    /// Every fault that was asked for, in the order of the asking.
+    pub faults: Vec<FaultFact>,
+    /// Every incident that was opened since `play_ms`.
+    pub incidents: Vec<IncidentFact>,
+    /// Every action that was commanded since `play_ms`, whoever did.
+    pub actions: Vec<ActionFact>,
+    /// What users felt, about twice a second.
+    pub samples: Vec<Sample>,
+}
+
+/// Why a fault is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// One of the scenario's injections.
+    Injection,
+    /// The shape of the load, or the quality of the telemetry: nobody is to heal it.
+    Background,
+}
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FaultFact {
+    /// Its id; empty when nobody took it.
+    pub id: String,
+    /// Which.
+    #[serde(serialize_with = "name")]
+    pub fault: &'static Fault,
+    /// In what.
+    pub target: Entity,
+    /// Why it is there.
+    pub part: Part,
+    /// Its time to live.
+    pub ttl_ms: u64,
+    /// What the node last said of it.
+    pub state: FaultState,
+    /// It took effect.
+    pub active_ms: Option<u64>,
+    /// It was over.
+    pub end_ms: Option<u64>,
+    /// Why it was refused or ended.
+    pub reason: Option<FaultReason>,
+    /// The same in words.
+    pub message: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn name<S: Serializer>(fault: &&'static Fault, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(fault.name.as_str())
+}
+
+/// One incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IncidentFact {
+    /// Its id.
+    pub id: String,
+    /// Who shows the symptom.
+    pub entity: Entity,
+    /// The symptom.
+    pub symptom: String,
+    /// What is believed to be the cause, by the latest word.
+    pub root_cause: Entity,
+    /// The detector opened it.
+    pub opened_ms: u64,
+    /// The detector cleared it.
+    pub cleared_ms: Option<u64>,
+    /// The first plan was made.
+    pub planned_ms: Option<u64>,
+    /// A person was called.
+    pub escalated_ms: Option<u64>,
+    /// How it ended.
+    pub resolution: Option<String>,
+}
+
+/// One action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActionFact {
+    /// Its command.
+    pub command: String,
+    /// What was done.
+    pub action: ActionKind,
+    /// To what.
+    pub target: Entity,
+    /// For which incident.
+    pub incident: Option<String>,
+    /// How much it can hurt, where that was told.
+    pub risk: Option<RiskClass>,
+    /// It was first heard of.
+    pub issued_ms: u64,
+    /// Its end was told.
+    pub end_ms: Option<u64>,
+    /// What became of it.
+    pub outcome: CommandState,
+    /// The same in words.
+    pub message: String,
+}
+
+/// What users feel and how the arena is, at one moment. What is not known is `None`, and is never well.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Sample {
+    /// When.
+    pub at_ms: u64,
+    /// Share of the requests of users that failed.
+    pub user_error_percent: Option<f64>,
+    /// How long all but the slowest twentieth of them took.
+    pub user_latency_p95_ms: Option<f64>,
+    /// How many there are a second.
+    pub user_request_rate_hz: Option<f64>,
+    /// Services that do not run or fail their probe, by every node's word.
+    pub services_unhealthy: Option<f64>,
+    /// Incidents that are not cleared.
+    pub incidents_open: Option<f64>,
+}
+
+impl FaultFact {
+    /// It was made.
+    #[must_use]
+    pub const fn is_made(&self) -> bool {
+        self.active_ms.is_some()
+    }
+
+    /// When its time to live would have ended it; `None` for what was done the moment it was made, and was refused.
+    #[must_use]
+    pub fn natural_end_ms(&self) -> Option<u64> {
+        let stays = self.fault.carrier != arena_faults::Carrier::Nothing;
+        Some(self.active_ms.filter(|_| stays)? + self.ttl_ms)
+    }
+}
+
+impl ActionFact {
+    /// The node says that it was done.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.outcome == CommandState::Succeeded
+    }
+
+    /// It takes back what was done before, and does nothing of its own.
+    #[must_use]
+    pub const fn takes_back(&self) -> bool {
+        matches!(
+            self.action,
+            ActionKind::Undrain | ActionKind::Unthrottle | ActionKind::Unquarantine
+        )
+    }
+}
