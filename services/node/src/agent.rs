@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use arena_bus::NatsArgs;
 use arena_chassis::Chassis;
 use arena_config::arena::NodeSpec;
-use arena_node_core::{Boot, Found, JournalEntry, Node, Saved};
+use arena_node_core::{Boot, Found, Input, JournalEntry, Node, Saved};
 use arena_proto::{NodeName, ServiceName};
 use arena_supervisor::{Identity, Process, stop, with_environment};
 use tokio::sync::{Notify, mpsc, watch};
@@ -30,6 +30,7 @@ use crate::sampling::{ExtraMembers, Sampler};
 use crate::sidecar::{Routes, Sidecar};
 use crate::spec::{self, Program};
 use crate::store::{self, Folders, Store};
+use crate::view::Views;
 
 /// Samples that may wait for the bus: one that is late is of no use.
 const SAMPLES_MAX: usize = 4;
@@ -82,8 +83,7 @@ async fn serve(
     let (sidecar, listening) = Sidecar::bind(&spec, &state.ports, chassis.clock).await?;
     let sidecar = Arc::new(sidecar);
     let programs = Arc::new(spec::programs(&spec, &sidecar, &folders));
-    let processes = Processes::default();
-    let throttles = Throttles::new(folders.throttles());
+    let (processes, throttles) = (Processes::default(), Throttles::new(folders.throttles()));
     let boot = reconcile(state.core, journal, &programs, &sidecar, &processes).await;
 
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
@@ -92,17 +92,15 @@ async fn serve(
     let node = Node::new(spec::core_config(&spec, chaos, &sidecar));
     let boot_id = boot_id(&chassis);
     let (views, shown) = watch::channel(engine::view(&node, chassis.clock.now(), boot_id));
-    let members = ExtraMembers::default();
-    let history = History::default();
+    let (members, history) = (ExtraMembers::default(), History::default());
 
     let routes = Routes::default();
     let (connected, edges) = (Arc::new(Notify::new()), Edges::default());
     let _legs = listening.serve(&routes, &connected);
     let mut background = JoinSet::new();
-    background.spawn(logs::rotate(log_files(&programs)));
     let ports = spec::reached_at(&spec, &sidecar);
     background.spawn(Lookout::new(ports, connected, shown.clone(), edges.clone()).run());
-    background.spawn(PortWatch::new(&programs, shown.clone(), inputs.clone()).run());
+    watch_services(&mut background, &programs, &shown, &inputs);
     let sampler = Sampler::new(
         chassis.clock,
         &spec,
@@ -127,10 +125,13 @@ async fn serve(
     let link = tokio::spawn(link.run());
     background.spawn(sampler.run(measured, history.clone()));
     let faults = Faults {
+        node: spec.name.clone(),
         programs,
         sidecar: Arc::clone(&sidecar),
         members,
         processes,
+        folders: folders.clone(),
+        inputs: inputs.clone(),
     };
     let engine = Engine {
         node,
@@ -148,6 +149,16 @@ async fn serve(
     engine.run(boot).await;
     drop(background);
     link.await.context("the link to the bus")
+}
+
+fn watch_services(
+    background: &mut JoinSet<()>,
+    programs: &BTreeMap<ServiceName, Program>,
+    shown: &Views,
+    inputs: &mpsc::Sender<Input>,
+) {
+    background.spawn(logs::rotate(log_files(programs)));
+    background.spawn(PortWatch::new(programs, shown.clone(), inputs.clone()).run());
 }
 
 fn log_files(programs: &BTreeMap<ServiceName, Program>) -> Vec<PathBuf> {

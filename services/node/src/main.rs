@@ -5,12 +5,12 @@
 
 mod actions;
 mod agent;
-mod burn;
 mod control_socket;
 mod edges;
 mod effects;
 mod engine;
 mod faults;
+mod helper;
 mod http;
 mod link;
 mod logs;
@@ -34,8 +34,8 @@ use arena_config::arena::STOP_GRACE_MAX;
 const OWN_GRACE: Duration = Duration::from_secs(8);
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some(burn::SUBCOMMAND) {
-        return burn::main();
+    if let Some(code) = helper::main() {
+        return code;
     }
     Program::new("node")
         .grace(STOP_GRACE_MAX + OWN_GRACE)

@@ -98,7 +98,8 @@ impl Folders {
         self.root.join("state.json")
     }
 
-    fn journal(&self, fault: &FaultId) -> PathBuf {
+    /// The entry of a fault in the undo journal.
+    pub(crate) fn journal(&self, fault: &FaultId) -> PathBuf {
         self.root.join("journal").join(format!("{fault}.json"))
     }
 }

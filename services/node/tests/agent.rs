@@ -183,11 +183,11 @@ async fn an_agent_that_was_killed_takes_its_services_over_and_reverts_its_faults
     arena.fault_status("f-1", FaultState::Active).await;
 
     arena.kill_agent();
-    assert_eq!(Arena::burners(pid), 1);
+    assert_eq!(arena.helpers().len(), 1);
     arena.start_agent();
     let status = arena.fault_status("f-1", FaultState::Reverted).await;
     assert_eq!(status.reason, Some(FaultReason::AgentRestarted));
-    assert_eq!(Arena::burners(pid), 0);
+    assert_eq!(arena.helpers(), Vec::<u32>::new());
     let after = arena
         .service("web", |web| web.is_healthy() && web.pid == Some(pid))
         .await;
@@ -219,8 +219,8 @@ async fn a_stopped_agent_leaves_no_process() {
     assert!(arena.stop().await.success());
     for pid in pids.into_iter().flatten() {
         assert_eq!(process_state(pid), None, "pid {pid} is still there");
-        assert_eq!(Arena::burners(pid), 0);
     }
+    assert_eq!(arena.helpers(), Vec::<u32>::new());
 
     assert_eq!(arena.node_state().await, ProcessState::Stopping);
 }

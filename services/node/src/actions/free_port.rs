@@ -12,6 +12,8 @@ use arena_supervisor::ports::{self, Holder};
 use arena_supervisor::{Process, Signal, identity_of};
 use procfs::process::Process as Entry;
 
+use crate::helper;
+
 /// From SIGTERM to SIGKILL: a server that drains its requests needs a second or two, and somebody waits for this port.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long SIGKILL may take; see `stop` of the supervisor.
@@ -89,7 +91,7 @@ fn protected(pid: u32, node: &NodeName, leaders: &BTreeSet<u32>) -> Option<Strin
     {
         return Some("a service of this node".to_owned());
     }
-    if entry.exe().is_ok_and(|path| is_arenas(&path)) {
+    if entry.exe().is_ok_and(|path| is_arenas(&path)) && !is_helper(&entry) {
         return Some("a part of Arena".to_owned());
     }
     // What an agent starts knows its node. Of this node's own, whoever is in no service's group is a leftover.
@@ -108,6 +110,12 @@ fn is_arenas(program: &Path) -> bool {
     // The workload is a service like any other, and known by its environment.
     name != "arena-workload"
         && (name == "arena" || name.starts_with("arena-") || name.starts_with("nats-server"))
+}
+
+/// What a fault put there is in the way like any stranger; whose it is, its environment says.
+fn is_helper(entry: &Entry) -> bool {
+    let line = entry.cmdline().unwrap_or_default();
+    line.get(1).is_some_and(|word| word == helper::SUBCOMMAND)
 }
 
 /// This process, its parent, and so on.

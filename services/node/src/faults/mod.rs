@@ -2,25 +2,30 @@
 //!
 //! Invariant: nothing here touches a process that is not, by pid and start time, the one that the effect names.
 
-mod cpu_spike;
+mod consume;
+mod helpers;
+mod in_service;
 mod network_delay;
+mod noisy_neighbour;
+mod port_squat;
 mod process;
-mod storage_latency;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arena_faults::FaultName;
-use arena_node_core::{Effect, ProcessRef};
-use arena_proto::{FaultReason, ServiceName};
+use arena_node_core::{Effect, Input, ProcessRef};
+use arena_proto::{FaultReason, NodeName, ServiceName};
 use arena_supervisor::identity_of;
+use tokio::sync::mpsc;
 
-use crate::control_socket::{ControlSocket, SocketError};
+use crate::control_socket::ControlSocket;
 use crate::processes::Processes;
 use crate::sampling::ExtraMembers;
 use crate::sidecar::Sidecar;
 use crate::spec::Program;
+use crate::store::Folders;
 
 /// Why a fault is not in effect.
 type Refusal = (FaultReason, String);
@@ -28,10 +33,14 @@ type Refusal = (FaultReason, String);
 /// What faults are made with.
 #[derive(Debug, Clone)]
 pub(crate) struct Faults {
+    pub(crate) node: NodeName,
     pub(crate) programs: Arc<BTreeMap<ServiceName, Program>>,
     pub(crate) sidecar: Arc<Sidecar>,
     pub(crate) members: ExtraMembers,
     pub(crate) processes: Processes,
+    pub(crate) folders: Folders,
+    /// For what ends a fault by itself.
+    pub(crate) inputs: mpsc::Sender<Input>,
 }
 
 impl Faults {
@@ -44,9 +53,17 @@ impl Faults {
             ));
         }
         match effect.name {
-            FaultName::CpuSpike => cpu_spike::apply(self, effect).await,
+            FaultName::CpuSpike
+            | FaultName::MemoryLeak
+            | FaultName::FdLeak
+            | FaultName::ThreadLeak => consume::apply(self, effect).await,
+            FaultName::NoisyNeighbour => noisy_neighbour::apply(self, effect),
+            FaultName::PortSquat => port_squat::apply(self, effect).await,
             FaultName::NetworkDelay => network_delay::apply(self, effect),
-            FaultName::StorageLatency => storage_latency::apply(self, effect).await,
+            FaultName::StorageLatency
+            | FaultName::StorageError
+            | FaultName::Deadlock
+            | FaultName::LoadSurge => in_service::apply(self, effect).await,
             FaultName::Crash => process::crash(self, effect),
             FaultName::Hang => process::hang(self, effect),
             name => Err((
@@ -59,9 +76,17 @@ impl Faults {
     /// Undoes a fault and reads back that it is gone; `Err` says what is left.
     pub(crate) async fn revert(&self, effect: &Effect) -> Result<(), String> {
         match effect.name {
-            FaultName::CpuSpike => cpu_spike::revert(self, effect).await,
+            FaultName::CpuSpike
+            | FaultName::MemoryLeak
+            | FaultName::FdLeak
+            | FaultName::ThreadLeak => consume::revert(self, effect).await,
+            FaultName::NoisyNeighbour => noisy_neighbour::revert(self, effect).await,
+            FaultName::PortSquat => port_squat::revert(self, effect).await,
             FaultName::NetworkDelay => network_delay::revert(self, effect),
-            FaultName::StorageLatency => storage_latency::revert(self, effect).await,
+            FaultName::StorageLatency
+            | FaultName::StorageError
+            | FaultName::Deadlock
+            | FaultName::LoadSurge => in_service::revert(self, effect).await,
             FaultName::Hang => process::resume(self, effect).await,
             _ => Ok(()),
         }
@@ -70,22 +95,6 @@ impl Faults {
     fn socket(&self, effect: &Effect) -> Option<ControlSocket> {
         let program = self.programs.get(effect.service.as_ref()?)?;
         Some(ControlSocket::new(&program.control_socket))
-    }
-
-    /// Undoes what a service does to itself. A process that is gone took it along.
-    async fn revert_in_service(&self, effect: &Effect) -> Result<(), String> {
-        let Some(socket) = self
-            .socket(effect)
-            .filter(|_| effect.process.is_some_and(is_alive))
-        else {
-            return Ok(());
-        };
-        match socket.revert(&effect.fault).await {
-            // Nobody listens: nothing was made through this socket, or its process is just ending.
-            Ok(()) | Err(SocketError::Absent) => Ok(()),
-            Err(_) if !effect.process.is_some_and(is_alive) => Ok(()),
-            Err(error) => Err(error.to_string()),
-        }
     }
 }
 

@@ -331,17 +331,20 @@ impl Arena {
         }
     }
 
-    /// How many burners there are beside this process.
-    pub(crate) fn burners(leader: u32) -> usize {
+    /// The helper processes of this arena, of whichever fault.
+    pub(crate) fn helpers(&self) -> Vec<u32> {
+        let journal = self.path("journal").display().to_string();
         let all = procfs::process::all_processes()
             .expect("processes")
             .flatten();
         all.filter(|process| {
             let line = process.cmdline().unwrap_or_default();
-            line.get(1).is_some_and(|word| word == "burn")
-                && line.get(3).is_some_and(|word| *word == leader.to_string())
+            line.get(1)
+                .is_some_and(|word| word == "helper" || word == "orphan")
+                && line.get(4).is_some_and(|entry| entry.starts_with(&journal))
         })
-        .count()
+        .filter_map(|process| u32::try_from(process.pid()).ok())
+        .collect()
     }
 }
 

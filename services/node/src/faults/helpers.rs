@@ -1,0 +1,185 @@
+//! Helper processes: started for a fault, found again by their command line, ended by pid and start time.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use arena_chassis::Clock;
+use arena_node_core::{Effect, Input};
+use arena_proto::{FaultId, FaultReason, Timestamp};
+use arena_supervisor::{Identity, Process, Signal, identity_of};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+
+use super::{Faults, Refusal, settled};
+use crate::helper::{Call, Kind, LAUNCHER, SUBCOMMAND};
+
+/// A launcher starts a process and ends: longer than this takes only a machine that is out of everything.
+const LAUNCH_MAX: Duration = Duration::from_secs(5);
+
+/// Starts one in the process group of the service, whose CPU, memory, files and threads are the service's then, and which a
+/// restart ends.
+pub(super) fn start_in_service(
+    faults: &Faults,
+    effect: &Effect,
+    kind: Kind,
+) -> std::io::Result<()> {
+    let (Some(service), Some(process)) = (&effect.service, effect.process) else {
+        return Err(std::io::Error::other("no process is named"));
+    };
+    let group = i32::try_from(process.pid).map_err(std::io::Error::other)?;
+    let call = call(faults, effect, kind, Some(process.pid));
+    let mut child = command(SUBCOMMAND, &call)?.process_group(group).spawn()?;
+    if let Some(pid) = child.id() {
+        faults.members.add(service.clone(), pid);
+    }
+    // It has to be waited for, or it would stay as a zombie.
+    tokio::spawn(async move { child.wait().await });
+    Ok(())
+}
+
+/// Starts one in a process group of its own; when somebody ends it, the core hears of it.
+pub(super) fn start_beside(faults: &Faults, effect: &Effect, kind: Kind) -> std::io::Result<()> {
+    let call = call(faults, effect, kind, None);
+    let mut child = command(SUBCOMMAND, &call)?.process_group(0).spawn()?;
+    let watch = Watch::new(faults, effect);
+    tokio::spawn(async move {
+        let _ = child.wait().await;
+        watch.ended().await;
+    });
+    Ok(())
+}
+
+/// Starts one that has no agent as its parent, in a session of its own; when somebody ends it, the core hears of it.
+pub(super) async fn start_orphan(
+    faults: &Faults,
+    effect: &Effect,
+    kind: Kind,
+) -> std::io::Result<()> {
+    let call = call(faults, effect, kind, None);
+    let watch = Watch::new(faults, effect);
+    let mut launcher: Child = command(LAUNCHER, &call)?
+        // By this FREE_PORT knows whose leftover it is.
+        .env("ARENA_NODE", faults.node.as_str())
+        .process_group(0)
+        .spawn()?;
+    let ended = tokio::time::timeout(LAUNCH_MAX, launcher.wait()).await;
+    let status = ended.map_err(std::io::Error::other)??;
+    let orphan = find(faults, effect, kind)
+        .into_iter()
+        .find_map(|found| Process::adopt(found.pid, found.start_time));
+    let Some(orphan) = orphan.filter(|_| status.success()) else {
+        return Err(std::io::Error::other("it ended at once"));
+    };
+    tokio::spawn(async move {
+        orphan.exited().await;
+        watch.ended().await;
+    });
+    Ok(())
+}
+
+fn call(faults: &Faults, effect: &Effect, kind: Kind, leader: Option<u32>) -> Call {
+    Call {
+        kind,
+        fault: effect.fault.to_string(),
+        entry: faults.folders.journal(&effect.fault),
+        leader,
+        ttl: effect.ttl,
+    }
+}
+
+fn command(subcommand: &str, call: &Call) -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .arg(subcommand)
+        .args(call.arguments())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    Ok(command)
+}
+
+/// Tells the core of a helper's end before its time.
+struct Watch {
+    inputs: mpsc::Sender<Input>,
+    fault: FaultId,
+    clock: Clock,
+    ends_at: Timestamp,
+}
+
+impl Watch {
+    /// Before the helper starts: one that has lived for its whole time ends later than this says.
+    fn new(faults: &Faults, effect: &Effect) -> Self {
+        let clock = Clock::new();
+        Self {
+            inputs: faults.inputs.clone(),
+            fault: effect.fault.clone(),
+            ends_at: clock.now() + effect.ttl,
+            clock,
+        }
+    }
+
+    /// Of one that the agent itself has ended the core knows already.
+    async fn ended(self) {
+        if self.clock.now() < self.ends_at {
+            let gone = Input::FaultGone {
+                fault: self.fault,
+                message: "somebody ended its process".to_owned(),
+            };
+            // A closed channel means that the agent has ended.
+            let _ = self.inputs.send(gone).await;
+        }
+    }
+}
+
+/// Ends the helpers of a fault, also those that a dead agent started, and reads back that they are gone.
+pub(super) async fn end(faults: &Faults, effect: &Effect, kind: Kind) -> Result<(), String> {
+    for found in find(faults, effect, kind) {
+        // One that is gone by now is what is wanted.
+        if let Some(process) = Process::adopt(found.pid, found.start_time) {
+            process.signal(Signal::KILL);
+        }
+    }
+    if settled(|| find(faults, effect, kind).is_empty()).await {
+        return Ok(());
+    }
+    let left: Vec<u32> = find(faults, effect, kind)
+        .iter()
+        .map(|found| found.pid)
+        .collect();
+    Err(format!(
+        "its {} helpers {left:?} are still there",
+        kind.as_str()
+    ))
+}
+
+/// Whoever has the command line of this fault's helpers.
+pub(super) fn find(faults: &Faults, effect: &Effect, kind: Kind) -> Vec<Identity> {
+    let mut wanted = call(faults, effect, kind, None).arguments();
+    wanted.truncate(3);
+    wanted.insert(0, SUBCOMMAND.into());
+    let wanted: Vec<String> = wanted
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let Ok(all) = procfs::process::all_processes() else {
+        return Vec::new();
+    };
+    all.flatten()
+        .filter_map(|process| {
+            // The identity comes first: what is read after it is about this process, or about nobody.
+            let identity = identity_of(u32::try_from(process.pid()).ok()?)?;
+            let line = process.cmdline().ok()?;
+            (line.get(1..=wanted.len())? == wanted).then_some(identity)
+        })
+        .collect()
+}
+
+/// Why there is none.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "reads better where a result is mapped"
+)]
+pub(super) fn no_helper(error: std::io::Error) -> Refusal {
+    let message = format!("cannot start a helper process: {error}");
+    (FaultReason::Unsupported, message)
+}
