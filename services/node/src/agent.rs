@@ -20,6 +20,7 @@ use crate::edges::{Edges, Lookout};
 use crate::effects::Effects;
 use crate::engine::{self, Engine, INPUTS_MAX};
 use crate::faults::Faults;
+use crate::faults::telemetry::TelemetryFaults;
 use crate::link::Link;
 use crate::logs;
 use crate::port_watch::PortWatch;
@@ -110,6 +111,7 @@ async fn serve(
         edges,
         shown.clone(),
     )?;
+    let telemetry_faults = TelemetryFaults::new(boot_id, sampler.schema(), chassis.clock);
     let link = Link {
         chassis: chassis.clone(),
         nats,
@@ -121,6 +123,7 @@ async fn serve(
         schema: sampler.schema(),
         views: shown,
         routes,
+        telemetry_faults: telemetry_faults.clone(),
     };
     let link = tokio::spawn(link.run());
     background.spawn(sampler.run(measured, history.clone()));
@@ -132,6 +135,7 @@ async fn serve(
         processes,
         folders: folders.clone(),
         inputs: inputs.clone(),
+        telemetry: telemetry_faults,
     };
     let engine = Engine {
         node,
