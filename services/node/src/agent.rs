@@ -67,6 +67,7 @@ pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     let folders = Folders::create(&args.state_dir)?;
     let _lock = folders.lock()?;
     let sockets = folders.sockets();
+    tracing::info!(node = %spec.name, services = spec.services.len(), "starting");
     let result = serve(spec, folders, args.chaos, args.nats, chassis).await;
     // The services are gone, and their sockets with them; what cannot be removed is empty and harmless.
     let _ = std::fs::remove_dir_all(sockets);
@@ -120,7 +121,6 @@ async fn serve(
         inputs: inputs.clone(),
         letters: letterbox,
         samples: readings,
-        schema: sampler.schema(),
         views: shown,
         routes,
         telemetry_faults: telemetry_faults.clone(),
@@ -149,7 +149,6 @@ async fn serve(
         views,
         chassis,
     };
-    tracing::info!(node = %spec.name, services = spec.services.len(), "starting");
     engine.run(boot).await;
     drop(background);
     link.await.context("the link to the bus")

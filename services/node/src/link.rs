@@ -9,8 +9,8 @@ use arena_bus::{Bus, BusError, Consume, Delivery, From, NatsArgs, Role, ServiceD
 use arena_chassis::Chassis;
 use arena_node_core::{Heard, Input};
 use arena_proto::{
-    Command, CommandId, FaultId, FaultOperation, FaultRequest, NodeName, Outcome, Schema,
-    Timestamp, TraceContext,
+    Command, CommandId, FaultId, FaultOperation, FaultRequest, NodeName, Outcome, Timestamp,
+    TraceContext,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -43,7 +43,6 @@ pub(crate) struct Link {
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) letters: mpsc::Receiver<Letter>,
     pub(crate) samples: mpsc::Receiver<Sample>,
-    pub(crate) schema: Arc<Schema>,
     pub(crate) views: Views,
     pub(crate) routes: Routes,
     pub(crate) telemetry_faults: TelemetryFaults,
@@ -152,10 +151,10 @@ impl Link {
         let silenced = self.telemetry_faults.silenced();
         let telemetry = TelemetryWriter {
             bus: bus.clone(),
+            schema: self.telemetry_faults.schema(),
             faults: self.telemetry_faults,
             views: self.views.clone(),
             samples: self.samples,
-            schema: self.schema,
             chassis: self.chassis.clone(),
             boot_id: self.boot_id,
         };

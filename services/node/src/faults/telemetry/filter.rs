@@ -82,7 +82,7 @@ impl Filter {
     }
 
     /// What the node's columns mean just now.
-    pub(super) fn schema(&self) -> &Schema {
+    pub(super) fn schema(&self) -> &Arc<Schema> {
         &self.schema
     }
 

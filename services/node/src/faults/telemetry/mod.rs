@@ -65,6 +65,11 @@ impl TelemetryFaults {
         self.filter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the node's columns mean just now.
+    pub(crate) fn schema(&self) -> Arc<Schema> {
+        Arc::clone(self.lock().schema())
+    }
+
     /// Makes the fault.
     pub(super) fn apply(&self, effect: &Effect) -> Result<(), Refusal> {
         let mut filter = self.lock();
@@ -152,3 +157,6 @@ fn stage(effect: &Effect, filter: &Filter) -> Result<Box<dyn Stage>, Refusal> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;
