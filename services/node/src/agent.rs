@@ -99,10 +99,9 @@ async fn serve(
     let routes = Routes::default();
     let (connected, edges) = (Arc::new(Notify::new()), Edges::default());
     let _legs = listening.serve(&routes, &connected);
-    let mut background = JoinSet::new();
+    let mut background = watch_services(&programs, &shown, &inputs);
     let ports = spec::reached_at(&spec, &sidecar);
     background.spawn(Lookout::new(ports, connected, shown.clone(), edges.clone()).run());
-    watch_services(&mut background, &programs, &shown, &inputs);
     let sampler = Sampler::new(
         chassis.clock,
         &spec,
@@ -155,13 +154,14 @@ async fn serve(
 }
 
 fn watch_services(
-    background: &mut JoinSet<()>,
     programs: &BTreeMap<ServiceName, Program>,
     shown: &Views,
     inputs: &mpsc::Sender<Input>,
-) {
+) -> JoinSet<()> {
+    let mut background = JoinSet::new();
     background.spawn(logs::rotate(log_files(programs)));
     background.spawn(PortWatch::new(programs, shown.clone(), inputs.clone()).run());
+    background
 }
 
 fn log_files(programs: &BTreeMap<ServiceName, Program>) -> Vec<PathBuf> {
