@@ -20,7 +20,6 @@ use crate::edges::{Edges, Lookout};
 use crate::effects::Effects;
 use crate::engine::{self, Engine, INPUTS_MAX};
 use crate::faults::Faults;
-use crate::faults::telemetry::TelemetryFaults;
 use crate::link::Link;
 use crate::logs;
 use crate::port_watch::PortWatch;
@@ -67,7 +66,6 @@ pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     let folders = Folders::create(&args.state_dir)?;
     let _lock = folders.lock()?;
     let sockets = folders.sockets();
-    tracing::info!(node = %spec.name, services = spec.services.len(), "starting");
     let result = serve(spec, folders, args.chaos, args.nats, chassis).await;
     // The services are gone, and their sockets with them; what cannot be removed is empty and harmless.
     let _ = std::fs::remove_dir_all(sockets);
@@ -83,27 +81,26 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let (state, journal) = store::load(&folders)?;
     let (sidecar, listening) = Sidecar::bind(&spec, &state.ports, chassis.clock).await?;
-    let sidecar = Arc::new(sidecar);
     let programs = Arc::new(spec::programs(&spec, &sidecar, &folders));
     let (processes, throttles) = (Processes::default(), Throttles::new(folders.throttles()));
     let boot = reconcile(state.core, journal, &programs, &sidecar, &processes).await;
-
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
     let (letters, letterbox) = mpsc::channel(LETTERS_MAX);
     let (measured, readings) = mpsc::channel(SAMPLES_MAX);
     let node = Node::new(spec::core_config(&spec, chaos, &sidecar));
-    let boot_id = boot_id(&chassis);
-    let (views, shown) = watch::channel(engine::view(&node, chassis.clock.now(), boot_id));
+    let (clock, boot_id) = (chassis.clock, boot_id(&chassis));
+    let (views, shown) = watch::channel(engine::view(&node, clock.now(), boot_id));
     let (members, history) = (ExtraMembers::default(), History::default());
 
     let routes = Routes::default();
     let (connected, edges) = (Arc::new(Notify::new()), Edges::default());
     let _legs = listening.serve(&routes, &connected);
-    let mut background = watch_services(&programs, &shown, &inputs);
+    let mut background = JoinSet::new();
     let ports = spec::reached_at(&spec, &sidecar);
     background.spawn(Lookout::new(ports, connected, shown.clone(), edges.clone()).run());
+    watch_services(&mut background, &programs, &shown, &inputs);
     let sampler = Sampler::new(
-        chassis.clock,
+        clock,
         &spec,
         &programs,
         Arc::clone(&sidecar),
@@ -111,7 +108,6 @@ async fn serve(
         edges,
         shown.clone(),
     )?;
-    let telemetry_faults = TelemetryFaults::new(boot_id, sampler.schema(), chassis.clock);
     let link = Link {
         chassis: chassis.clone(),
         nats,
@@ -120,21 +116,21 @@ async fn serve(
         inputs: inputs.clone(),
         letters: letterbox,
         samples: readings,
+        schema: sampler.schema(),
         views: shown,
         routes,
-        telemetry_faults: telemetry_faults.clone(),
     };
     let link = tokio::spawn(link.run());
     background.spawn(sampler.run(measured, history.clone()));
     let faults = Faults {
         node: spec.name.clone(),
+        clock,
         programs,
         sidecar: Arc::clone(&sidecar),
         members,
         processes,
         folders: folders.clone(),
         inputs: inputs.clone(),
-        telemetry: telemetry_faults,
     };
     let engine = Engine {
         node,
@@ -148,20 +144,20 @@ async fn serve(
         views,
         chassis,
     };
+    tracing::info!(node = %spec.name, services = spec.services.len(), "starting");
     engine.run(boot).await;
     drop(background);
     link.await.context("the link to the bus")
 }
 
 fn watch_services(
+    background: &mut JoinSet<()>,
     programs: &BTreeMap<ServiceName, Program>,
     shown: &Views,
     inputs: &mpsc::Sender<Input>,
-) -> JoinSet<()> {
-    let mut background = JoinSet::new();
+) {
     background.spawn(logs::rotate(log_files(programs)));
     background.spawn(PortWatch::new(programs, shown.clone(), inputs.clone()).run());
-    background
 }
 
 fn log_files(programs: &BTreeMap<ServiceName, Program>) -> Vec<PathBuf> {

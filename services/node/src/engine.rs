@@ -125,11 +125,7 @@ impl Engine {
             Output::CleanDisk { service, command } => self.effects.clean_disk(&service, command),
             // Carried out by the step itself.
             Output::Capture { .. } | Output::Throttle { .. } | Output::Unthrottle { .. } => {}
-            Output::ResetLeg { service } => {
-                if let Some(leg) = self.effects.faults.sidecar.inbound(&service) {
-                    leg.reset();
-                }
-            }
+            Output::ResetLeg { service } => self.effects.faults.sidecar.reset(&service),
             Output::Outcome(outcome) => {
                 tracing::info!(
                     command = %outcome.command_id, target = %outcome.target(),

@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
-use crate::faults::StorageSites;
 use crate::meter::{Meter, Token};
-use crate::quota;
+use crate::slowdown::Slowdown;
 
 /// Hours of default traffic in two files, and nothing that a laptop misses.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -50,8 +49,7 @@ pub(crate) struct Ledger {
 /// What the writer's thread and the others share.
 struct Shared {
     meter: Meter,
-    sites: StorageSites,
-    folder: PathBuf,
+    slowdown: Arc<Slowdown>,
     busy_since: Mutex<Option<Instant>>,
     reopen: AtomicBool,
 }
@@ -59,14 +57,12 @@ struct Shared {
 impl Ledger {
     /// Opens the file, making its folder, and starts the writer.
     pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
-        let folder = folder_of(&path).to_owned();
         let mut file = LedgerFile::new(path);
         file.open()?;
         let (entries, queue) = mpsc::channel(BATCH_MAX);
         let shared = Arc::new(Shared {
             meter: Meter::default(),
-            sites: StorageSites::default(),
-            folder,
+            slowdown: Arc::default(),
             busy_since: Mutex::default(),
             reopen: AtomicBool::new(false),
         });
@@ -122,14 +118,9 @@ impl Ledger {
         self.shared.reopen.store(true, Ordering::Relaxed);
     }
 
-    /// How full its folder is, see [`quota::used_percent`].
-    pub(crate) fn used_percent(&self) -> Option<f64> {
-        quota::used_percent(&self.shared.folder)
-    }
-
-    /// Where faults of the storage are put into effect.
-    pub(crate) fn sites(&self) -> StorageSites {
-        self.shared.sites.clone()
+    /// Where `storage-latency` is put into effect.
+    pub(crate) fn slowdown(&self) -> Arc<Slowdown> {
+        Arc::clone(&self.shared.slowdown)
     }
 }
 
@@ -168,10 +159,9 @@ impl Writer {
             bytes.extend_from_slice(&entry.line);
             bytes.push(b'\n');
         }
-        quota::check(&self.shared.folder, bytes.len() as u64)?;
-        self.shared.sites.breakage.check()?;
         self.file.append(&bytes)?;
-        self.shared.sites.slowdown.wait();
+        self.shared.slowdown.wait();
+
         self.file.sync()
     }
 

@@ -11,8 +11,7 @@ pub(crate) const FAULT: Fault = Fault {
     needs: &[],
     summary: "Nothing is heard of the node.",
     description: "Neither telemetry nor its status is told, as when its link to the bus is cut; its services go \
-                   on and serve, and it still does what it is told. It hears of the end of the fault, and what \
-                   became of its status meanwhile is told at once.",
+                   on and serve. It still hears of the end of the fault.",
     params: &[],
     symptoms: &["node_silent"],
     cures: &[],

@@ -3,19 +3,27 @@
 //! Invariant: nothing here touches a process that is not, by pid and start time, the one that the effect names.
 
 mod consume;
+mod dependency_down;
+mod error_burst;
+mod gray;
 mod helpers;
 mod in_service;
+mod legs;
+mod network_bandwidth;
 mod network_delay;
+mod network_loss;
+mod network_partition;
 mod noisy_neighbour;
 mod port_squat;
 mod process;
-pub(crate) mod telemetry;
+mod retry_storm;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_faults::{Carrier, FaultName};
+use arena_chassis::Clock;
+use arena_faults::FaultName;
 use arena_node_core::{Effect, Input, ProcessRef};
 use arena_proto::{FaultReason, NodeName, ServiceName};
 use arena_supervisor::identity_of;
@@ -27,7 +35,6 @@ use crate::sampling::ExtraMembers;
 use crate::sidecar::Sidecar;
 use crate::spec::Program;
 use crate::store::Folders;
-use telemetry::TelemetryFaults;
 
 /// Why a fault is not in effect.
 type Refusal = (FaultReason, String);
@@ -36,6 +43,7 @@ type Refusal = (FaultReason, String);
 #[derive(Debug, Clone)]
 pub(crate) struct Faults {
     pub(crate) node: NodeName,
+    pub(crate) clock: Clock,
     pub(crate) programs: Arc<BTreeMap<ServiceName, Program>>,
     pub(crate) sidecar: Arc<Sidecar>,
     pub(crate) members: ExtraMembers,
@@ -43,7 +51,6 @@ pub(crate) struct Faults {
     pub(crate) folders: Folders,
     /// For what ends a fault by itself.
     pub(crate) inputs: mpsc::Sender<Input>,
-    pub(crate) telemetry: TelemetryFaults,
 }
 
 impl Faults {
@@ -63,13 +70,19 @@ impl Faults {
             FaultName::NoisyNeighbour => noisy_neighbour::apply(self, effect),
             FaultName::PortSquat => port_squat::apply(self, effect).await,
             FaultName::NetworkDelay => network_delay::apply(self, effect),
+            FaultName::NetworkLoss => network_loss::apply(self, effect),
+            FaultName::NetworkBandwidth => network_bandwidth::apply(self, effect),
+            FaultName::NetworkPartition => network_partition::apply(self, effect),
+            FaultName::DependencyDown => dependency_down::apply(self, effect),
+            FaultName::ErrorBurst => error_burst::apply(self, effect),
+            FaultName::Gray => gray::apply(self, effect),
+            FaultName::RetryStorm => retry_storm::apply(self, effect),
             FaultName::StorageLatency
             | FaultName::StorageError
             | FaultName::Deadlock
             | FaultName::LoadSurge => in_service::apply(self, effect).await,
             FaultName::Crash => process::crash(self, effect),
             FaultName::Hang => process::hang(self, effect),
-            name if name.fault().carrier == Carrier::Agent => self.telemetry.apply(effect),
             name => Err((
                 FaultReason::Unsupported,
                 format!("this agent does not make {name} yet"),
@@ -86,13 +99,19 @@ impl Faults {
             | FaultName::ThreadLeak => consume::revert(self, effect).await,
             FaultName::NoisyNeighbour => noisy_neighbour::revert(self, effect).await,
             FaultName::PortSquat => port_squat::revert(self, effect).await,
-            FaultName::NetworkDelay => network_delay::revert(self, effect),
+            FaultName::NetworkDelay
+            | FaultName::NetworkLoss
+            | FaultName::NetworkBandwidth
+            | FaultName::NetworkPartition
+            | FaultName::DependencyDown
+            | FaultName::ErrorBurst
+            | FaultName::Gray
+            | FaultName::RetryStorm => legs::revert(self, effect),
             FaultName::StorageLatency
             | FaultName::StorageError
             | FaultName::Deadlock
             | FaultName::LoadSurge => in_service::revert(self, effect).await,
             FaultName::Hang => process::resume(self, effect).await,
-            name if name.fault().carrier == Carrier::Agent => self.telemetry.revert(effect),
             _ => Ok(()),
         }
     }

@@ -1,11 +1,12 @@
-//! The inbound leg of a service: what others send to it passes here, is counted, and may be delayed.
+//! The inbound leg of a service: what others send to it passes here, is counted, and meets the conditions that faults made.
+//!
+//! Invariant: what is counted is what the callers feel here, whatever made it so: the service or a condition.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arena_chassis::Clock;
-use arena_proto::Timestamp;
+use arena_proto::{NodeName, Timestamp};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
@@ -13,29 +14,45 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::REQUEST_TIMEOUT;
-use super::server::{self, AnswerBody, Guard, Streamed, answer, strip_hop_by_hop};
+use super::body::{KeptRequest, Outgoing, RequestBody};
+use super::conditions::{Conditions, Passage, Passed, Stopped, Storm};
+use super::server::{
+    self, CutOff, Guard, Handled, Streamed, answer, answer_head_bytes, request_head_bytes,
+    strip_hop_by_hop,
+};
 use super::stats::{InFlight, Recorder, RequestStats};
-use super::upstream::{Upstream, UpstreamError};
-
-/// A network delay: each request waits for `latency`, up to `jitter` more or less.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Delay {
-    pub(crate) latency: Duration,
-    pub(crate) jitter: Duration,
-}
+use super::upstream::{Lease, Upstream, UpstreamError};
+use super::{REQUEST_TIMEOUT, caller};
 
 /// The inbound leg of one service.
 #[derive(Debug)]
 pub(crate) struct InboundLeg {
+    own: NodeName,
     port: u16,
     upstream: Upstream,
     recorder: Recorder,
-    delay: Mutex<Option<Delay>>,
+    conditions: Conditions,
     /// Cancelled to close the connections that are open, and then replaced.
     connections: Mutex<CancellationToken>,
-    /// Of the jitter; not for secrets.
-    random: AtomicU64,
+}
+
+/// Why there is no answer of the service.
+#[derive(Debug)]
+enum NotPassed {
+    Stopped(Stopped),
+    Upstream(UpstreamError),
+}
+
+impl From<Stopped> for NotPassed {
+    fn from(stopped: Stopped) -> Self {
+        Self::Stopped(stopped)
+    }
+}
+
+impl From<UpstreamError> for NotPassed {
+    fn from(error: UpstreamError) -> Self {
+        Self::Upstream(error)
+    }
 }
 
 /// Counts the answer when it was passed on to its end, or broke; one that its caller did not wait for stays abandoned.
@@ -63,14 +80,14 @@ impl Guard for Counted {
 }
 
 impl InboundLeg {
-    pub(crate) fn new(port: u16, service_port: u16, clock: Clock) -> Self {
+    pub(crate) fn new(own: NodeName, port: u16, service_port: u16, clock: Clock) -> Self {
         Self {
+            own,
             port,
             upstream: Upstream::new(service_port),
             recorder: Recorder::new(clock),
-            delay: Mutex::new(None),
+            conditions: Conditions::new(u64::from(port)),
             connections: Mutex::new(CancellationToken::new()),
-            random: AtomicU64::new(u64::from(port)),
         }
     }
 
@@ -78,20 +95,20 @@ impl InboundLeg {
         self.port
     }
 
+    pub(crate) const fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
+    pub(crate) const fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
     /// What was seen since the last time.
     pub(crate) fn take_stats(&self, now: Timestamp, elapsed: Duration) -> RequestStats {
         self.recorder.take(now, elapsed)
     }
 
-    pub(crate) fn set_delay(&self, delay: Option<Delay>) {
-        *self.delay.lock().unwrap_or_else(PoisonError::into_inner) = delay;
-    }
-
-    pub(crate) fn delay(&self) -> Option<Delay> {
-        *self.delay.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Closes every connection, to both sides.
+    /// Closes every connection, to both sides, and drops what lived in the leg.
     pub(crate) fn reset(&self) {
         let mut connections = self
             .connections
@@ -99,6 +116,8 @@ impl InboundLeg {
             .unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *connections).cancel();
         drop(connections);
+        // After the connections: what conditions held has nobody any more to be let go for.
+        self.conditions.reset();
         self.upstream.close_idle();
     }
 
@@ -109,61 +128,100 @@ impl InboundLeg {
             .clone()
     }
 
-    /// How long this request has to wait.
-    fn wait(&self) -> Duration {
-        let Some(delay) = self.delay() else {
-            return Duration::ZERO;
-        };
-        let random = splitmix64(self.random.fetch_add(1, Ordering::Relaxed));
-        // From -jitter to +jitter, in nanoseconds.
-        let span = u64::try_from(delay.jitter.as_nanos())
-            .unwrap_or(0)
-            .saturating_mul(2);
-        let above = Duration::from_nanos(random % span.saturating_add(1));
-        (delay.latency + above).saturating_sub(delay.jitter)
-    }
-
-    async fn handle(&self, mut request: Request<Incoming>) -> Response<AnswerBody<Counted>> {
+    async fn handle(&self, mut request: Request<Incoming>) -> Handled<Counted> {
         let Some(mut in_flight) = self.recorder.begin() else {
-            return answer(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once");
+            let words = "too many requests at once";
+            return Ok(answer(StatusCode::SERVICE_UNAVAILABLE, words));
         };
+        let elsewhere = !caller::take_is_of(request.headers_mut(), &self.own);
         strip_hop_by_hop(request.headers_mut());
-        let exchange = async {
-            let wait = self.wait();
-            if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
-            }
-            let mut lease = self.upstream.lease().await?;
-            let response = lease.send(request).await?;
-            Ok::<_, UpstreamError>((lease, response))
-        };
+        let passage = self.conditions.passage();
+        let exchange = self.exchange(&passage, request, elsewhere);
         match tokio::time::timeout(REQUEST_TIMEOUT, exchange).await {
             Ok(Ok((lease, response))) => {
                 let (mut head, body) = response.into_parts();
                 strip_hop_by_hop(&mut head.headers);
                 let counted = Counted::of(in_flight, head.status);
-                Response::from_parts(head, Either::Left(Streamed::new(body, lease, counted)))
+                let body = Streamed::new(passage.pipe(body), lease, counted);
+                Ok(Response::from_parts(head, Either::Left(body)))
             }
-            Ok(Err(error)) => {
+            Ok(Err(NotPassed::Stopped(Stopped::Cut))) => {
+                in_flight.failed();
+                Err(CutOff)
+            }
+            Ok(Err(NotPassed::Stopped(Stopped::Answered(status, words)))) => {
+                Counted::of(in_flight, status).complete();
+                Ok(answer(status, &words))
+            }
+            Ok(Err(NotPassed::Upstream(error))) => {
                 if !error.is_callers() {
                     in_flight.failed();
                 }
-                answer(StatusCode::BAD_GATEWAY, &format!("sidecar: {error}"))
+                let words = format!("sidecar: {error}");
+                Ok(answer(StatusCode::BAD_GATEWAY, &words))
             }
             Err(_) => {
                 in_flight.failed();
-                answer(StatusCode::GATEWAY_TIMEOUT, "sidecar: no answer in time")
+                let words = "sidecar: no answer in time";
+                Ok(answer(StatusCode::GATEWAY_TIMEOUT, words))
             }
         }
     }
-}
 
-/// Vigna's splitmix64 (<https://prng.di.unimi.it/splitmix64.c>): enough for a jitter.
-const fn splitmix64(seed: u64) -> u64 {
-    let z = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    /// Takes the request through the conditions to the service, and the head of the answer back.
+    async fn exchange(
+        &self,
+        passage: &Passage,
+        request: Request<Incoming>,
+        elsewhere: bool,
+    ) -> Result<(Lease, Response<Incoming>), NotPassed> {
+        let request = Outgoing::of(request, passage).await?;
+        passage.reach(elsewhere).await;
+        if let Err(stopped) = passage.before(request_head_bytes(&request)).await {
+            if let Stopped::Answered(_, words) = &stopped {
+                passage.after(words.len()).await;
+            }
+            return Err(stopped.into());
+        }
+        let (lease, response) = match passage.storm() {
+            Some(storm) => self.weather(storm, request).await?,
+            None => self.send(request.map(|body| passage.pipe(body))).await?,
+        };
+        passage.after(answer_head_bytes(&response)).await;
+        Ok((lease, response))
+    }
+
+    async fn send(
+        &self,
+        request: Request<RequestBody>,
+    ) -> Result<(Lease, Response<Incoming>), UpstreamError> {
+        let mut lease = self.upstream.lease().await?;
+        let response = lease.send(request).await?;
+        Ok((lease, response))
+    }
+
+    /// Through a retry storm.
+    async fn weather(
+        &self,
+        storm: &Storm,
+        request: Request<Outgoing>,
+    ) -> Result<(Lease, Response<Incoming>), NotPassed> {
+        let refused = |status: StatusCode, words: &str| {
+            NotPassed::Stopped(Stopped::Answered(status, format!("sidecar: {words}")))
+        };
+        let Some(kept) = KeptRequest::of(request) else {
+            let words = "the request is too big to be repeated";
+            return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, words));
+        };
+        match storm.pass(kept.clone()).await {
+            Passed::Attempted(attempted) => Ok(attempted?),
+            Passed::Refused => {
+                let words = "too many requests wait";
+                Err(refused(StatusCode::SERVICE_UNAVAILABLE, words))
+            }
+            Passed::LetGo => Ok(self.send(kept.into_request()).await?),
+        }
+    }
 }
 
 /// Serves until it is dropped.
@@ -214,7 +272,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let clock = Clock::new();
-        let leg = Arc::new(InboundLeg::new(port, service_port, clock));
+        let node = "node-1".parse().expect("a name");
+        let leg = Arc::new(InboundLeg::new(node, port, service_port, clock));
         tokio::spawn(serve(listener, Arc::clone(&leg), Arc::default()));
         (leg, clock)
     }
@@ -292,21 +351,5 @@ mod tests {
         let (leg, clock) = leg_to(port).await;
         let stats = hear(&leg, clock).await;
         assert!((stats.error_percent - 100.0).abs() < 0.1, "{stats:?}");
-    }
-
-    #[test]
-    fn the_jitter_stays_within_its_bounds_and_is_not_constant() {
-        let leg = InboundLeg::new(1, 2, Clock::new());
-        assert_eq!(leg.wait(), Duration::ZERO);
-        let (latency, jitter) = (Duration::from_millis(100), Duration::from_millis(30));
-        leg.set_delay(Some(Delay { latency, jitter }));
-        let waits: Vec<Duration> = (0..200).map(|_| leg.wait()).collect();
-        assert!(
-            waits
-                .iter()
-                .all(|wait| (latency.saturating_sub(jitter)..=latency + jitter).contains(wait))
-        );
-        assert!(waits.iter().any(|wait| *wait < latency));
-        assert!(waits.iter().any(|wait| *wait > latency));
     }
 }

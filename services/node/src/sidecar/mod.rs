@@ -1,11 +1,15 @@
-//! The sidecar proxy, HTTP/1.1 on loopback. Each proxied service has an inbound leg, which measures its requests and is
-//! where network faults live; each (service, dependency) pair has an outbound leg, which picks a healthy replica.
+//! The sidecar proxy, HTTP/1.1 on loopback. Each proxied service has an inbound leg, which measures its requests; each
+//! (service, dependency) pair has an outbound leg, which picks a healthy replica. In both live the conditions that faults make.
 //!
 //! Limits: [`REQUESTS_MAX`] requests at once in a leg (503 beyond), [`REQUEST_TIMEOUT`] for a request (504). Bodies
-//! are streamed both ways, never kept. A caller that goes away takes its request to the service along.
+//! are streamed both ways, and none is kept but what is read ahead of a request that a condition may hold. A caller that goes
+//! away takes its request to the service along.
 //!
 //! Absent on purpose: HTTP/2, TLS, and retries of requests that a service may have seen.
 
+mod body;
+mod caller;
+mod conditions;
 mod histogram;
 mod inbound;
 mod outbound;
@@ -22,14 +26,18 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arena_chassis::Clock;
 use arena_config::arena::NodeSpec;
-use arena_proto::ServiceName;
+use arena_proto::{FaultId, ServiceName};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::spec;
 use crate::store::Ports;
 
-pub(crate) use inbound::{Delay, InboundLeg};
+pub(crate) use conditions::{
+    Condition, Conditions, Cut, Hold, Pipe, Reply, Storm, StormSettings, Wall,
+};
+pub(crate) use inbound::InboundLeg;
+pub(crate) use outbound::{OutboundLeg, nobody};
 pub(crate) use routes::Routes;
 pub(crate) use stats::RequestStats;
 
@@ -43,7 +51,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Sidecar {
     inbound: BTreeMap<ServiceName, Arc<InboundLeg>>,
-    outbound: BTreeMap<String, u16>,
+    /// By `service/dependency`.
+    outbound: BTreeMap<String, Arc<OutboundLeg>>,
     /// A leg could not have the port that it had before: services that live on still call the old one.
     moved: Vec<ServiceName>,
 }
@@ -51,7 +60,7 @@ pub(crate) struct Sidecar {
 /// Legs that have their ports and wait to be served.
 pub(crate) struct Listening {
     inbound: Vec<(TcpListener, Arc<InboundLeg>)>,
-    outbound: Vec<(TcpListener, ServiceName)>,
+    outbound: Vec<(TcpListener, Arc<OutboundLeg>)>,
 }
 
 impl Sidecar {
@@ -60,7 +69,7 @@ impl Sidecar {
         spec: &NodeSpec,
         before: &Ports,
         clock: Clock,
-    ) -> anyhow::Result<(Self, Listening)> {
+    ) -> anyhow::Result<(Arc<Self>, Listening)> {
         let mut sidecar = Self {
             inbound: BTreeMap::new(),
             outbound: BTreeMap::new(),
@@ -74,7 +83,7 @@ impl Sidecar {
             if let Some(port) = service.port.filter(|_| spec::is_proxied(service)) {
                 let before = before.inbound.get(&service.name).copied();
                 let (listener, own_port) = listen(before).await?;
-                let leg = Arc::new(InboundLeg::new(own_port, port, clock));
+                let leg = Arc::new(InboundLeg::new(spec.name.clone(), own_port, port, clock));
                 listening.inbound.push((listener, Arc::clone(&leg)));
                 sidecar.inbound.insert(service.name.clone(), leg);
             }
@@ -85,11 +94,14 @@ impl Sidecar {
                 if before.is_some_and(|before| before != port) {
                     sidecar.moved.push(service.name.clone());
                 }
-                listening.outbound.push((listener, dependency.clone()));
-                sidecar.outbound.insert(pair, port);
+                let leg =
+                    OutboundLeg::new(spec.name.clone(), &service.name, dependency.clone(), port);
+                let leg = Arc::new(leg);
+                listening.outbound.push((listener, Arc::clone(&leg)));
+                sidecar.outbound.insert(pair, leg);
             }
         }
-        Ok((sidecar, listening))
+        Ok((Arc::new(sidecar), listening))
     }
 
     pub(crate) fn inbound(&self, service: &ServiceName) -> Option<&Arc<InboundLeg>> {
@@ -105,7 +117,54 @@ impl Sidecar {
         service: &ServiceName,
         dependency: &ServiceName,
     ) -> Option<u16> {
-        self.outbound.get(&pair(service, dependency)).copied()
+        let leg = self.outbound.get(&pair(service, dependency));
+        leg.map(|leg| leg.port())
+    }
+
+    /// The legs to the dependencies of a service.
+    pub(crate) fn outbound(&self, service: &ServiceName) -> impl Iterator<Item = &OutboundLeg> {
+        // `/` is in no name.
+        let of_service = format!("{service}/");
+        let legs = self.outbound.iter();
+        legs.filter(move |(pair, _)| pair.starts_with(&of_service))
+            .map(|(_, leg)| leg.as_ref())
+    }
+
+    /// The conditions of every inbound leg.
+    pub(crate) fn all_inbound(&self) -> impl Iterator<Item = &Conditions> {
+        self.inbound.values().map(|leg| leg.conditions())
+    }
+
+    /// Every outbound leg.
+    pub(crate) fn all_outbound(&self) -> impl Iterator<Item = &OutboundLeg> {
+        self.outbound.values().map(AsRef::as_ref)
+    }
+
+    fn conditions(&self) -> impl Iterator<Item = &Conditions> {
+        let outbound = self.all_outbound().map(OutboundLeg::conditions);
+        self.all_inbound().chain(outbound)
+    }
+
+    /// Takes a fault out of every leg.
+    pub(crate) fn remove(&self, fault: &FaultId) {
+        for conditions in self.conditions() {
+            conditions.remove(fault);
+        }
+    }
+
+    /// The read-back: something of this fault is in a leg.
+    pub(crate) fn has(&self, fault: &FaultId) -> bool {
+        self.conditions().any(|conditions| conditions.has(fault))
+    }
+
+    /// Sets the legs of a service up anew.
+    pub(crate) fn reset(&self, service: &ServiceName) {
+        if let Some(leg) = self.inbound(service) {
+            leg.reset();
+        }
+        for leg in self.outbound(service) {
+            leg.conditions().reset();
+        }
     }
 
     /// The service knows a port of a leg that is no more: it has to be started anew.
@@ -116,10 +175,8 @@ impl Sidecar {
     /// Which service is reached at which port: its inbound leg's, and those of the outbound legs to it.
     pub(crate) fn reached_at(&self) -> BTreeMap<u16, ServiceName> {
         let inbound = self.inbound.iter();
-        let outbound = self.outbound.iter().filter_map(|(pair, port)| {
-            let (_, dependency) = pair.split_once('/')?;
-            Some((*port, dependency.parse().ok()?))
-        });
+        let outbound = self.outbound.values();
+        let outbound = outbound.map(|leg| (leg.port(), leg.dependency().clone()));
         inbound
             .map(|(name, leg)| (leg.port(), name.clone()))
             .chain(outbound)
@@ -134,7 +191,11 @@ impl Sidecar {
                 .iter()
                 .map(|(name, leg)| (name.clone(), leg.port()))
                 .collect(),
-            outbound: self.outbound.clone(),
+            outbound: self
+                .outbound
+                .iter()
+                .map(|(pair, leg)| (pair.clone(), leg.port()))
+                .collect(),
         }
     }
 }
@@ -150,10 +211,10 @@ impl Listening {
         for (listener, leg) in self.inbound {
             tasks.spawn(inbound::serve(listener, leg, Arc::clone(connected)));
         }
-        for (listener, dependency) in self.outbound {
+        for (listener, leg) in self.outbound {
             tasks.spawn(outbound::serve(
                 listener,
-                dependency,
+                leg,
                 routes.clone(),
                 Arc::clone(connected),
             ));

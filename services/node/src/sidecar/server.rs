@@ -1,6 +1,5 @@
 //! What both kinds of legs share: accepting connections, and answers of the leg's own.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -19,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::REQUESTS_MAX;
+use super::conditions::Piped;
 use super::upstream::Lease;
 
 /// The body of an answer: the service's, streamed, or a few words of the leg's own.
@@ -27,10 +27,18 @@ pub(crate) type AnswerBody<G> = Either<Streamed<G>, Full<Bytes>>;
 /// A body that is passed on. At its end the connection is given back, and the guard is told and dropped.
 #[derive(Debug)]
 pub(crate) struct Streamed<G> {
-    body: Incoming,
+    body: Piped<Incoming>,
     lease: Lease,
     guard: Option<G>,
 }
+
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("cut off")]
+pub(crate) struct CutOff;
+
+/// What becomes of a request.
+pub(crate) type Handled<G> = Result<Response<AnswerBody<G>>, CutOff>;
 
 /// Is dropped when an answer has ended, or never will.
 pub(crate) trait Guard: Unpin {
@@ -42,7 +50,7 @@ pub(crate) trait Guard: Unpin {
 }
 
 impl<G: Guard> Streamed<G> {
-    pub(crate) fn new(body: Incoming, lease: Lease, guard: G) -> Self {
+    pub(crate) fn new(body: Piped<Incoming>, lease: Lease, guard: G) -> Self {
         let mut streamed = Self {
             body,
             lease,
@@ -116,6 +124,28 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// The bytes of a request's head, as HTTP/1.1 writes it.
+pub(crate) fn request_head_bytes<B>(request: &Request<B>) -> usize {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or(1, |target| target.as_str().len());
+    // `GET / HTTP/1.1` and the ends of its line and of the head.
+    request.method().as_str().len() + target + 14 + headers_bytes(request.headers())
+}
+
+/// The bytes of an answer's head.
+pub(crate) fn answer_head_bytes<B>(answer: &Response<B>) -> usize {
+    let reason = answer.status().canonical_reason().map_or(0, str::len);
+    // `HTTP/1.1 200 OK` and the ends of its line and of the head.
+    reason + 17 + headers_bytes(answer.headers())
+}
+
+fn headers_bytes(headers: &HeaderMap) -> usize {
+    let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+    headers.iter().map(line).sum()
+}
+
 /// Serves until it is dropped. `reset` is asked for the token that closes a connection, when one begins.
 pub(crate) async fn serve<G, H, F>(
     listener: TcpListener,
@@ -124,7 +154,7 @@ pub(crate) async fn serve<G, H, F>(
 ) where
     G: Guard + Send + 'static,
     H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<AnswerBody<G>>> + Send + 'static,
+    F: Future<Output = Handled<G>> + Send + 'static,
 {
     // A connection carries one request at a time; those that are only kept open need room too.
     let room = Arc::new(Semaphore::new(2 * REQUESTS_MAX));
@@ -149,17 +179,14 @@ pub(crate) async fn serve<G, H, F>(
         let handle = handle.clone();
         connections.spawn(async move {
             let _permit = permit;
-            let service = service_fn(move |request| {
-                let answered = handle(request);
-                async move { Ok::<_, Infallible>(answered.await) }
-            });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(stream), service_fn(handle));
             tokio::select! {
-                // A caller that went away is nothing to tell.
-                _ = connection => {}
+                biased;
                 () = closed.cancelled() => {}
+                // A caller that went away, or was cut off, is nothing to tell.
+                _ = connection => {}
             }
         });
     }

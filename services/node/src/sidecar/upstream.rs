@@ -11,6 +11,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
+use super::body::RequestBody;
+
 /// Connections kept for later, for each address: what a burst leaves behind, and no more.
 const IDLE_MAX: usize = 32;
 
@@ -28,6 +30,9 @@ pub(crate) enum UpstreamError {
     /// The lease was used after its end.
     #[error("the connection was given back")]
     GivenBack,
+    /// The caller broke off while its request was read.
+    #[error("the request broke off: {0}")]
+    Caller(hyper::Error),
     /// The request may have been seen.
     #[error("{0}")]
     Broken(#[from] hyper::Error),
@@ -36,14 +41,18 @@ pub(crate) enum UpstreamError {
 impl UpstreamError {
     /// The caller broke off while it sent the request: no fault of the service.
     pub(crate) fn is_callers(&self) -> bool {
-        matches!(self, Self::Broken(error) if error.is_user())
+        match self {
+            Self::Caller(_) => true,
+            Self::Broken(error) => error.is_user(),
+            Self::Connect { .. } | Self::GivenBack => false,
+        }
     }
 }
 
 /// An open connection. Dropping it closes it.
 #[derive(Debug)]
 struct Connection {
-    sender: SendRequest<Incoming>,
+    sender: SendRequest<RequestBody>,
     driver: AbortHandle,
 }
 
@@ -151,7 +160,7 @@ impl Lease {
     /// sent.
     pub(crate) async fn send(
         &mut self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, UpstreamError> {
         let Some(connection) = self.connection.as_mut() else {
             return Err(UpstreamError::GivenBack);
