@@ -349,6 +349,6 @@ fn check_says_what_is_wrong_and_where() {
         "{told}"
     );
 
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/first-day.toml");
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("schedules/first-day.toml");
     assert_eq!(check(&ours).status.code(), Some(0));
 }

@@ -233,8 +233,8 @@ repeat = "1m"
 
     #[test]
     fn every_schedule_that_comes_with_the_project_is_valid() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
-        let files: Vec<_> = std::fs::read_dir(folder).expect("scenarios").collect();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../schedules");
+        let files: Vec<_> = std::fs::read_dir(folder).expect("schedules").collect();
         assert!(!files.is_empty());
         for file in files {
             let path = file.expect("a file").path();

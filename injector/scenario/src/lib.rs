@@ -4,9 +4,27 @@
 //! Absent on purpose: clocks, chance (a seed is in the scenario), files, the bus.
 
 pub mod judge;
-mod model;
 
+mod chance;
+mod layout;
+mod model;
+mod plan;
+mod raw;
+mod read;
+mod read_fault;
+mod roles;
+mod rules;
+mod schema;
+mod select;
+mod source;
+mod write;
+
+pub use layout::{BATCH, Layout, LayoutError, NODES_MAX, PORTS_MAX, ROLES, TRAFFIC, dependencies};
 pub use model::{
     Check, Difficulty, Expect, Healed, Injection, Load, LoadShape, Quality, Scenario, Selector,
     SteadyState, Topology, Truth, When,
 };
+pub use plan::{Origin, Planned};
+pub use roles::check_takes;
+pub use schema::schema;
+pub use select::View;

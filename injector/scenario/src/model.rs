@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use arena_faults::{Fault, Params};
 use arena_proto::{ActionKind, Entity, ServiceName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// One scenario, checked as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +16,7 @@ pub struct Scenario {
     pub summary: String,
     /// How hard it is to heal rightly.
     pub difficulty: Difficulty,
-    /// Of every choice that is left to chance.
+    /// Of every choice that is left to chance; at most 2^63 - 1, as TOML knows no more.
     pub seed: u64,
     /// The arena that it is played in.
     pub topology: Topology,
@@ -35,7 +37,10 @@ pub struct Scenario {
 }
 
 /// How hard a scenario is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Difficulty {
     /// One fault, one symptom, at the fault.
     Easy,
@@ -71,9 +76,11 @@ pub struct Load {
 }
 
 /// How the load changes from the first fault on. Each is made of the fault `load-surge` in the traffic generator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum LoadShape {
     /// Not at all.
+    #[default]
     Steady,
     /// Twice as much in the middle third of the run.
     Wave,
@@ -88,7 +95,7 @@ pub struct SteadyState {
     pub checks: Vec<Check>,
     /// For so long without a break.
     pub hold: Duration,
-    /// Reached within this time of the arena's start.
+    /// That stretch is complete no later than this after the arena's start.
     pub within: Duration,
 }
 
@@ -140,7 +147,7 @@ pub enum Selector {
         /// 1 to 100.
         percent: u32,
     },
-    /// So many services of any role but the users', by chance.
+    /// So many services of the shop's roles that can have the fault, by chance.
     AnyService(u32),
     /// So many nodes, by chance; `None`: all.
     Nodes(Option<u32>),
@@ -164,7 +171,7 @@ pub struct Healed {
     pub checks: Vec<Check>,
     /// For so long without a break.
     pub hold: Duration,
-    /// Reached within this time of the first fault.
+    /// That stretch is complete no later than this after the first fault.
     pub within: Duration,
 }
 
@@ -180,7 +187,10 @@ pub struct Truth {
 }
 
 /// What a good remediator does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Expect {
     /// It heals: an accepted cure at a root, and users are well again while the fault would still last.
     Heal,

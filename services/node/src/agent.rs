@@ -20,6 +20,7 @@ use crate::edges::{Edges, Lookout};
 use crate::effects::Effects;
 use crate::engine::{self, Engine, INPUTS_MAX};
 use crate::faults::Faults;
+use crate::faults::telemetry::TelemetryFaults;
 use crate::link::Link;
 use crate::logs;
 use crate::port_watch::PortWatch;
@@ -66,6 +67,7 @@ pub(crate) async fn run(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     let folders = Folders::create(&args.state_dir)?;
     let _lock = folders.lock()?;
     let sockets = folders.sockets();
+    tracing::info!(node = %spec.name, services = spec.services.len(), "starting");
     let result = serve(spec, folders, args.chaos, args.nats, chassis).await;
     // The services are gone, and their sockets with them; what cannot be removed is empty and harmless.
     let _ = std::fs::remove_dir_all(sockets);
@@ -95,10 +97,9 @@ async fn serve(
     let routes = Routes::default();
     let (connected, edges) = (Arc::new(Notify::new()), Edges::default());
     let _legs = listening.serve(&routes, &connected);
-    let mut background = JoinSet::new();
+    let mut background = watch_services(&programs, &shown, &inputs);
     let ports = spec::reached_at(&spec, &sidecar);
     background.spawn(Lookout::new(ports, connected, shown.clone(), edges.clone()).run());
-    watch_services(&mut background, &programs, &shown, &inputs);
     let sampler = Sampler::new(
         clock,
         &spec,
@@ -108,6 +109,7 @@ async fn serve(
         edges,
         shown.clone(),
     )?;
+    let telemetry_faults = TelemetryFaults::new(boot_id, sampler.schema(), chassis.clock);
     let link = Link {
         chassis: chassis.clone(),
         nats,
@@ -116,9 +118,9 @@ async fn serve(
         inputs: inputs.clone(),
         letters: letterbox,
         samples: readings,
-        schema: sampler.schema(),
         views: shown,
         routes,
+        telemetry_faults: telemetry_faults.clone(),
     };
     let link = tokio::spawn(link.run());
     background.spawn(sampler.run(measured, history.clone()));
@@ -131,6 +133,7 @@ async fn serve(
         processes,
         folders: folders.clone(),
         inputs: inputs.clone(),
+        telemetry: telemetry_faults,
     };
     let engine = Engine {
         node,
@@ -144,20 +147,20 @@ async fn serve(
         views,
         chassis,
     };
-    tracing::info!(node = %spec.name, services = spec.services.len(), "starting");
     engine.run(boot).await;
     drop(background);
     link.await.context("the link to the bus")
 }
 
 fn watch_services(
-    background: &mut JoinSet<()>,
     programs: &BTreeMap<ServiceName, Program>,
     shown: &Views,
     inputs: &mpsc::Sender<Input>,
-) {
+) -> JoinSet<()> {
+    let mut background = JoinSet::new();
     background.spawn(logs::rotate(log_files(programs)));
     background.spawn(PortWatch::new(programs, shown.clone(), inputs.clone()).run());
+    background
 }
 
 fn log_files(programs: &BTreeMap<ServiceName, Program>) -> Vec<PathBuf> {

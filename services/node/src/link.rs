@@ -9,12 +9,13 @@ use arena_bus::{Bus, BusError, Consume, Delivery, From, NatsArgs, Role, ServiceD
 use arena_chassis::Chassis;
 use arena_node_core::{Heard, Input};
 use arena_proto::{
-    Command, CommandId, FaultId, FaultOperation, FaultRequest, NodeName, Outcome, Schema,
-    Timestamp, TraceContext,
+    Command, CommandId, FaultId, FaultOperation, FaultRequest, NodeName, Outcome, Timestamp,
+    TraceContext,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::faults::telemetry::TelemetryFaults;
 use crate::publish::{self, Letter, TelemetryWriter};
 use crate::sampling::Sample;
 use crate::sidecar::Routes;
@@ -42,9 +43,9 @@ pub(crate) struct Link {
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) letters: mpsc::Receiver<Letter>,
     pub(crate) samples: mpsc::Receiver<Sample>,
-    pub(crate) schema: Arc<Schema>,
     pub(crate) views: Views,
     pub(crate) routes: Routes,
+    pub(crate) telemetry_faults: TelemetryFaults,
 }
 
 #[derive(Debug)]
@@ -147,11 +148,13 @@ impl Link {
             pending.clone(),
             reachable,
         ));
+        let silenced = self.telemetry_faults.silenced();
         let telemetry = TelemetryWriter {
             bus: bus.clone(),
+            schema: self.telemetry_faults.schema(),
+            faults: self.telemetry_faults,
             views: self.views.clone(),
             samples: self.samples,
-            schema: self.schema,
             chassis: self.chassis.clone(),
             boot_id: self.boot_id,
         };
@@ -159,10 +162,11 @@ impl Link {
         writing.spawn(telemetry.run());
         let (written, status_written) = watch::channel(Timestamp::EPOCH);
         let (status_bus, status_views) = (bus.clone(), self.views.clone());
+        let status_silenced = silenced.clone();
         writing.spawn(async move {
             // Who finds this node by its status can ask something of it. It may also end before that.
             reached_or_ended(once_reachable, status_views.clone()).await;
-            publish::write_status(status_bus, status_views, written).await;
+            publish::write_status(status_bus, status_views, status_silenced, written).await;
         });
         writing.spawn(publish::write_letters(
             bus.clone(),
@@ -170,6 +174,7 @@ impl Link {
             pending,
             self.chassis.clone(),
             self.views.clone(),
+            silenced,
             status_written,
         ));
         // The views end with the engine.

@@ -14,6 +14,7 @@ use arena_proto::{
 };
 use tokio::sync::{mpsc, watch};
 
+use crate::faults::telemetry::TelemetryFaults;
 use crate::link::Pending;
 use crate::sampling::Sample;
 use crate::view::Views;
@@ -39,9 +40,10 @@ pub(crate) enum Letter {
     Evidence(Evidence),
 }
 
-/// Publishes telemetry: each sample, and without values each change of state at once.
+/// Publishes telemetry: each sample, and without values each change of state at once. All of it passes the faults.
 pub(crate) struct TelemetryWriter {
     pub(crate) bus: Bus,
+    pub(crate) faults: TelemetryFaults,
     pub(crate) views: Views,
     pub(crate) samples: mpsc::Receiver<Sample>,
     pub(crate) schema: Arc<Schema>,
@@ -60,7 +62,8 @@ impl TelemetryWriter {
                 biased;
                 changed = self.views.changed() => {
                     if changed.is_err() {
-                        return;
+                        // What a fault held back until the end goes out, too.
+                        return self.publish_ready().await;
                     }
                     let now = self.chassis.clock.now();
                     self.write(&mut seq, &mut told, now, Vec::new()).await;
@@ -72,8 +75,11 @@ impl TelemetryWriter {
                 Ok(()) = connected.changed() => {
                     // A server that was away may have come back without its buckets.
                     told = None;
-                    self.tell_schema(&mut told).await;
+                    if !self.faults.is_silent() {
+                        self.tell_schema(&mut told).await;
+                    }
                 }
+                () = self.faults.due() => self.publish_ready().await,
             }
         }
     }
@@ -104,7 +110,7 @@ impl TelemetryWriter {
         values: Vec<f32>,
     ) {
         let services = self.views.borrow_and_update().samples.clone();
-        if !self.tell_schema(told).await {
+        if !self.faults.is_silent() && !self.tell_schema(told).await {
             return;
         }
         *seq += 1;
@@ -117,19 +123,34 @@ impl TelemetryWriter {
             values,
             services,
         };
-        // Refused while the bus is away: its readers count what is missing.
-        if let Err(error) = self.bus.publish_telemetry(&telemetry).await {
-            tracing::debug!(%error, "telemetry was not published");
+        let (now, schema) = (self.chassis.clock.now(), Arc::clone(&self.schema));
+        self.faults.pass(now, schema, telemetry);
+        self.publish_ready().await;
+    }
+
+    async fn publish_ready(&self) {
+        for telemetry in self.faults.ready(self.chassis.clock.now()) {
+            // Refused while the bus is away: its readers count what is missing.
+            if let Err(error) = self.bus.publish_telemetry(&telemetry).await {
+                tracing::debug!(%error, "telemetry was not published");
+            }
         }
     }
 }
 
 /// Writes KV `status` on every change, until the node has ended; the last change is written too. Changes during a write
-/// are written as one. Tells `written` how far it is.
-pub(crate) async fn write_status(bus: Bus, mut views: Views, written: watch::Sender<Timestamp>) {
+/// are written as one, and so are those while the node is `silenced`, at its end. Tells `written` how far it is.
+pub(crate) async fn write_status(
+    bus: Bus,
+    mut views: Views,
+    mut silenced: watch::Receiver<bool>,
+    written: watch::Sender<Timestamp>,
+) {
     let mut connected = bus.connected();
     let mut ended = false;
     while !ended {
+        // An error says that nobody is left who could silence it.
+        let _ = silenced.wait_for(|silenced| !silenced).await;
         let status = views.borrow_and_update().status.clone();
         if let Err(error) = bus.put_status(&status).await {
             tracing::debug!(%error, "the status cannot be written yet");
@@ -153,7 +174,14 @@ pub(crate) async fn write_status(bus: Bus, mut views: Views, written: watch::Sen
 }
 
 /// Who hears of a command's end and then asks for the status must find what the command did.
-async fn await_status(views: &Views, written: &mut watch::Receiver<Timestamp>) {
+async fn await_status(
+    views: &Views,
+    silenced: &watch::Receiver<bool>,
+    written: &mut watch::Receiver<Timestamp>,
+) {
+    if *silenced.borrow() {
+        return;
+    }
     let wanted = views.borrow().status.at;
     let reached = written.wait_for(|at| *at >= wanted);
     // The outcome is told all the same: the status follows when it can.
@@ -167,13 +195,14 @@ pub(crate) async fn write_letters(
     pending: Pending,
     chassis: Chassis,
     views: Views,
+    silenced: watch::Receiver<bool>,
     mut written: watch::Receiver<Timestamp>,
 ) {
     while let Some(letter) = letters.recv().await {
         match letter {
             Letter::Outcome(outcome) => {
                 if outcome.state.is_final() {
-                    await_status(&views, &mut written).await;
+                    await_status(&views, &silenced, &mut written).await;
                 }
                 let trace = pending.trace(&outcome).or_else(|| act_span(&outcome));
                 until_published(|| bus.publish(&outcome, trace)).await;

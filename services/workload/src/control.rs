@@ -47,9 +47,10 @@ impl Control {
                 eprintln!("recovered: connections dropped, files reopened, stuck work cancelled");
                 Ok(reply::no_content())
             }
-            (&Method::GET, "/faults", _) => {
-                reply::json(&serde_json::json!({ "faults": self.faults.list(clock::now()) }))
-            }
+            (&Method::GET, "/faults", _) => reply::json(&serde_json::json!({
+                "faults": self.faults.list(clock::now()),
+                "makes": self.faults.makes(),
+            })),
             (&Method::PUT, _, Some(id)) => {
                 let body: FaultBody = reply::read_json(request).await?;
                 self.faults
@@ -75,6 +76,7 @@ impl Control {
             }
         };
         put("storage_latency_p95_ms", self.shop.storage_latency_p95_ms());
+        put("storage_used_percent", self.shop.storage_used_percent());
         if let Some(traffic) = &self.traffic {
             let reading = traffic.read();
             put("user_request_rate_hz", Some(reading.rate_hz));

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
+use crate::faults::StorageSites;
 use crate::meter::{Meter, Token};
-use crate::slowdown::Slowdown;
+use crate::quota;
 
 /// Hours of default traffic in two files, and nothing that a laptop misses.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -49,7 +50,8 @@ pub(crate) struct Ledger {
 /// What the writer's thread and the others share.
 struct Shared {
     meter: Meter,
-    slowdown: Arc<Slowdown>,
+    sites: StorageSites,
+    folder: PathBuf,
     busy_since: Mutex<Option<Instant>>,
     reopen: AtomicBool,
 }
@@ -57,12 +59,14 @@ struct Shared {
 impl Ledger {
     /// Opens the file, making its folder, and starts the writer.
     pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
+        let folder = folder_of(&path).to_owned();
         let mut file = LedgerFile::new(path);
         file.open()?;
         let (entries, queue) = mpsc::channel(BATCH_MAX);
         let shared = Arc::new(Shared {
             meter: Meter::default(),
-            slowdown: Arc::default(),
+            sites: StorageSites::default(),
+            folder,
             busy_since: Mutex::default(),
             reopen: AtomicBool::new(false),
         });
@@ -118,9 +122,14 @@ impl Ledger {
         self.shared.reopen.store(true, Ordering::Relaxed);
     }
 
-    /// Where `storage-latency` is put into effect.
-    pub(crate) fn slowdown(&self) -> Arc<Slowdown> {
-        Arc::clone(&self.shared.slowdown)
+    /// How full its folder is, see [`quota::used_percent`].
+    pub(crate) fn used_percent(&self) -> Option<f64> {
+        quota::used_percent(&self.shared.folder)
+    }
+
+    /// Where faults of the storage are put into effect.
+    pub(crate) fn sites(&self) -> StorageSites {
+        self.shared.sites.clone()
     }
 }
 
@@ -159,9 +168,10 @@ impl Writer {
             bytes.extend_from_slice(&entry.line);
             bytes.push(b'\n');
         }
+        quota::check(&self.shared.folder, bytes.len() as u64)?;
+        self.shared.sites.breakage.check()?;
         self.file.append(&bytes)?;
-        self.shared.slowdown.wait();
-
+        self.shared.sites.slowdown.wait();
         self.file.sync()
     }
 

@@ -4,7 +4,7 @@
 //! One process is one role. It works alone (an upstream that the environment does not name is answered with 503), under a
 //! node agent it takes its wiring from the environment and answers on a control socket. See docs/workload.md.
 //! Absent on purpose: logs beyond plain lines on stderr, traces, threads beyond the one of the event loop, the ledger's and
-//! those that are asked to burn: eleven of these run on a laptop beside everything else.
+//! those of faults and of `batch`: eleven of these run on a laptop beside everything else.
 
 mod batch;
 mod clock;
@@ -12,10 +12,10 @@ mod control;
 mod faults;
 mod ledger;
 mod meter;
+mod quota;
 mod reply;
 mod server;
 mod shop;
-mod slowdown;
 mod traffic;
 mod upstream;
 mod work;
@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use arena_faults::limits::CORES_MAX;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::control::Control;
-use crate::faults::Faults;
+use crate::faults::{Faults, Gate, Sites};
 use crate::ledger::Ledger;
 use crate::shop::{Role, Shop};
 use crate::traffic::Traffic;
@@ -73,7 +74,7 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Of `batch`: threads that compute without end; 0 is idle.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=faults::CORES_MAX))]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=CORES_MAX))]
     burn: u64,
     /// Unix socket for the node agent.
     #[arg(long, env = "ARENA_CONTROL_SOCKET")]
@@ -128,18 +129,24 @@ async fn start(
         Role::Ledger => Some(open_ledger(args)?),
         _ => None,
     };
-    let faults = Faults::new(ledger.as_ref().map(Ledger::slowdown));
+    let gate = Arc::new(Gate::default());
+    let mut sites = Sites {
+        gate: args.port.map(|_| Arc::clone(&gate)),
+        storage: ledger.as_ref().map(Ledger::sites),
+        surge: None,
+    };
     let upstreams = Upstreams::from_environment(args.role.upstreams())?;
     let places = usize::try_from(args.max_in_flight)?;
     let shop = Arc::new(Shop::new(args.role, upstreams, ledger, places));
     let traffic = (args.role == Role::Traffic)
         .then(|| Arc::new(Traffic::new(Arc::clone(&shop), args.rate, args.seed)));
+    sites.surge = traffic.as_ref().map(|traffic| traffic.surge());
 
     if let Some(path) = &args.control_socket {
         let listener = control::listen(path)
             .with_context(|| format!("cannot listen on {}", path.display()))?;
         let control = Arc::new(Control {
-            faults,
+            faults: Faults::new(sites),
             shop: Arc::clone(&shop),
             traffic: traffic.clone(),
         });
@@ -150,10 +157,13 @@ async fn start(
         let listener = listen(port).await?;
         if let Some(traffic) = &traffic {
             let traffic = Arc::clone(traffic);
-            let answer = move |request| std::future::ready(traffic.answer(&request));
+            let answer = move |request| {
+                let answer = traffic.answer(&request);
+                Arc::clone(&gate).wrap(std::future::ready(answer))
+            };
             tasks.spawn(server::serve(listener, answer, stopping.clone()));
         } else {
-            let answer = move |request| Arc::clone(&shop).answer(request);
+            let answer = move |request| Arc::clone(&gate).wrap(Arc::clone(&shop).answer(request));
             tasks.spawn(server::serve(listener, answer, stopping.clone()));
         }
     } else {

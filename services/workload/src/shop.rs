@@ -106,7 +106,7 @@ impl Cart {
     }
 
     /// In cents. An article's price follows from its number.
-    fn total_cents(&self) -> u64 {
+    pub(crate) fn total_cents(&self) -> u64 {
         self.items
             .iter()
             .map(|item| u64::from(item.quantity) * (99 + u64::from(item.article) % 100 * 50))
@@ -188,6 +188,11 @@ impl Shop {
     /// Of a role with storage; `None` when nothing was written in the last second.
     pub(crate) fn storage_latency_p95_ms(&self) -> Option<f64> {
         self.ledger.as_ref()?.latency_p95_ms()
+    }
+
+    /// Of a role with storage: how full it is.
+    pub(crate) fn storage_used_percent(&self) -> Option<f64> {
+        self.ledger.as_ref()?.used_percent()
     }
 
     async fn route(&self, request: Request<Incoming>) -> Result<Reply, Refusal> {

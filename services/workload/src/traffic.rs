@@ -1,6 +1,6 @@
 //! The users: checkouts at a steady rate, whatever the shop makes of them (open loop), and what users feel.
 //!
-//! Invariants: at most [`UNDER_WAY_MAX`] at once; a user who finds no place counts as one who failed; the same seed buys the
+//! Invariants: at most [`UNDER_WAY_MAX`] at once (in a surge [`UNDER_WAY_SURGE_MAX`]); a user who finds no place counts as one who failed; the same seed buys the
 //! same carts in the same order.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
+use serde::Deserialize;
 use serde_json::json;
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
+use crate::faults::Surge;
 use crate::meter::{Meter, Reading};
 use crate::reply::{self, Refusal, Reply, not_found};
 use crate::shop::{Cart, Item, Shop};
@@ -24,6 +25,11 @@ use crate::work::SplitMix;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The default rate for the whole of a user's patience, and a little more.
 const UNDER_WAY_MAX: usize = 64;
+/// However many more users come in a surge: half of the usual limit of open files.
+const UNDER_WAY_SURGE_MAX: usize = 512;
+/// Who is late by less makes up for it: timers are a millisecond late each time. After a longer pause, of the whole process, nobody comes
+/// twice as often to make up for it.
+const LATE_MAX: Duration = Duration::from_millis(50);
 /// Users come when the shop has opened, or after so long in any case: what happens to a shop that never opens is to be seen.
 const OPENING_WAIT: Duration = Duration::from_secs(5);
 /// Between two looks whether it has opened.
@@ -37,6 +43,7 @@ pub(crate) struct Traffic {
     /// Checkouts a second; 0 pauses.
     rate_hz: u32,
     seed: u64,
+    surge: Arc<Surge>,
     meter: Meter,
     turned_at: Mutex<Instant>,
     failures_logged: AtomicU64,
@@ -49,10 +56,16 @@ impl Traffic {
             shop,
             rate_hz,
             seed,
+            surge: Arc::default(),
             meter: Meter::default(),
             turned_at: Mutex::new(clock::now()),
             failures_logged: AtomicU64::new(0),
         }
+    }
+
+    /// Where `load-surge` is put into effect.
+    pub(crate) fn surge(&self) -> Arc<Surge> {
+        Arc::clone(&self.surge)
     }
 
     /// What users felt in the last second.
@@ -74,19 +87,19 @@ impl Traffic {
     async fn generate(self: &Arc<Self>, users: &TaskTracker) {
         self.wait_for_opening().await;
         let mut random = SplitMix(self.seed);
-        let period = match self.rate_hz {
-            0 => Duration::from_secs(1),
-            rate => Duration::from_secs(1) / rate,
-        };
-        let mut ticks = tokio::time::interval(period);
-        // After a pause of the whole process nobody comes twice as often to make up for it.
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut due = clock::now();
         loop {
-            ticks.tick().await;
+            tokio::time::sleep_until(due.into()).await;
             self.turn();
+            let factor = self.surge.factor();
+            let period = match self.rate_hz.saturating_mul(factor) {
+                0 => Duration::from_secs(1),
+                rate => Duration::from_secs(1) / rate,
+            };
             if self.rate_hz > 0 {
-                self.send(users, cart(&mut random));
+                self.send(users, cart(&mut random), factor);
             }
+            due = (due + period).max(clock::now().checked_sub(LATE_MAX).unwrap_or(due));
         }
     }
 
@@ -111,9 +124,9 @@ impl Traffic {
         }
     }
 
-    fn send(self: &Arc<Self>, users: &TaskTracker, cart: Cart) {
+    fn send(self: &Arc<Self>, users: &TaskTracker, cart: Cart, factor: u32) {
         let token = self.meter.begin(clock::now());
-        if users.len() >= UNDER_WAY_MAX {
+        if users.len() >= under_way_max(factor) {
             self.meter.end(token, clock::now(), true);
             return;
         }
@@ -124,9 +137,13 @@ impl Traffic {
                 .upstreams
                 .post("edge", "/checkout", &cart, PATIENCE)
                 .await;
-            traffic.meter.end(token, clock::now(), answer.is_err());
-            if let Err(error) = answer {
-                traffic.log_failure(&error.to_string());
+            let outcome = match answer {
+                Ok(body) => check_order(&body, &cart),
+                Err(error) => Err(error.to_string()),
+            };
+            traffic.meter.end(token, clock::now(), outcome.is_err());
+            if let Err(reason) = outcome {
+                traffic.log_failure(&reason);
             }
         });
     }
@@ -169,6 +186,36 @@ impl Traffic {
     }
 }
 
+fn under_way_max(factor: u32) -> usize {
+    let places =
+        usize::try_from(factor).map_or(usize::MAX, |factor| UNDER_WAY_MAX.saturating_mul(factor));
+    places.min(UNDER_WAY_SURGE_MAX)
+}
+
+/// What a user looks at.
+#[derive(Deserialize)]
+struct Order {
+    order: String,
+    total_cents: u64,
+}
+
+/// It is an order, and costs what is in the cart. The error says what is wrong, for a person.
+fn check_order(body: &[u8], cart: &Cart) -> Result<(), String> {
+    let order: Order =
+        serde_json::from_slice(body).map_err(|error| format!("the answer is no order: {error}"))?;
+    if order.order.is_empty() {
+        return Err("the order has no number".to_owned());
+    }
+    let costs = cart.total_cents();
+    if order.total_cents != costs {
+        let billed = order.total_cents;
+        return Err(format!(
+            "billed {billed} cents for a cart that costs {costs}"
+        ));
+    }
+    Ok(())
+}
+
 /// A cart of one to three items.
 fn cart(random: &mut SplitMix) -> Cart {
     let items = (0..=random.below(3)).map(|_| Item {
@@ -199,5 +246,24 @@ mod tests {
                 .iter()
                 .all(|cart| (1..=3).contains(&cart.items.len()))
         );
+    }
+
+    #[test]
+    fn users_read_what_they_are_billed() {
+        let cart = cart(&mut SplitMix(7));
+        let check = |body: serde_json::Value| check_order(body.to_string().as_bytes(), &cart);
+        let costs = cart.total_cents();
+        assert_eq!(
+            check(json!({"order": "ord-1", "total_cents": costs, "pieces": 1})),
+            Ok(())
+        );
+        for wrong in [
+            json!({"order": "ord-1", "total_cents": costs + 1}),
+            json!({"order": "", "total_cents": costs}),
+            json!({"total_cents": costs}),
+            json!({}),
+        ] {
+            assert!(check(wrong.clone()).is_err(), "{wrong}");
+        }
     }
 }

@@ -11,7 +11,8 @@ pub(crate) const FAULT: Fault = Fault {
     needs: &[],
     summary: "Nothing is heard of the node.",
     description: "Neither telemetry nor its status is told, as when its link to the bus is cut; its services go \
-                   on and serve. It still hears of the end of the fault.",
+                   on and serve, and it still does what it is told. It hears of the end of the fault, and what \
+                   became of its status meanwhile is told at once.",
     params: &[],
     symptoms: &["node_silent"],
     cures: &[],

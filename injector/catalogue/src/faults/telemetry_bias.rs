@@ -11,7 +11,8 @@ pub(crate) const FAULT: Fault = Fault {
     carrier: Carrier::Agent,
     needs: &[],
     summary: "A metric is off by a factor.",
-    description: "Its values are multiplied, of the node and of every service that has it, or of one service. \
+    description: "Its values are multiplied, of the node and of every service that has it, or of one service; \
+                   where there is no reading, there is still none. \
                    The node is well.",
     params: &[
         Param {

@@ -11,7 +11,9 @@ pub(crate) const FAULT: Fault = Fault {
     carrier: Carrier::Agent,
     needs: &[],
     summary: "The node's telemetry arrives late.",
-    description: "Every message waits in the agent, at most 256 of them; its time is when it was taken. The node \
+    description: "Every message waits in the agent, at most 256 of them (beyond that the oldest goes at once); its \
+                   time is when it was taken. Nothing comes for `delay` and a second at the beginning: beyond the \
+                   detector's silence limit that is a silent node. What waits at the end goes out at once. The node \
                    is well.",
     params: &[Param {
         name: "delay",
@@ -19,7 +21,7 @@ pub(crate) const FAULT: Fault = Fault {
         kind: Kind::Duration {
             min_ms: 100,
             max_ms: 30000,
-            default_ms: 3000,
+            default_ms: 2000,
         },
         at_most: None,
     }],

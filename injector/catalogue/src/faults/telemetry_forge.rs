@@ -11,7 +11,8 @@ pub(crate) const FAULT: Fault = Fault {
     carrier: Carrier::Agent,
     needs: &[],
     summary: "A metric lies.",
-    description: "Its value is replaced, of the node and of every service that has it, or of one service. \
+    description: "Its value is replaced, of the node and of every service that has it, or of one service, also \
+                   where there is no reading (a service that does not run or is not asked). \
                    Somebody who believes it acts on what is not so. The node is well.",
     params: &[
         Param {

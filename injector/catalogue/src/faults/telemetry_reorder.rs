@@ -11,7 +11,8 @@ pub(crate) const FAULT: Fault = Fault {
     carrier: Carrier::Agent,
     needs: &[],
     summary: "Telemetry arrives in another order.",
-    description: "Messages are gathered and published in a random order. The node is well.",
+    description: "Messages are gathered, and leave in a random order, one as another comes and none later than \
+                   after two windows of others; what is left at the end goes out at once. The node is well.",
     params: &[Param {
         name: "window",
         what: "messages that are gathered",

@@ -11,7 +11,7 @@ pub(crate) const FAULT: Fault = Fault {
     carrier: Carrier::Agent,
     needs: &[],
     summary: "The node's clock is wrong.",
-    description: "The time in its telemetry is off by `offset`. The node is well.",
+    description: "Every time in its telemetry is off by `offset`. The node is well.",
     params: &[
         Param {
             name: "offset",

@@ -12,6 +12,7 @@ pub const SERVICE_METRICS: &[&str] = &[
     "latency_p50_ms",
     "latency_p95_ms",
     "storage_latency_p95_ms",
+    "storage_used_percent",
     "user_request_rate_hz",
     "user_error_percent",
     "user_latency_p95_ms",

@@ -43,9 +43,7 @@ fn the_holder_of_a_port_is_named_on_whatever_address_it_listens() {
         assert_eq!(ports::is_free(port), address == "[::1]:0", "{address}");
         drop(listener);
         soon(address, || {
-            ports::is_free(port)
-                && ports::taken_by(port).is_none()
-                && ports::holder(port).is_none()
+            ports::is_free(port) && ports::taken_by(port).is_none() && ports::holder(port).is_none()
         });
     }
 }

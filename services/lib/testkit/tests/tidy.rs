@@ -216,10 +216,7 @@ fn cores_are_pure() {
         "SystemTime",
         "Instant::",
     ];
-    for file in rust_sources()
-        .iter()
-        .filter(|file| is_pure(&file.path))
-    {
+    for file in rust_sources().iter().filter(|file| is_pure(&file.path)) {
         for (number, line) in non_test_lines(&file.text) {
             if let Some(word) = banned.iter().find(|word| line.contains(*word)) {
                 faults.push(format!("{}:{number}: {word}", file.path));

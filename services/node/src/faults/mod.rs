@@ -17,13 +17,14 @@ mod noisy_neighbour;
 mod port_squat;
 mod process;
 mod retry_storm;
+pub(crate) mod telemetry;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arena_chassis::Clock;
-use arena_faults::FaultName;
+use arena_faults::{Carrier, FaultName};
 use arena_node_core::{Effect, Input, ProcessRef};
 use arena_proto::{FaultReason, NodeName, ServiceName};
 use arena_supervisor::identity_of;
@@ -35,6 +36,7 @@ use crate::sampling::ExtraMembers;
 use crate::sidecar::Sidecar;
 use crate::spec::Program;
 use crate::store::Folders;
+use telemetry::TelemetryFaults;
 
 /// Why a fault is not in effect.
 type Refusal = (FaultReason, String);
@@ -51,6 +53,7 @@ pub(crate) struct Faults {
     pub(crate) folders: Folders,
     /// For what ends a fault by itself.
     pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) telemetry: TelemetryFaults,
 }
 
 impl Faults {
@@ -83,6 +86,7 @@ impl Faults {
             | FaultName::LoadSurge => in_service::apply(self, effect).await,
             FaultName::Crash => process::crash(self, effect),
             FaultName::Hang => process::hang(self, effect),
+            name if name.fault().carrier == Carrier::Agent => self.telemetry.apply(effect),
             name => Err((
                 FaultReason::Unsupported,
                 format!("this agent does not make {name} yet"),
@@ -112,6 +116,7 @@ impl Faults {
             | FaultName::Deadlock
             | FaultName::LoadSurge => in_service::revert(self, effect).await,
             FaultName::Hang => process::resume(self, effect).await,
+            name if name.fault().carrier == Carrier::Agent => self.telemetry.revert(effect),
             _ => Ok(()),
         }
     }

@@ -72,6 +72,16 @@ impl Service {
         exchange(stream, method, path, body)
     }
 
+    /// The status of the answer to a GET, if it comes in time.
+    pub(crate) fn ask_for(&self, path: &str, patience: Duration) -> Option<u16> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(patience)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).ok()?;
+        std::str::from_utf8(&head[9..]).unwrap().parse().ok()
+    }
+
     /// A request to its control socket.
     pub(crate) fn control(&self, method: &str, path: &str, body: &str) -> Answer {
         let stream = UnixStream::connect(self.folder.path().join("control.sock")).unwrap();
@@ -89,6 +99,27 @@ impl Service {
             .map(|value| value.as_f64().expect("a number"))
     }
 
+    /// The faults in effect, each with its id, as it lists them.
+    pub(crate) fn faults(&self) -> Vec<(String, String)> {
+        let listed = self.listed();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let faults = listed["faults"].as_array().unwrap().iter();
+        faults
+            .map(|fault| (text(&fault["id"]), text(&fault["fault"])))
+            .collect()
+    }
+
+    /// The faults that it can make in itself.
+    pub(crate) fn makes(&self) -> Vec<String> {
+        serde_json::from_value(self.listed()["makes"].clone()).unwrap()
+    }
+
+    fn listed(&self) -> serde_json::Value {
+        let answer = self.control("GET", "/faults", "");
+        assert_eq!(answer.status, 200);
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
     /// The ledger's file.
     pub(crate) fn entries(&self) -> String {
         std::fs::read_to_string(ledger_file(self.folder.path())).unwrap()
@@ -104,6 +135,33 @@ impl Service {
             .split_whitespace()
             .collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Its resident memory, as the kernel counts it.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap()
+    }
+
+    /// How many files it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        files.unwrap().count()
+    }
+
+    /// It cannot have more files open from now on.
+    pub(crate) fn limit_open_files(&self, most: u64) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let limit = rustix::process::Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        rustix::process::prlimit(Some(pid), rustix::process::Resource::Nofile, limit).unwrap();
     }
 
     /// Its threads by name.

@@ -1,0 +1,16 @@
+//! `node-silent`: nothing gets out, as when the node's link to the bus is cut; numbers are used up. The status is held back by its
+//! writer, which asks [`super::TelemetryFaults::silenced`].
+
+use arena_proto::Timestamp;
+
+use super::chance::Chance;
+use super::filter::{Message, Stage};
+
+#[derive(Debug)]
+pub(super) struct Silence;
+
+impl Stage for Silence {
+    fn pass(&mut self, _now: Timestamp, _message: Message, _: &mut Chance) -> Vec<Message> {
+        Vec::new()
+    }
+}

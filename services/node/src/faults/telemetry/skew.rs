@@ -1,0 +1,43 @@
+//! `telemetry-skew`: the node's clock is wrong, and with it every time that its telemetry tells.
+
+use std::time::Duration;
+
+use arena_faults::Params;
+use arena_proto::Timestamp;
+
+use super::chance::Chance;
+use super::filter::{Message, Stage};
+
+#[derive(Debug)]
+pub(super) struct Skew {
+    offset: Duration,
+    behind: bool,
+}
+
+impl Skew {
+    pub(super) fn new(params: &Params) -> Self {
+        Self {
+            offset: params.duration("offset"),
+            behind: params.word("direction") == "behind",
+        }
+    }
+
+    fn of(&self, time: Timestamp) -> Timestamp {
+        if self.behind {
+            time - self.offset
+        } else {
+            time + self.offset
+        }
+    }
+}
+
+impl Stage for Skew {
+    fn pass(&mut self, _now: Timestamp, mut message: Message, _: &mut Chance) -> Vec<Message> {
+        let telemetry = &mut message.telemetry;
+        telemetry.time = self.of(telemetry.time);
+        for service in &mut telemetry.services {
+            service.since = self.of(service.since);
+        }
+        vec![message]
+    }
+}
