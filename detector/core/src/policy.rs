@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn the_built_in_policy_loads() {
         let policy = Policy::parse("policy.toml", Policy::DEFAULT_TOML).unwrap();
-        assert_eq!(policy.rule_count(), 5);
+        assert_eq!(policy.rule_count(), 9);
         assert_eq!(policy.silence_limit, Duration::from_millis(3500));
     }
 

@@ -61,27 +61,27 @@ fn every_event_says_what_was_measured_around_it() {
     let text: String = world.log.iter().map(described).collect();
     expect![[r#"
         OPENED n1/b because cpu_percent = 97.3, with `cpu_percent > 80.0` for 1s
-          facts cpu_percent=97.3 cpu_wait_percent=0 error_percent=0 neighbour_batch=1 neighbour_cpu_percent=12 neighbour_cpu_wait_percent=0 neighbour_error_percent=0 neighbour_latency_p95_ms=20 neighbour_request_rate_hz=50 neighbour_storage_latency_p95_ms=5 node_cpu_percent=71.3 request_rate_hz=50 storage_latency_p95_ms=5
+          facts cpu_percent=97.3 cpu_wait_percent=0 error_percent=0 memory_bytes=10000000 neighbour_batch=1 neighbour_cpu_percent=12 neighbour_cpu_wait_percent=0 neighbour_error_percent=0 neighbour_latency_p95_ms=20 neighbour_memory_bytes=10000000 neighbour_open_files=30 neighbour_request_rate_hz=50 neighbour_storage_latency_p95_ms=5 neighbour_storage_used_percent=1 neighbour_threads=3 node_cpu_percent=71.3 open_files=30 request_rate_hz=50 storage_latency_p95_ms=5 storage_used_percent=1 threads=3
           neighbour n1/c
           cause n1/b, of
             n1/b
           n1/b cpu_high: cpu_percent=97.3 cpu_percent=97.3
         UPDATED n1/b because cpu_percent = 97.3, with `cpu_percent > 80.0` for 1s
-          facts cpu_percent=97.3 cpu_wait_percent=0 error_percent=0 neighbour_batch=1 neighbour_cpu_percent=12 neighbour_cpu_wait_percent=0 neighbour_error_percent=0 neighbour_latency_p95_ms=20 neighbour_request_rate_hz=50 neighbour_storage_latency_p95_ms=5 node_cpu_percent=71.3 request_rate_hz=50 storage_latency_p95_ms=5
+          facts cpu_percent=97.3 cpu_wait_percent=0 error_percent=0 memory_bytes=10000000 neighbour_batch=1 neighbour_cpu_percent=12 neighbour_cpu_wait_percent=0 neighbour_error_percent=0 neighbour_latency_p95_ms=20 neighbour_memory_bytes=10000000 neighbour_open_files=30 neighbour_request_rate_hz=50 neighbour_storage_latency_p95_ms=5 neighbour_storage_used_percent=1 neighbour_threads=3 node_cpu_percent=71.3 open_files=30 request_rate_hz=50 storage_latency_p95_ms=5 storage_used_percent=1 threads=3
           neighbour n1/c
           cause n1/b, of
             n1/b
           n1/b cpu_high: cpu_percent=97.3 cpu_percent=97.3
           n1/a latency_high, explained by n1/b: latency_p95_ms=900 latency_p95_ms=900
         UPDATED n1/b because cpu_percent = 97.3, with `cpu_percent > 80.0` for 1s
-          facts cpu_percent=10 cpu_wait_percent=0 error_percent=0 neighbour_batch=1 neighbour_cpu_percent=12 neighbour_cpu_wait_percent=0 neighbour_error_percent=0 neighbour_latency_p95_ms=20 neighbour_request_rate_hz=50 neighbour_storage_latency_p95_ms=5 node_cpu_percent=71.3 request_rate_hz=50 storage_latency_p95_ms=5
+          facts cpu_percent=10 cpu_wait_percent=0 error_percent=0 memory_bytes=10000000 neighbour_batch=1 neighbour_cpu_percent=12 neighbour_cpu_wait_percent=0 neighbour_error_percent=0 neighbour_latency_p95_ms=20 neighbour_memory_bytes=10000000 neighbour_open_files=30 neighbour_request_rate_hz=50 neighbour_storage_latency_p95_ms=5 neighbour_storage_used_percent=1 neighbour_threads=3 node_cpu_percent=71.3 open_files=30 request_rate_hz=50 storage_latency_p95_ms=5 storage_used_percent=1 threads=3
           neighbour n1/c
           cause n1/b, of
             n1/b
           n1/b cpu_high: cpu_percent=97.3 cpu_percent=97.3 cpu_percent=97.3 cpu_percent=97.3 cpu_percent=97.3 cpu_percent=97.3 cpu_percent=10
           n1/a latency_high, explained by n1/b: latency_p95_ms=900 latency_p95_ms=900
         CLEARED n1/b because cpu_percent = 97.3, with `cpu_percent > 80.0` for 1s
-          facts cpu_percent=10 cpu_wait_percent=0 error_percent=0 neighbour_batch=1 neighbour_cpu_percent=12 neighbour_cpu_wait_percent=0 neighbour_error_percent=0 neighbour_latency_p95_ms=20 neighbour_request_rate_hz=50 neighbour_storage_latency_p95_ms=5 node_cpu_percent=71.3 request_rate_hz=50 storage_latency_p95_ms=5
+          facts cpu_percent=10 cpu_wait_percent=0 error_percent=0 memory_bytes=10000000 neighbour_batch=1 neighbour_cpu_percent=12 neighbour_cpu_wait_percent=0 neighbour_error_percent=0 neighbour_latency_p95_ms=20 neighbour_memory_bytes=10000000 neighbour_open_files=30 neighbour_request_rate_hz=50 neighbour_storage_latency_p95_ms=5 neighbour_storage_used_percent=1 neighbour_threads=3 node_cpu_percent=71.3 open_files=30 request_rate_hz=50 storage_latency_p95_ms=5 storage_used_percent=1 threads=3
           neighbour n1/c
           cause n1/b, of
             n1/b

@@ -131,6 +131,64 @@ fn a_hang_is_a_failed_probe_and_what_else_it_shows_folds_in() {
 }
 
 #[test]
+fn a_leak_is_told_where_it_stays_above_its_level() {
+    check(
+        "node n1: a burner*
+         run 3
+         set n1/a memory=300000000
+         set n1/burner memory=900000000 threads=400 files=900   # a batch job may
+         run 2
+         set n1/a memory=100000000                              # a burst
+         run 2
+         set n1/a memory=300000000
+         run 5
+         set n1/a memory=10000000 gen=2
+         run 4
+         set n1/a files=500
+         run 6
+         set n1/a files=30 gen=3
+         run 4
+         set n1/a threads=130
+         run 6
+         set n1/a threads=nan
+         run 2
+         set n1/a threads=3
+         run 4",
+        &expect![[r#"
+            11.0 OPENED n1/a memory_high WARNING r1 [n1/a memory_high FIRING]
+            13.0 UPDATED n1/a memory_high WARNING r2 [n1/a memory_high RECOVERING]
+            14.0 CLEARED n1/a memory_high WARNING r3 [n1/a memory_high RESOLVED]
+            20.0 OPENED n1/a open_files_high WARNING r1 [n1/a open_files_high FIRING]
+            23.0 UPDATED n1/a open_files_high WARNING r2 [n1/a open_files_high RECOVERING]
+            24.0 CLEARED n1/a open_files_high WARNING r3 [n1/a open_files_high RESOLVED]
+            30.0 OPENED n1/a threads_high WARNING r1 [n1/a threads_high FIRING]
+            33.0 UPDATED n1/a threads_high WARNING r2 [n1/a threads_high NO_DATA]
+            35.0 UPDATED n1/a threads_high WARNING r3 [n1/a threads_high RECOVERING]
+            36.0 CLEARED n1/a threads_high WARNING r4 [n1/a threads_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
+fn a_full_disk_names_the_incident_that_its_errors_fold_into() {
+    check_shop(
+        "set n1/ledger used=100 err=100
+         set n3/payments err=100
+         run 6
+         set n1/ledger used=1 err=0
+         set n3/payments err=0
+         run 6",
+        &expect![[r#"
+            5.0 OPENED n1/ledger disk_low ERROR r1 [n1/ledger disk_low FIRING, n1/ledger error_rate_high FIRING]
+            6.0 UPDATED n1/ledger disk_low ERROR r2 [n1/ledger disk_low FIRING, n1/ledger error_rate_high FIRING, n3/payments error_rate_high FIRING]
+            9.2 UPDATED n1/ledger disk_low ERROR r3 [n1/ledger disk_low FIRING, n1/ledger error_rate_high FIRING, n3/payments error_rate_high RECOVERING]
+            10.2 UPDATED n1/ledger disk_low ERROR r4 [n1/ledger disk_low RECOVERING, n1/ledger error_rate_high RECOVERING, n3/payments error_rate_high RESOLVED]
+            11.0 CLEARED n1/ledger disk_low ERROR r5 [n1/ledger disk_low RESOLVED, n1/ledger error_rate_high RESOLVED, n3/payments error_rate_high RESOLVED]
+        "#]],
+    );
+}
+
+#[test]
 fn a_cpu_spike_takes_its_for_and_clears_below_the_lower_level() {
     check(
         "node n1: a

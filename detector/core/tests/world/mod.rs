@@ -4,7 +4,7 @@
 //! node n1: edge(orders) orders(payments;ledger) burner*
 //!                       # a node and its services, all healthy; in brackets what they call; and are seen to call; * BATCH
 //! set n1 cpu=95         # the node itself
-//! set n1/orders cpu=95 wait=30 p95=300 err=5 rate=0 storage=9 (nan: no reading) state=EXITED probe=FAILING gen=2 exit=137
+//! set n1/orders cpu=95 wait=30 p95=300 err=5 rate=0 storage=9 memory=3e8 files=500 threads=200 used=100 (nan: no reading) state=EXITED probe=FAILING gen=2 exit=137
 //! run 3                                     # seconds; node k ticks k * 100 ms after the full second
 //! send n1                                   # at once, state only
 //! mute n1 | unmute n1 | leave n1 | reboot n1 | known n1 | forget n1 | skew n1 MILLISECONDS
@@ -25,13 +25,17 @@ use arena_proto::{
     Timestamp,
 };
 
-const METRICS: [(&str, &str, f32); 6] = [
+const METRICS: [(&str, &str, f32); 10] = [
     ("cpu", "cpu_percent", 10.0),
     ("p95", "latency_p95_ms", 20.0),
     ("err", "error_percent", 0.0),
     ("rate", "request_rate_hz", 50.0),
     ("wait", "cpu_wait_percent", 0.0),
     ("storage", "storage_latency_p95_ms", 5.0),
+    ("memory", "memory_bytes", 10e6),
+    ("files", "open_files", 30.0),
+    ("threads", "threads", 3.0),
+    ("used", "storage_used_percent", 1.0),
 ];
 
 pub(crate) struct Service {
