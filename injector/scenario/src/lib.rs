@@ -6,6 +6,7 @@
 pub mod judge;
 
 mod chance;
+mod curated;
 mod layout;
 mod model;
 mod plan;
@@ -19,6 +20,7 @@ mod select;
 mod source;
 mod write;
 
+pub use curated::curated;
 pub use layout::{BATCH, Layout, LayoutError, NODES_MAX, PORTS_MAX, ROLES, TRAFFIC, dependencies};
 pub use model::{
     Check, Difficulty, Expect, Healed, Injection, Load, LoadShape, Quality, Scenario, Selector,
