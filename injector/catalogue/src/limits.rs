@@ -10,9 +10,10 @@ pub const TTL_MAX: Duration = Duration::from_mins(10);
 pub const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Faults at once on one node: bad telemetry of three kinds, and five troubles in it.
 pub const PER_NODE_MAX: usize = 8;
-/// Busy threads of one fault: enough to crowd out everybody on a machine of four cores, too few to bring one down.
+/// Busy threads of all faults of a node together: enough to crowd out everybody on a machine of four cores, too few to bring one
+/// down.
 pub const CORES_MAX: u64 = 16;
-/// What one fault may take of memory, in MiB.
+/// What all faults of a node together may take of memory, in MiB.
 pub const MEMORY_MIB_MAX: u64 = 1024;
 /// What must stay available of the machine's memory, in MiB, after a fault has taken all that it may.
 pub const MEMORY_FLOOR_MIB: u64 = 512;

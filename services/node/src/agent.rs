@@ -23,6 +23,7 @@ use crate::faults::Faults;
 use crate::faults::telemetry::TelemetryFaults;
 use crate::link::Link;
 use crate::logs;
+use crate::makes_watch::MakesWatch;
 use crate::port_watch::PortWatch;
 use crate::probe::Prober;
 use crate::processes::Processes;
@@ -97,7 +98,7 @@ async fn serve(
     let routes = Routes::default();
     let (connected, edges) = (Arc::new(Notify::new()), Edges::default());
     let _legs = listening.serve(&routes, &connected);
-    let mut background = watch_services(&programs, &shown, &inputs);
+    let mut background = watch_services(&programs, &shown, &inputs, chaos);
     let ports = spec::reached_at(&spec, &sidecar);
     background.spawn(Lookout::new(ports, connected, shown.clone(), edges.clone()).run());
     let sampler = Sampler::new(
@@ -153,13 +154,17 @@ async fn serve(
 }
 
 fn watch_services(
-    programs: &BTreeMap<ServiceName, Program>,
+    programs: &Arc<BTreeMap<ServiceName, Program>>,
     shown: &Views,
     inputs: &mpsc::Sender<Input>,
+    chaos: bool,
 ) -> JoinSet<()> {
     let mut background = JoinSet::new();
     background.spawn(logs::rotate(log_files(programs)));
     background.spawn(PortWatch::new(programs, shown.clone(), inputs.clone()).run());
+    if chaos {
+        background.spawn(MakesWatch::new(programs, shown.clone(), inputs.clone()).run());
+    }
     background
 }
 

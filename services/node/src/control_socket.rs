@@ -37,6 +37,9 @@ pub(crate) struct ControlSocket {
 #[derive(serde::Deserialize)]
 struct Faults {
     faults: Vec<FaultInEffect>,
+    /// Which it can make; a service that knows none of them does not say.
+    #[serde(default)]
+    makes: Vec<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -108,12 +111,21 @@ impl ControlSocket {
     pub(crate) async fn revert(&self, fault: &FaultId) -> Result<(), SocketError> {
         self.must("DELETE", &format!("/faults/{fault}"), Bytes::new())
             .await?;
-        let answer = self.must("GET", "/faults", Bytes::new()).await?;
-        let faults: Faults = serde_json::from_slice(&answer)
-            .map_err(|error| SocketError::Failed(format!("GET /faults: {error}")))?;
+        let faults = self.faults().await?;
         if faults.faults.iter().any(|left| left.id == fault.as_str()) {
             return Err(SocketError::Failed(format!("{fault} is still in effect")));
         }
         Ok(())
+    }
+
+    /// The names of the faults that the service makes in itself.
+    pub(crate) async fn makes(&self) -> Result<Vec<String>, SocketError> {
+        self.faults().await.map(|faults| faults.makes)
+    }
+
+    async fn faults(&self) -> Result<Faults, SocketError> {
+        let answer = self.must("GET", "/faults", Bytes::new()).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| SocketError::Failed(format!("GET /faults: {error}")))
     }
 }

@@ -212,6 +212,13 @@ impl Effects {
         });
     }
 
+    /// Stops a process group, or lets it go on. One that is gone by now needs neither.
+    pub(crate) fn hold(&self, reference: ProcessRef, signal: Signal) {
+        if let Some(process) = self.processes.get(reference) {
+            process.signal_group(signal);
+        }
+    }
+
     /// Kills what is left of a group whose leader is gone.
     pub(crate) fn sweep(&self, reference: ProcessRef) {
         if let Some(process) = self.processes.get(reference) {

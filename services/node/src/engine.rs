@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arena_chassis::Chassis;
 use arena_node_core::{Boot, Input, Node, Output};
 use arena_proto::{CommandId, Entity, IncidentId, NodeName, ServiceName, Timestamp};
+use arena_supervisor::Signal;
 use tokio::sync::{mpsc, watch};
 
 use crate::actions::evidence::{self, Question};
@@ -102,6 +103,8 @@ impl Engine {
                 self.effects.adopt(service, generation, process);
             }
             Output::Stop { process, grace, .. } => self.effects.stop(process, grace),
+            Output::Hold { process } => self.effects.hold(process, Signal::STOP),
+            Output::Release { process } => self.effects.hold(process, Signal::CONT),
             Output::Sweep { process } => self.effects.sweep(process),
             Output::Probe {
                 service,

@@ -14,6 +14,7 @@ mod helper;
 mod http;
 mod link;
 mod logs;
+mod makes_watch;
 mod port_watch;
 mod probe;
 mod processes;

@@ -68,6 +68,7 @@ impl Node {
             ActionKind::Rollback => {
                 service.versions.roll_back();
                 service.stop(now, grace, Next::Start, out);
+                self.faults.rolled_back(now, name, out);
             }
             ActionKind::Kill => {
                 // The service was not asked to end for good: it is EXITED, a symptom, and gets healed. One that was

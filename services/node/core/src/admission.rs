@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_faults::limits::{LEASE_MIN, PER_NODE_MAX, TTL_MAX};
-use arena_faults::{Need, Scope};
+use arena_faults::{Carrier, Need, Scope};
 use arena_proto::{
     FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus, ProcessState, ServiceName,
     Timestamp,
@@ -78,17 +78,22 @@ impl FaultBook {
             let message = format!("{who} has a {} already: {}", kind.name, other.id);
             return refuse(FaultReason::Limit, message);
         }
+        self.check_ceilings(kind, &params)?;
         Ok(Fault {
             id: request.id.clone(),
             name: kind.name,
             params,
             service: service.clone(),
-            process,
+            // Those of a definition are in the next process.
+            process: process.filter(|_| kind.carrier != Carrier::Definition),
             phase: Phase::Journaling,
             ends: None,
             active_at: None,
             expires_at: now + *ttl,
             lease: lease.map(|lease| (lease, now + lease)),
+            failed_starts: 0,
+            held_until: None,
+            note: String::new(),
         })
     }
 
@@ -114,8 +119,11 @@ impl FaultBook {
             Need::Proxied => target.config.proxy_port.is_none(),
             Need::Port => target.config.port.is_none(),
             Need::Dependency => target.config.depends_on.is_empty(),
-            // Only the service can tell, and it is asked when the fault is made.
-            Need::Itself => false,
+            // Of one that has not told yet the shell finds out when the fault is made.
+            Need::Itself => target
+                .makes
+                .as_ref()
+                .is_some_and(|makes| !makes.iter().any(|made| made == kind.name.as_str())),
         };
         if let Some(need) = kind.needs.iter().find(lacks) {
             let message = format!(

@@ -1,11 +1,15 @@
-//! Which definition of a service runs: the one in `arena.toml`, or the last one that was healthy.
+//! Which definition of a service runs: the one in `arena.toml`, the last one that was healthy, or a bad one that a fault has
+//! rolled out.
+//!
+//! Invariant: a bad one is never the last good one, and is in the saved state only while a process runs it.
 
 use arena_config::arena::Definition;
-use arena_proto::Timestamp;
+use arena_proto::{ProcessState, Timestamp};
 
+use crate::io::Output;
 use crate::limits::GOOD_AFTER;
 use crate::saved::SavedService;
-use crate::service::Service;
+use crate::service::{Next, Service};
 
 /// The definitions of one service that matter.
 #[derive(Debug)]
@@ -18,6 +22,10 @@ pub(crate) struct Versions {
     last_good: Option<Definition>,
     /// What `arena.toml` said when somebody rolled back from it; holds until it says something else.
     rolled_back_from: Option<Definition>,
+    /// What a fault has rolled out and every start uses.
+    bad: Option<Definition>,
+    /// `running` is, or was, such a one.
+    spoiled: bool,
 }
 
 impl Versions {
@@ -26,6 +34,8 @@ impl Versions {
             running: saved.running.clone().unwrap_or_else(|| file.clone()),
             last_good: saved.last_good.clone(),
             rolled_back_from: saved.rolled_back_from.clone().filter(|from| *from == file),
+            bad: None,
+            spoiled: saved.spoiled,
             file,
         }
     }
@@ -35,6 +45,7 @@ impl Versions {
         saved.running = Some(self.running.clone());
         saved.last_good.clone_from(&self.last_good);
         saved.rolled_back_from.clone_from(&self.rolled_back_from);
+        saved.spoiled = self.spoiled;
     }
 
     pub(crate) const fn running(&self) -> &Definition {
@@ -43,8 +54,9 @@ impl Versions {
 
     /// What a start would start.
     fn next(&self) -> &Definition {
-        match (&self.rolled_back_from, &self.last_good) {
-            (Some(_), Some(good)) => good,
+        match (&self.bad, &self.rolled_back_from, &self.last_good) {
+            (Some(bad), _, _) => bad,
+            (None, Some(_), Some(good)) => good,
             _ => &self.file,
         }
     }
@@ -52,22 +64,52 @@ impl Versions {
     /// A start begins.
     pub(crate) fn start(&mut self) {
         self.running = self.next().clone();
+        self.spoiled = self.bad.is_some();
+    }
+
+    /// What runs, or ran last, is a bad definition.
+    pub(crate) const fn is_spoiled(&self) -> bool {
+        self.spoiled
+    }
+
+    /// A bad definition is rolled out with this argument, or no longer. True when that is news.
+    fn spoil(&mut self, argument: Option<&str>) -> bool {
+        match (argument, &self.bad) {
+            (Some(argument), None) => {
+                let base = if self.spoiled {
+                    &self.file
+                } else {
+                    &self.running
+                };
+                let mut bad = base.clone();
+                bad.command.push(argument.to_owned());
+                self.bad = Some(bad);
+                true
+            }
+            (None, Some(_)) => {
+                self.bad = None;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// There is an earlier version to go back to.
     pub(crate) fn can_roll_back(&self) -> bool {
         let next = self.next();
-        self.last_good.as_ref().is_some_and(|good| good != next)
+        self.bad.is_some() || self.last_good.as_ref().is_some_and(|good| good != next)
     }
 
-    /// From now on the last good one is started.
+    /// From now on the last good one is started; the one in `arena.toml` when it is that, or none is known.
     pub(crate) fn roll_back(&mut self) {
-        self.rolled_back_from = Some(self.file.clone());
+        self.bad = None;
+        let earlier = self.last_good.as_ref().filter(|good| **good != self.file);
+        self.rolled_back_from = earlier.map(|_| self.file.clone());
     }
 
     /// What runs is not known yet to be good.
     pub(crate) fn is_on_trial(&self) -> bool {
-        self.last_good.as_ref() != Some(&self.running)
+        !self.spoiled && self.last_good.as_ref() != Some(&self.running)
     }
 
     /// What runs has been healthy for long enough.
@@ -77,7 +119,9 @@ impl Versions {
 
     /// Which version runs, for a person; empty when it is the one in `arena.toml`.
     pub(crate) fn note(&self) -> &'static str {
-        if self.running == self.file {
+        if self.spoiled {
+            "runs a definition that was rolled out and is not the one in arena.toml: roll it back"
+        } else if self.running == self.file {
             ""
         } else if self.rolled_back_from.is_some() {
             "rolled back: runs its last good definition until the one in arena.toml changes"
@@ -88,6 +132,34 @@ impl Versions {
 }
 
 impl Service {
+    /// Sees to it that the definition is used that is rolled out: a bad one with this argument, or none. The end of a bad one
+    /// brings the service back that it ran, or that is down, if it `may_start` one.
+    pub(crate) fn settle_definition(
+        &mut self,
+        now: Timestamp,
+        bad: Option<&str>,
+        may_start: bool,
+        out: &mut Vec<Output>,
+    ) {
+        let news = self.versions.spoil(bad);
+        self.changed |= news;
+        let is_down = self.is_gone()
+            && matches!(
+                self.state,
+                ProcessState::Exited | ProcessState::Fatal | ProcessState::Backoff
+            );
+        let runs_the_other = self.versions.spoiled != bad.is_some();
+        if self.state != ProcessState::Stopping && !self.is_gone() && runs_the_other {
+            self.stop(now, self.config.stop_grace, Next::Start, out);
+        } else if news && bad.is_none() && is_down && self.wanted && may_start {
+            self.start_by_command(now, out);
+        } else if bad.is_none() && self.is_gone() && self.versions.spoiled {
+            self.versions.running = self.versions.next().clone();
+            self.versions.spoiled = false;
+            self.changed = true;
+        }
+    }
+
     /// When what runs will have been healthy for long enough.
     pub(crate) fn good_at(&self) -> Option<Timestamp> {
         let since = self.up_since.filter(|_| self.versions.is_on_trial());

@@ -48,11 +48,22 @@ pub(crate) struct Fault {
     pub(crate) expires_at: Timestamp,
     /// The lease, and when it ends unless it is renewed.
     pub(crate) lease: Option<(Duration, Timestamp)>,
+    /// Starts of the service that it has made fail.
+    pub(crate) failed_starts: u64,
+    /// [`Fault::process`] is held in its start until then.
+    pub(crate) held_until: Option<Timestamp>,
+    /// What became of it, for a person.
+    pub(crate) note: String,
 }
 
 impl Fault {
     pub(crate) const fn carrier(&self) -> Carrier {
         self.name.fault().carrier
+    }
+
+    /// It is being made or in effect, and is not to end.
+    pub(crate) const fn holds(&self) -> bool {
+        matches!(self.phase, Phase::Applying | Phase::Active) && self.ends.is_none()
     }
 
     pub(crate) fn effect(&self, now: Timestamp) -> Effect {
@@ -85,7 +96,7 @@ impl Fault {
             service: self.service.clone(),
             state,
             reason: None,
-            message: String::new(),
+            message: self.note.clone(),
             at: now,
             active_at: self.active_at,
             expires_at: Some(self.expires_at),
@@ -132,8 +143,9 @@ impl Fault {
             Phase::Reverting { retry_at, .. } => *retry_at,
             _ if self.ends.is_some() => None,
             _ => {
-                let lease = self.lease.map_or(self.expires_at, |(_, until)| until);
-                Some(self.expires_at.min(lease))
+                let lease = self.lease.map(|(_, until)| until);
+                let ends = [Some(self.expires_at), lease, self.held_until];
+                ends.into_iter().flatten().min()
             }
         }
     }

@@ -13,10 +13,10 @@ use arena_proto::{
 
 use crate::commands::{read_saved, write_saved};
 use crate::fault::{Ending, Fault, Phase};
-use crate::io::Output;
+use crate::io::{Found, Output, ProcessRef};
 use crate::judge::Halt;
 use crate::limits::{REMEMBERED_MAX, REVERT_ATTEMPTS, REVERT_RETRY};
-use crate::saved::JournalEntry;
+use crate::saved::{JournalEntry, Saved};
 use crate::service::Service;
 
 /// Every fault that matters still.
@@ -44,13 +44,14 @@ impl FaultBook {
     pub(crate) fn restore(
         &mut self,
         now: Timestamp,
-        finished: &[String],
+        saved: &Saved,
+        found: &[Found],
         journal: Vec<JournalEntry>,
         out: &mut Vec<Output>,
     ) {
         let node = self.node.clone();
         let read = |text: &String| read_saved::<FaultStatus>(&node, now, text);
-        self.finished.extend(finished.iter().filter_map(read));
+        self.finished.extend(saved.faults.iter().filter_map(read));
         for entry in journal {
             let known = arena_faults::Fault::named(&entry.fault);
             let Ok((fault, params)) =
@@ -63,13 +64,16 @@ impl FaultBook {
                 id: entry.id.clone(),
                 name: fault.name,
                 params,
+                process: carrying_process(fault, &entry, saved, found),
                 service: entry.service.clone(),
-                process: entry.process,
                 phase: Phase::Active,
                 ends: None,
                 active_at: None,
                 expires_at: entry.expires_at(),
                 lease: None,
+                failed_starts: 0,
+                held_until: None,
+                note: String::new(),
             };
             self.faults.insert(entry.id.clone(), fault);
             self.begin_revert(now, &entry.id, FaultReason::AgentRestarted, out);
@@ -204,7 +208,13 @@ impl FaultBook {
     }
 
     /// Ends a fault now, or as soon as what is under way has been answered.
-    fn end(&mut self, now: Timestamp, id: &FaultId, reason: FaultReason, out: &mut Vec<Output>) {
+    pub(crate) fn end(
+        &mut self,
+        now: Timestamp,
+        id: &FaultId,
+        reason: FaultReason,
+        out: &mut Vec<Output>,
+    ) {
         let Some(fault) = self.faults.get_mut(id) else {
             return;
         };
@@ -315,10 +325,13 @@ impl FaultBook {
         &mut self,
         now: Timestamp,
         id: &FaultId,
-        reason: FaultReason,
+        message: String,
         out: &mut Vec<Output>,
     ) {
-        self.end(now, id, reason, out);
+        if let Some(fault) = self.faults.get_mut(id).filter(|fault| fault.holds()) {
+            fault.note = message;
+            self.end(now, id, FaultReason::Cured, out);
+        }
     }
 
     /// The service's inbound leg was set up anew.
@@ -371,9 +384,10 @@ impl FaultBook {
                 self.end(now, &id, reason, out);
             }
         }
+        self.release(now, services, out);
     }
 
-    fn ids(&self, wanted: impl Fn(&Fault) -> bool) -> Vec<FaultId> {
+    pub(crate) fn ids(&self, wanted: impl Fn(&Fault) -> bool) -> Vec<FaultId> {
         self.faults
             .values()
             .filter(|fault| wanted(fault))
@@ -392,5 +406,29 @@ impl FaultBook {
     /// For [`FaultBook::restore`].
     pub(crate) fn saved(&self) -> Vec<String> {
         self.finished.iter().map(write_saved).collect()
+    }
+}
+
+/// The process that a dead agent's fault may still be in.
+fn carrying_process(
+    kind: &arena_faults::Fault,
+    entry: &JournalEntry,
+    saved: &Saved,
+    found: &[Found],
+) -> Option<ProcessRef> {
+    let service = entry.service.as_ref()?;
+    let current = || {
+        let alive = found.iter().find(|found| found.service == *service);
+        alive.map(|found| found.process)
+    };
+    match kind.carrier {
+        // A start after the entry was written.
+        Carrier::Starts => current(),
+        Carrier::Definition => saved
+            .services
+            .get(service)
+            .filter(|saved| saved.spoiled)
+            .and_then(|_| current()),
+        _ => entry.process,
     }
 }

@@ -248,6 +248,16 @@ pub enum Output {
         /// Time between the two; zero kills at once.
         grace: Duration,
     },
+    /// Hold a process group that was just started (SIGSTOP), until [`Output::Release`] or the revert of the fault that wants it.
+    Hold {
+        /// The process.
+        process: ProcessRef,
+    },
+    /// Let a process group go on (SIGCONT) that was held.
+    Release {
+        /// The process.
+        process: ProcessRef,
+    },
     /// End what is left of a process group whose leader is gone.
     Sweep {
         /// The leader that was.

@@ -175,7 +175,7 @@ impl Service {
             class: Some(self.config.class),
             can_roll_back: self.versions.can_roll_back(),
             can_clean_disk: self.config.can_clean_disk,
-            makes_faults: self.makes.clone(),
+            makes_faults: self.makes.clone().unwrap_or_default(),
         }
     }
 }

@@ -9,12 +9,13 @@
 //! - an accepted command ends with exactly one final outcome, a repeated id does nothing twice;
 //! - a fault is in the undo journal before it is applied, and leaves it after its revert was read back;
 //! - a fault ends at its time to live at the latest, whoever asked for it and whoever died meanwhile;
-//! - while the safety lever is stopped no command is accepted, nothing is restarted, and no fault stays;
+//! - while the safety lever is stopped no command is accepted, nothing is restarted (but to undo a fault), and no fault stays;
 //! - restarts have one owner: the remediator while its lease is renewed, else the node within its budget;
 //! - the highest fencing token only rises, also from one agent to the next.
 
 mod act;
 mod admission;
+mod ceilings;
 mod commands;
 mod config;
 mod definition;
@@ -29,6 +30,7 @@ mod report;
 mod restart;
 mod saved;
 mod service;
+mod starts;
 mod throttle;
 
 pub use config::{NodeConfig, ServiceConfig};

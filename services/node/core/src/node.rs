@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arena_proto::{
-    Control, FaultReason, LeverPosition, ProcessState, RestartOwner, ServiceName, Timestamp,
-};
+use arena_proto::{Control, LeverPosition, ProcessState, RestartOwner, ServiceName, Timestamp};
 
 use crate::commands::{CommandBook, read_saved};
 use crate::config::NodeConfig;
@@ -116,9 +114,7 @@ impl Node {
             Input::Journaled { fault, result } => self.faults.journaled(now, &fault, result, out),
             Input::Applied { fault, result } => self.faults.applied(now, &fault, result, out),
             Input::Reverted { fault, result } => self.faults.reverted(now, &fault, result, out),
-            Input::FaultGone { fault, .. } => {
-                self.faults.gone(now, &fault, FaultReason::Cured, out);
-            }
+            Input::FaultGone { fault, message } => self.faults.gone(now, &fault, message, out),
             Input::MakesFaults {
                 service,
                 generation,
@@ -148,6 +144,9 @@ impl Node {
             } => {
                 if let Some(service) = self.services.get_mut(&service) {
                     service.spawned(now, generation, process, out);
+                    if service.process == Some(process) {
+                        self.faults.started(now, service, out);
+                    }
                 }
             }
             Input::SpawnFailed {
@@ -261,7 +260,7 @@ impl Node {
             .and_then(|text| read_saved(node, now, text))
             .unwrap_or_default();
         // First of all: a service that is stopped or burdened by a fault of the past would start badly.
-        self.faults.restore(now, &saved.faults, journal, out);
+        self.faults.restore(now, &saved, &found, journal, out);
         self.commands
             .restore(now, &saved.accepted, &saved.outcomes, out);
         let resumed = !found.is_empty();
@@ -306,6 +305,10 @@ impl Node {
         self.commands.settle(now, &self.services, out);
         let halted = self.halt().is_some();
         self.faults.settle(now, &self.services, halted, out);
+        for (name, service) in &mut self.services {
+            let bad = self.faults.bad_argument(name);
+            service.settle_definition(now, bad, !self.stopping, out);
+        }
         let mut changed = std::mem::take(&mut self.changed);
         for service in self.services.values_mut() {
             service.settle(now);

@@ -49,6 +49,8 @@ pub struct SavedService {
     pub last_good: Option<Definition>,
     /// What `arena.toml` said when somebody rolled back from it.
     pub rolled_back_from: Option<Definition>,
+    /// What its process was started by is a bad definition that a fault has rolled out.
+    pub spoiled: bool,
 }
 
 /// A throttle that holds.

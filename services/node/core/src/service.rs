@@ -50,8 +50,8 @@ pub(crate) struct Service {
     pub(crate) throttle: Option<Throttle>,
     pub(crate) holder: Option<PortHolder>,
     pub(crate) versions: Versions,
-    /// What it says that it can do to itself.
-    pub(crate) makes: Vec<String>,
+    /// The faults that it says it makes in itself; `None` before it was asked.
+    pub(crate) makes: Option<Vec<String>>,
     /// It was started before, since this arena came up.
     started: bool,
     /// Since when it is up without a break.
@@ -83,7 +83,7 @@ impl Service {
             drained: saved.drained,
             throttle: None,
             holder: None,
-            makes: Vec::new(),
+            makes: None,
             started: resumed && saved.generation > 0,
             up_since: None,
             config,
@@ -108,9 +108,9 @@ impl Service {
 
     /// Its process says which faults it makes in itself.
     pub(crate) fn makes_faults(&mut self, generation: u32, faults: Vec<String>) {
-        if generation == self.generation && self.makes != faults {
-            self.makes = faults;
-            self.changed = true;
+        if generation == self.generation {
+            let told = self.makes.replace(faults);
+            self.changed |= self.makes != told;
         }
     }
 
@@ -348,6 +348,11 @@ impl Service {
     /// It is being stopped already; whatever was to come after that, nothing comes now.
     pub(crate) fn then_stop(&mut self) {
         self.next = Next::Stopped;
+    }
+
+    /// Ends a process whatever the service is about to become.
+    pub(crate) fn kill_output(&self, process: ProcessRef) -> Output {
+        self.stop_output(process, Duration::ZERO)
     }
 
     fn stop_output(&self, process: ProcessRef, grace: Duration) -> Output {

@@ -3,7 +3,9 @@
 //! Invariant: nothing here touches a process that is not, by pid and start time, the one that the effect names.
 
 mod consume;
+mod definition;
 mod dependency_down;
+mod disk_full;
 mod error_burst;
 mod gray;
 mod helpers;
@@ -84,7 +86,12 @@ impl Faults {
             | FaultName::StorageError
             | FaultName::Deadlock
             | FaultName::LoadSurge => in_service::apply(self, effect).await,
-            FaultName::Crash => process::crash(self, effect),
+            FaultName::Crash | FaultName::CrashLoop | FaultName::SlowStart => {
+                process::crash(self, effect)
+            }
+            FaultName::DiskFull => disk_full::apply(self, effect).await,
+            // The core's doing.
+            FaultName::BadConfig => Ok(()),
             FaultName::Hang => process::hang(self, effect),
             name if name.fault().carrier == Carrier::Agent => self.telemetry.apply(effect),
             name => Err((
@@ -115,7 +122,9 @@ impl Faults {
             | FaultName::StorageError
             | FaultName::Deadlock
             | FaultName::LoadSurge => in_service::revert(self, effect).await,
-            FaultName::Hang => process::resume(self, effect).await,
+            FaultName::Hang | FaultName::SlowStart => process::resume(self, effect).await,
+            FaultName::DiskFull => disk_full::revert(self, effect).await,
+            FaultName::BadConfig => definition::revert(effect).await,
             name if name.fault().carrier == Carrier::Agent => self.telemetry.revert(effect),
             _ => Ok(()),
         }

@@ -205,9 +205,11 @@ impl World {
         let params = params
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let known = arena_faults::Fault::named(fault);
+        let whole = known.is_ok_and(|known| known.scope == arena_faults::Scope::Node);
         let operation = FaultOperation::Apply {
             fault: fault.to_owned(),
-            service: Some(name("web")),
+            service: (!whole).then(|| name("web")),
             ttl: Duration::from_millis(ttl_ms),
             lease: lease_ms.map(Duration::from_millis),
             params: params.collect(),
@@ -228,6 +230,13 @@ impl World {
     /// A fault that is in effect.
     pub(crate) fn active(&mut self, id: &str, fault: &str, ttl_ms: u64) {
         self.apply(id, fault, ttl_ms);
+        self.journaled(id);
+        self.applied(id);
+    }
+
+    /// A fault that is in effect.
+    pub(crate) fn active_with(&mut self, id: &str, fault: &str, params: &[(&str, &str)]) {
+        self.apply_with(id, fault, 60_000, None, params);
         self.journaled(id);
         self.applied(id);
     }
@@ -307,6 +316,8 @@ fn show_action(output: &Output) -> Option<String> {
             let grace = grace.as_millis();
             format!("stop {service} pid {} grace {grace} ms", process.pid)
         }
+        Output::Hold { process } => format!("hold pid {}", process.pid),
+        Output::Release { process } => format!("release pid {}", process.pid),
         Output::Sweep { process } => format!("sweep pid {}", process.pid),
         Output::Probe {
             service,

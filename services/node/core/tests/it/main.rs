@@ -1,5 +1,6 @@
 //! The core on plain data: transcripts of what follows from what, and properties over many histories.
 
+mod carriers;
 mod common;
 mod faults;
 mod healing;
