@@ -11,12 +11,10 @@ use arena_proto::{
     ServiceName, Timestamp,
 };
 
-use crate::commands::{read_saved, write_saved};
 use crate::fault::{Ending, Fault, Phase};
-use crate::io::{Found, Output, ProcessRef};
+use crate::io::Output;
 use crate::judge::Halt;
 use crate::limits::{REMEMBERED_MAX, REVERT_ATTEMPTS, REVERT_RETRY};
-use crate::saved::{JournalEntry, Saved};
 use crate::service::Service;
 
 /// Every fault that matters still.
@@ -27,7 +25,7 @@ pub(crate) struct FaultBook {
     /// At most [`FAULTS_MAX`], and those of the journal.
     pub(crate) faults: BTreeMap<FaultId, Fault>,
     /// Final statuses, oldest first; at most [`REMEMBERED_MAX`].
-    finished: VecDeque<FaultStatus>,
+    pub(crate) finished: VecDeque<FaultStatus>,
 }
 
 impl FaultBook {
@@ -37,46 +35,6 @@ impl FaultBook {
             chaos,
             faults: BTreeMap::new(),
             finished: VecDeque::new(),
-        }
-    }
-
-    /// Undoes what a predecessor left.
-    pub(crate) fn restore(
-        &mut self,
-        now: Timestamp,
-        saved: &Saved,
-        found: &[Found],
-        journal: Vec<JournalEntry>,
-        out: &mut Vec<Output>,
-    ) {
-        let node = self.node.clone();
-        let read = |text: &String| read_saved::<FaultStatus>(&node, now, text);
-        self.finished.extend(saved.faults.iter().filter_map(read));
-        for entry in journal {
-            let known = arena_faults::Fault::named(&entry.fault);
-            let Ok((fault, params)) =
-                known.and_then(|fault| Ok((fault, fault.fill(&entry.params)?)))
-            else {
-                // Of another version, which alone knows how to undo it; the entry stays for it.
-                continue;
-            };
-            let fault = Fault {
-                id: entry.id.clone(),
-                name: fault.name,
-                params,
-                process: carrying_process(fault, &entry, saved, found),
-                service: entry.service.clone(),
-                phase: Phase::Active,
-                ends: None,
-                active_at: None,
-                expires_at: entry.expires_at(),
-                lease: None,
-                failed_starts: 0,
-                held_until: None,
-                note: String::new(),
-            };
-            self.faults.insert(entry.id.clone(), fault);
-            self.begin_revert(now, &entry.id, FaultReason::AgentRestarted, out);
         }
     }
 
@@ -227,7 +185,7 @@ impl FaultBook {
         }
     }
 
-    fn begin_revert(
+    pub(crate) fn begin_revert(
         &mut self,
         now: Timestamp,
         id: &FaultId,
@@ -401,34 +359,5 @@ impl FaultBook {
 
     pub(crate) fn due(&self) -> Option<Timestamp> {
         self.faults.values().filter_map(Fault::due).min()
-    }
-
-    /// For [`FaultBook::restore`].
-    pub(crate) fn saved(&self) -> Vec<String> {
-        self.finished.iter().map(write_saved).collect()
-    }
-}
-
-/// The process that a dead agent's fault may still be in.
-fn carrying_process(
-    kind: &arena_faults::Fault,
-    entry: &JournalEntry,
-    saved: &Saved,
-    found: &[Found],
-) -> Option<ProcessRef> {
-    let service = entry.service.as_ref()?;
-    let current = || {
-        let alive = found.iter().find(|found| found.service == *service);
-        alive.map(|found| found.process)
-    };
-    match kind.carrier {
-        // A start after the entry was written.
-        Carrier::Starts => current(),
-        Carrier::Definition => saved
-            .services
-            .get(service)
-            .filter(|saved| saved.spoiled)
-            .and_then(|_| current()),
-        _ => entry.process,
     }
 }

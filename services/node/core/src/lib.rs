@@ -15,6 +15,7 @@
 
 mod act;
 mod admission;
+mod adopt;
 mod ceilings;
 mod commands;
 mod config;
@@ -28,6 +29,7 @@ mod port;
 mod probing;
 mod report;
 mod restart;
+mod restore;
 mod saved;
 mod service;
 mod starts;
