@@ -415,11 +415,14 @@ mod tests {
             disk_low: clean-disk, clean-disk
             error_rate_high: wait, recover, restart, failover
             latency_high: wait, recover, restart, failover
+            memory_high: restart
             node_degraded.node: quarantine
             node_silent: 
+            open_files_high: restart
             probe_failed: restart, restart
             process_exited: start, free-port, start, rollback, start
-            storage_latency_high: restart, restart, failover"#]]
+            storage_latency_high: restart, restart, failover
+            threads_high: restart"#]]
         .assert_eq(&ladders.join("\n"));
     }
 
