@@ -84,10 +84,10 @@ impl<'a> Case<'a> {
         let mut samples = self.facts.samples.iter().filter(|one| one.at_ms >= after);
         let held = samples.find_map(|sample| watch.step(sample.at_ms, self.is_well(sample)));
         let held = held.ok_or_else(|| self.why_unwell(after))?;
-        if held.until_ms > limit {
+        if held.since_ms > limit {
             return Err(format!(
                 "users were well after {}, and must be within {}",
-                seconds(held.until_ms - from),
+                seconds(held.since_ms - from),
                 seconds(limit - from)
             ));
         }
@@ -124,31 +124,33 @@ impl<'a> Case<'a> {
         )
     }
 
-    /// What the end of a fault healed is nobody's merit.
-    pub(super) fn ended_by_itself(&self, held: Held) -> Option<String> {
-        let by_itself = |reason| {
-            matches!(
-                reason,
-                FaultReason::TtlExpired
-                    | FaultReason::LeaseExpired
-                    | FaultReason::RevertRequested
-                    | FaultReason::AgentRestarted
-            )
-        };
-        self.root_faults().find_map(|fault| {
-            let name = fault.fault.name.as_str();
+    /// What the end of a fault healed is nobody's merit. A fault that is short by the scenario's will may end.
+    fn ended_by_itself(&self, held: Held) -> Option<String> {
+        let healed = &self.scenario.healed;
+        let healed_by = self.first_fault_ms() + ms(healed.within + healed.hold);
+        let lasting =
+            |fault: &&FaultFact| fault.natural_end_ms().is_some_and(|end| end >= healed_by);
+        self.root_faults().filter(lasting).find_map(|fault| {
             let ended = fault.end_ms.is_some_and(|end| end <= held.until_ms);
-            if let Some(reason) = fault.reason.filter(|reason| ended && by_itself(*reason)) {
-                return Some(format!(
-                    "{name} on {} ended by itself ({reason})",
-                    fault.target
-                ));
-            }
-            let end = fault.natural_end_ms()?;
-            (held.until_ms >= end)
-                .then(|| format!("{name} on {} would have been over by then", fault.target))
+            let reason = fault.reason.filter(|reason| ended && by_itself(*reason))?;
+            let name = fault.fault.name.as_str();
+            Some(format!(
+                "{name} on {} ended by itself ({reason})",
+                fault.target
+            ))
         })
     }
+}
+
+/// No action on the target ended it.
+const fn by_itself(reason: FaultReason) -> bool {
+    matches!(
+        reason,
+        FaultReason::TtlExpired
+            | FaultReason::LeaseExpired
+            | FaultReason::RevertRequested
+            | FaultReason::AgentRestarted
+    )
 }
 
 /// The entity itself, or a service of the node.

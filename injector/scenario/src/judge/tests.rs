@@ -224,8 +224,6 @@ fn what_the_end_of_the_fault_healed_is_nobodys_merit() {
         ..ended(run(30_000), 29_000, FaultReason::TtlExpired)
     };
     let lease = ended(late.clone(), 29_000, FaultReason::LeaseExpired);
-    let mut short = healed_run();
-    short.faults[0].ttl_ms = 8_000;
     for (facts, expected) in [
         (
             late,
@@ -234,10 +232,6 @@ fn what_the_end_of_the_fault_healed_is_nobodys_merit() {
         (
             lease,
             expect!["healed_ms: cpu-spike on node-1/orders ended by itself (LEASE_EXPIRED)"],
-        ),
-        (
-            short,
-            expect!["healed_ms: cpu-spike on node-1/orders would have been over by then"],
         ),
     ] {
         expected.assert_eq(&failures(&heal, &facts));
@@ -348,8 +342,8 @@ fn no_data_is_not_healed() {
 fn late_is_not_healed_and_a_cure_that_failed_is_none() {
     let heal = scenario(Expect::Heal, &[ActionKind::Restart]);
     let late = Facts {
-        actions: vec![action(ActionKind::Restart, ROOT, 47_000)],
-        ..ended(run(47_500), 47_400, FaultReason::TargetReplaced)
+        actions: vec![action(ActionKind::Restart, ROOT, 51_000)],
+        ..ended(run(51_500), 51_400, FaultReason::TargetReplaced)
     };
     let mut failed = healed_run();
     failed.actions[0].outcome = CommandState::TimedOut;
@@ -358,7 +352,7 @@ fn late_is_not_healed_and_a_cure_that_failed_is_none() {
     for (facts, expected) in [
         (
             late,
-            expect!["healed_ms: users were well after 42.5 s, and must be within 40.0 s"],
+            expect!["healed_ms: users were well after 41.5 s, and must be within 40.0 s"],
         ),
         (
             failed,
