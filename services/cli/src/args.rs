@@ -21,6 +21,7 @@ Examples:
   arena incidents                           ... and see how it was healed
   arena explain inc-440cb03c056b            one of them in plain words: why it went as it did
   arena mode approve                        nothing is done without `arena approve`
+  arena run crash-edge --live               play a scenario in an arena of its own, and judge it
   arena lever stop                          halt every action, revert every fault
   arena watch                               everything on the bus, live
   arena down                                stop it all; data stays
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     Inject(InjectArgs),
     /// Undo a fault, or all of them
     Revert(RevertArgs),
+    /// Play a scenario, judge what came of it, and leave nothing behind
+    Run(crate::run::RunArgs),
     /// Make one message body on stdin readable, for `nats sub --translate`
     Decode(DecodeArgs),
     /// Check this machine for what the arena needs

@@ -20,8 +20,10 @@ mod inject;
 mod lever;
 mod logs;
 mod mode;
+mod own_arena;
 mod pause;
 mod people;
+mod run;
 mod screen;
 mod status;
 mod up;
@@ -51,9 +53,10 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
-        // These two decide themselves what an interrupt means.
+        // These decide themselves what an interrupt means.
         Command::Up(args) => up::run(args).await,
         Command::Demo(args) => Box::pin(demo::run(args)).await,
+        Command::Run(args) => Box::pin(run::run(args)).await,
         Command::Completions { shell } => {
             // Not straight to stdout: the generator panics when that is closed or full.
             let mut script = Vec::new();
@@ -88,6 +91,6 @@ async fn run_interruptible(command: Command) -> Result<(), Failure> {
         Command::Decode(args) => decode::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
-        Command::Up(_) | Command::Demo(_) | Command::Completions { .. } => Ok(()),
+        Command::Up(_) | Command::Demo(_) | Command::Run(_) | Command::Completions { .. } => Ok(()),
     }
 }

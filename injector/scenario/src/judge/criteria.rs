@@ -40,7 +40,7 @@ impl Case<'_> {
         if timed.count() > 0 && made == 0 {
             return Criterion::new("injected", false, "no fault was made");
         }
-        Criterion::new("injected", true, format!("{made} faults were made"))
+        Criterion::new("injected", true, format!("faults made: {made}"))
             .number(u64::try_from(made).unwrap_or(u64::MAX))
     }
 

@@ -66,6 +66,11 @@ pub fn roots(scenario: &Scenario, faults: &[FaultFact]) -> BTreeSet<Entity> {
     injected.map(|fault| fault.target.clone()).collect()
 }
 
+/// Users are well at this moment, and have been for as long as they must be.
+pub fn settled(scenario: &Scenario, facts: &Facts) -> Result<bool, Mistake> {
+    Ok(Case::new(scenario, facts)?.settled().passed)
+}
+
 /// When a run is healed, as it can be said while it still runs: the same words as the judge's.
 pub fn healed(scenario: &Scenario, facts: &Facts) -> Result<bool, Mistake> {
     Ok(Case::new(scenario, facts)?.healed().is_ok())

@@ -1,17 +1,18 @@
 //! `arena demo`: the whole loop once, told as it happens. Exit code 0 only when the incident was REMEDIATED and is in
 //! the database.
 
-mod arena;
 mod story;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use arena_bus::NatsArgs;
 use arena_proto::{IncidentId, IncidentRecord, Resolution};
 
 use crate::args::DemoArgs;
 use crate::client;
 use crate::exit::{Exit, Failure};
+use crate::own_arena::OwnArena;
 use crate::{incidents, inject, up};
 
 /// The fault's time to live: longer than the slowest honest healing, so that it is the healing that ends it.
@@ -25,7 +26,7 @@ const STORED_POLL: Duration = Duration::from_millis(50);
 
 /// Starts an arena if none runs, shows the loop, and stops what it started.
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
-    let own = arena::start_if_none_runs(&args.nats).await?;
+    let own = start_if_none_runs(&args.nats).await?;
     let result = tokio::select! {
         result = show(&args, own.is_none()) => result,
         _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted.because("interrupted")),
@@ -34,10 +35,41 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         None => result,
         // What was started is stopped whatever happened; the story's own failure is the one to report.
         Some(own) => {
-            let stopped = own.stop().await;
+            let stopped = own.down().await;
+            if stopped.is_ok() {
+                eprintln!("stopped the arena, and removed its folder");
+            }
             result.and(stopped)
         }
     }
+}
+
+/// Starts an arena unless one runs at this address.
+async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnArena>, Failure> {
+    match client::connect(nats).await {
+        Ok(_) => {
+            eprintln!("using the arena that runs at {}", nats.nats_url);
+            return Ok(None);
+        }
+        Err(failure) if failure.exit == Exit::NotRunning => {}
+        Err(failure) => return Err(failure),
+    }
+    let own = OwnArena::prepare("arena-demo-", nats.nats_url.clone())?;
+    eprintln!(
+        "no arena runs at {}: starting one in {}",
+        nats.nats_url,
+        own.data_dir().display()
+    );
+    let started = tokio::select! {
+        started = own.up(&[], false) => started,
+        _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted.because("interrupted")),
+    };
+    if let Err(failure) = started {
+        // A start that failed half-way may have left something running. That nothing was is no second failure.
+        let _ = own.down().await;
+        return Err(failure);
+    }
+    Ok(Some(own))
 }
 
 async fn show(args: &DemoArgs, stays: bool) -> Result<(), Failure> {

@@ -64,7 +64,8 @@ pub(crate) async fn run(args: DoArgs) -> Result<(), Failure> {
     let bus = client::connect(&args.nats).await?;
     let status = find(&bus, &args.target).await?;
     guard(&bus, args.action, &args.target, &status).await?;
-    let command = command(args.action, &args.target, &status, params)?;
+    let why = format!("asked for by {} with `arena do`", people::who());
+    let command = command(args.action, &args.target, &status, params, why)?;
     let what = describe(&command, &status);
     if args.dry_run {
         let body = String::from_utf8_lossy(&command.encode()).into_owned();
@@ -85,6 +86,21 @@ pub(crate) async fn run(args: DoArgs) -> Result<(), Failure> {
     bus.publish(&command, None).await?;
     let end = outcome::last(&mut outcomes, &command, EXPIRY).await?;
     outcome::tell(&args.target, &end, args.json)
+}
+
+/// Asks for an action without asking a person, through the same guard, and does not wait for its outcome.
+pub(crate) async fn issue(
+    bus: &Bus,
+    action: ActionKind,
+    target: &Entity,
+    params: BTreeMap<String, String>,
+    why: String,
+) -> Result<(), Failure> {
+    let params = checked(action, target, params)?;
+    let status = find(bus, target).await?;
+    guard(bus, action, target, &status).await?;
+    let command = command(action, target, &status, params, why)?;
+    Ok(bus.publish(&command, None).await?)
 }
 
 /// The parameters that this action knows, for this kind of target.
@@ -185,6 +201,7 @@ fn command(
     target: &Entity,
     status: &Status,
     params: BTreeMap<String, String>,
+    reason: String,
 ) -> Result<Command, Failure> {
     let now = people::now();
     let id = CommandId::new(format!(
@@ -211,7 +228,7 @@ fn command(
         preconditions,
         incident_id: None,
         issuer: "cli".to_owned(),
-        reason: format!("asked for by {} with `arena do`", people::who()),
+        reason,
         at: now,
         fence: None,
         params,

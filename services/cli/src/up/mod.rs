@@ -16,7 +16,7 @@ mod health;
 pub(crate) mod plan;
 pub(crate) mod preflight;
 pub(crate) mod record;
-mod signals;
+pub(crate) mod signals;
 pub(crate) mod stopping;
 
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -80,6 +80,9 @@ pub(crate) struct UpArgs {
     /// Do not let Cargo build the other programs when started by `cargo run`
     #[arg(long)]
     pub no_build: bool,
+    /// Start no trace viewer.
+    #[arg(long, hide = true)]
+    pub no_viewer: bool,
     /// Do not say where to look next.
     #[arg(long, hide = true)]
     brief: bool,

@@ -44,7 +44,11 @@ pub(crate) fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> 
         database,
         arena,
         chaos: args.chaos,
-        viewer: settle_viewer(args.viewer_port)?,
+        viewer: if args.no_viewer {
+            None
+        } else {
+            settle_viewer(args.viewer_port)?
+        },
         files: args.files.clone(),
     };
     check_ports(&plan::ports(&settings))?;

@@ -1,0 +1,277 @@
+//! One run on real processes: steady state, faults, watch, judge, clean up.
+//!
+//! Invariant: whatever happens in between, an interrupt too, the faults are undone and an arena of its own is stopped.
+
+use std::future::Future;
+
+use arena_bus::{Bus, NatsArgs};
+use arena_expression::Mistake;
+use arena_proto::Timestamp;
+use arena_scenario::judge::{self, Conditions, Hold, Policy};
+use arena_scenario::{Expect, Scenario};
+
+use super::clean::{self, CleanUp};
+use super::eyes::Eyes;
+use super::ground::Ground;
+use super::record::{Ending, Head, Machine, Milestones, Record, Versions};
+use super::reference::{self, Reference};
+use super::tell::Teller;
+use super::view::View;
+use super::villain::Villain;
+use crate::exit::{Exit, Failure};
+use crate::{do_action, people};
+
+/// What a run is made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// Who heals.
+    pub policy: Policy,
+    /// The running arena; `None`: one of its own.
+    pub attach: Option<NatsArgs>,
+    /// The run's name goes before each line: several are told at once.
+    pub named: bool,
+}
+
+/// What a run has at hand, so that it can be cleaned up wherever it was left.
+struct Session {
+    ground: Ground,
+    bus: Option<Bus>,
+    eyes: Option<Eyes>,
+}
+
+/// Plays a scenario until its end, or until `interrupted`. The record tells how it went; an error is what kept it from being played.
+pub(crate) async fn play(
+    scenario: &Scenario,
+    options: &Options,
+    interrupted: impl Future<Output = Failure>,
+) -> Result<Record, Failure> {
+    let began_at = people::now();
+    let ground = match &options.attach {
+        Some(nats) => Ground::attached(nats.clone()),
+        None => Ground::own(scenario)?,
+    };
+    let mut session = Session {
+        ground,
+        bus: None,
+        eyes: None,
+    };
+    let watched = tokio::select! {
+        watched = watch(&mut session, scenario, options) => watched,
+        failure = interrupted => Err(failure),
+    };
+    let left = clean::clean(
+        &mut session.ground,
+        session.bus.as_ref(),
+        session.eyes.as_mut(),
+    )
+    .await;
+    let steady = match watched {
+        Ok(steady) => steady,
+        Err(failure) if left.clean => return Err(failure),
+        Err(failure) => {
+            let what = format!(
+                "{:#}\n  and the clean-up: {}",
+                failure.error,
+                in_words(&left)
+            );
+            return Err(failure.exit.because(what));
+        }
+    };
+    let Some(eyes) = session.eyes else {
+        return Err(Exit::Failed.because("nothing was seen"));
+    };
+    record(scenario, options, began_at, steady, eyes.view, left)
+}
+
+/// False: there was no steady state, and nothing was injected.
+async fn watch(
+    session: &mut Session,
+    scenario: &Scenario,
+    options: &Options,
+) -> Result<bool, Failure> {
+    let bus = session.ground.start(scenario, options.policy).await?;
+    let bus = session.bus.insert(bus);
+    let teller = if options.named {
+        Teller::with_name(&scenario.name)
+    } else {
+        Teller::default()
+    };
+    let eyes = Eyes::open(bus, View::new(scenario, options.policy), teller).await?;
+    let eyes = session.eyes.insert(eyes);
+    if !steady_state(eyes, scenario).await? {
+        return Ok(false);
+    }
+    let mut villain = Villain::begin(scenario, eyes.now_ms());
+    let mut reference = Reference::default();
+    eyes.begin();
+    loop {
+        let at_ms = eyes.tick().await?;
+        for refused in villain.step(bus, scenario.seed, &eyes.view, at_ms).await? {
+            eyes.note("refused", "", refused);
+        }
+        if options.policy == Policy::Reference
+            && let Some((action, target)) = reference.next(at_ms, scenario, &eyes.view)
+        {
+            let why = "the scenario's reference cure".to_owned();
+            let params = reference::params(action);
+            let asked = do_action::issue(bus, action, &target, params, why).await;
+            let what = match asked {
+                Ok(()) => format!("{} {target}, because it is to blame", action.verb()),
+                Err(failure) => format!("{} {target}: {:#}", action.verb(), failure.error),
+            };
+            eyes.note("act", &target.to_string(), what);
+        }
+        if let Some(why) = ended(scenario, &eyes.view, &villain, at_ms)? {
+            eyes.note(why.0, "", why.1);
+            return Ok(true);
+        }
+    }
+}
+
+/// Waits for it; false when it does not come in time.
+async fn steady_state(eyes: &mut Eyes, scenario: &Scenario) -> Result<bool, Failure> {
+    let conditions = Conditions::compile(&scenario.steady_state.checks).map_err(bad_check)?;
+    let mut hold = Hold::new(scenario.steady_state.hold);
+    let limit = ms(scenario.steady_state.within);
+    loop {
+        let at_ms = eyes.tick().await?;
+        let sample = eyes.view.sample(at_ms);
+        let broken = conditions.broken(&sample);
+        if let Some(held) = hold.step(at_ms, broken.is_none()) {
+            let what = format!("all is well since {} ms", held.since_ms);
+            eyes.note("steady", "", what);
+            return Ok(true);
+        }
+        if at_ms > limit {
+            let why = broken.map_or_else(
+                || "it was not well for long enough".to_owned(),
+                |check| format!("`{check}` does not hold"),
+            );
+            eyes.note(
+                "unsteady",
+                "",
+                format!("no steady state within {limit} ms: {why}"),
+            );
+            return Ok(false);
+        }
+    }
+}
+
+/// Whether the watch is over: the word of the story, and why.
+fn ended(
+    scenario: &Scenario,
+    view: &View,
+    villain: &Villain,
+    at_ms: u64,
+) -> Result<Option<(&'static str, String)>, Failure> {
+    let facts = &view.facts;
+    let first = facts
+        .faults
+        .iter()
+        .filter_map(|fault| fault.active_ms)
+        .min();
+    let since = at_ms.saturating_sub(first.unwrap_or(facts.play_ms));
+    let limit = ms(scenario.limit);
+    let patience = ms(scenario.healed.within).min(limit);
+    let over = facts.faults.iter().all(|fault| fault.state.is_final());
+    let played = villain.has_played();
+    let escalated = || facts.incidents.iter().any(|one| one.escalated_ms.is_some());
+    let answer = match scenario.truth.expect {
+        Expect::Heal if played && judge::healed(scenario, facts).map_err(bad_check)? => {
+            Some(("healed", "users are well"))
+        }
+        Expect::Heal if played && since > patience => Some(("end", "it had to be healed by now")),
+        Expect::Escalate if played && escalated() => Some(("end", "a person was called")),
+        Expect::NoAction
+            if played
+                && over
+                && since > patience
+                && judge::settled(scenario, facts).map_err(bad_check)? =>
+        {
+            Some(("end", "it is over, and users are well"))
+        }
+        _ if since > limit => Some(("end", "the scenario's time is up")),
+        _ => None,
+    };
+    Ok(answer.map(|(kind, what)| (kind, what.to_owned())))
+}
+
+fn record(
+    scenario: &Scenario,
+    options: &Options,
+    began_at: Timestamp,
+    steady: bool,
+    view: View,
+    clean_up: CleanUp,
+) -> Result<Record, Failure> {
+    let verdict = if steady {
+        Some(judge::judge(scenario, &view.facts).map_err(bad_check)?)
+    } else {
+        None
+    };
+    let mut why = Vec::new();
+    let ending = match &verdict {
+        None => {
+            let last = view
+                .events
+                .iter()
+                .rev()
+                .find(|event| event.kind == "unsteady");
+            why.extend(last.map(|event| event.what.clone()));
+            Ending::NoSteadyState
+        }
+        Some(verdict) if verdict.met && clean_up.clean => Ending::Met,
+        Some(verdict) => {
+            why.extend(Some(verdict.why_not()).filter(|why| !why.is_empty()));
+            Ending::Failed
+        }
+    };
+    if !clean_up.clean {
+        why.push(format!("the clean-up: {}", in_words(&clean_up)));
+    }
+    Ok(Record {
+        format: Record::FORMAT,
+        ending,
+        why: why.join("; "),
+        scenario: Head::of(scenario),
+        attached: options.attach.is_some(),
+        versions: Versions {
+            arena: env!("CARGO_PKG_VERSION"),
+        },
+        machine: Machine::here(),
+        began_at,
+        milestones: Milestones::of(&view.events),
+        verdict,
+        clean_up,
+        timeline: view.events,
+        facts: view.facts,
+    })
+}
+
+/// A scenario that was read has none.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` wants it")]
+pub(super) fn bad_check(mistake: Mistake) -> Failure {
+    Exit::Usage.because(format!("{}\n  mend: {}", mistake.what, mistake.mend))
+}
+
+fn in_words(left: &CleanUp) -> String {
+    let lists = [
+        ("faults still there", &left.faults),
+        ("processes still there", &left.processes),
+        ("files still there", &left.files),
+        ("", &left.errors),
+    ];
+    let mut words: Vec<String> = lists
+        .iter()
+        .filter(|(_, list)| !list.is_empty())
+        .map(|(what, list)| format!("{what} {}", list.join(", ")))
+        .collect();
+    if left.arena == "unhealthy" {
+        words.push("the arena is not healthy again".to_owned());
+    }
+    words.join("; ")
+}
+
+fn ms(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

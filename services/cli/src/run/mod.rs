@@ -1,0 +1,271 @@
+//! `arena run`: plays scenarios, judges what came of them, and leaves nothing behind but a record.
+//!
+//! A table of contents: the arena (`ground`), what is seen of it (`eyes`, `view`, `tell`), who hurts (`villain`) and who may cure
+//! (`reference`), the run itself (`live`), what is left (`clean`), what is kept (`record`). The judge is `arena_scenario::judge`.
+
+mod clean;
+mod eyes;
+mod ground;
+pub(crate) mod live;
+mod record;
+mod reference;
+pub(crate) mod source;
+mod tell;
+mod view;
+mod villain;
+
+use std::path::PathBuf;
+
+use arena_bus::NatsArgs;
+use arena_scenario::judge::Policy;
+use clap::{Args, ValueEnum};
+
+use crate::exit::{Exit, Failure};
+use crate::screen::{self, Cell, Tone};
+use crate::up::data_dir::DataDirArgs;
+use crate::up::signals::Signals;
+use live::Options;
+pub(crate) use record::{Ending, Record};
+
+/// `arena run`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  arena run crash-edge --live                 a curated one (arena scenarios list), in an arena of its own
+  arena run my.toml --live --seed 7 --json    the record goes to stdout, too
+  arena run scenarios/ --live                 all files of a folder, one after the other
+  arena run my.toml --live --attach           in the arena that runs
+  arena run my.toml --live --policy none      does it stay ill when nobody heals?
+
+Exit codes: 0 it met its goal, 1 it did not, 2 usage, 5 no steady state, 130 interrupted.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
+pub(crate) struct RunArgs {
+    /// Files, folders, or names of curated scenarios
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<String>,
+    /// On real processes
+    #[arg(long, conflicts_with = "sim")]
+    live: bool,
+    /// In the simulator, which comes with a later version
+    #[arg(long)]
+    sim: bool,
+    /// Another seed than the scenario's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print the record as JSON; of several a list
+    #[arg(long)]
+    json: bool,
+    /// In the arena that runs, when it is the scenario's
+    #[arg(long)]
+    attach: bool,
+    /// Where the record goes; of several a folder [default: `runs` in the data folder]
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Who heals: felix (the remediator), none (nobody) or reference (the runner, which knows the truth)
+    #[arg(long, value_enum, default_value = "felix")]
+    policy: Healer,
+    #[command(flatten)]
+    data: DataDirArgs,
+    #[command(flatten)]
+    nats: NatsArgs,
+}
+
+/// Who heals, on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Healer {
+    Felix,
+    None,
+    Reference,
+}
+
+impl From<Healer> for Policy {
+    fn from(healer: Healer) -> Self {
+        match healer {
+            Healer::Felix => Self::Felix,
+            Healer::None => Self::None,
+            Healer::Reference => Self::Reference,
+        }
+    }
+}
+
+/// One of several runs: its record, or why there is none.
+type Played = (String, Result<Record, String>);
+
+/// Runs it.
+pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
+    if !args.live {
+        return Err(Exit::Usage.because(
+            "the simulator comes with a later version\n  mend: add --live, and it is played on real processes",
+        ));
+    }
+    let sources = source::find(&args.scenarios)?;
+    let options = Options {
+        policy: args.policy.into(),
+        attach: args.attach.then(|| args.nats.clone()),
+        named: false,
+    };
+    let mut signals = Signals::listen()?;
+    if let [one] = sources.as_slice() {
+        return run_one(&args, one, &options, &mut signals).await;
+    }
+    let mut all = Vec::new();
+    for one in &sources {
+        match play(&args, one, &options, &mut signals).await {
+            Ok(record) => all.push((one.name.clone(), Ok(record))),
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) => {
+                eprintln!("{}: {:#}", one.name, failure.error);
+                all.push((one.name.clone(), Err(format!("{:#}", failure.error))));
+            }
+        }
+    }
+    tell_all(&args, &all)
+}
+
+async fn run_one(
+    args: &RunArgs,
+    source: &source::Source,
+    options: &Options,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let record = play(args, source, options, signals).await?;
+    if args.json {
+        screen::print_json(&record)?;
+    }
+    match record.ending {
+        Ending::Met => Ok(()),
+        Ending::Failed => Err(Exit::Failed.because(format!("{}: {}", source.name, record.why))),
+        Ending::NoSteadyState => {
+            Err(Exit::Timeout.because(format!("{}: {}", source.name, record.why)))
+        }
+    }
+}
+
+async fn play(
+    args: &RunArgs,
+    source: &source::Source,
+    options: &Options,
+    signals: &mut Signals,
+) -> Result<Record, Failure> {
+    let scenario = source.read(args.seed)?;
+    eprintln!(
+        "{}: {} (seed {}, policy {})",
+        scenario.name,
+        scenario.summary,
+        scenario.seed,
+        options.policy.as_str()
+    );
+    let record = live::play(&scenario, options, interrupted(signals)).await?;
+    tell(&record);
+    let path = match &args.record {
+        Some(path) if args.scenarios.len() == 1 && !path.is_dir() => path.clone(),
+        Some(folder) => folder.join(format!("{}.json", record.scenario.name)),
+        None => record.place(&args.data.path()?),
+    };
+    record.write(&path)?;
+    eprintln!("record: {}", path.display());
+    Ok(record)
+}
+
+/// Waits for a signal that asks for the end.
+pub(crate) async fn interrupted(signals: &mut Signals) -> Failure {
+    let signal = signals.next().await;
+    eprintln!("{signal}: cleaning up");
+    Exit::Interrupted.because("interrupted")
+}
+
+/// The verdict, for a person.
+fn tell(record: &Record) {
+    for one in record.verdict.iter().flat_map(|verdict| &verdict.criteria) {
+        let word = match (one.passed, one.required) {
+            (true, _) => "ok    ",
+            (false, true) => "FAILED",
+            (false, false) => "no    ",
+        };
+        eprintln!("  {word} {:<13} {}", one.name, one.reason);
+    }
+    let left = if record.clean_up.clean {
+        "ok    "
+    } else {
+        "FAILED"
+    };
+    eprintln!("  {left} {:<13} arena {}", "clean", record.clean_up.arena);
+    let word = if record.ending == Ending::Met {
+        "MET"
+    } else {
+        "NOT MET"
+    };
+    let why = if record.why.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", record.why)
+    };
+    eprintln!("{} {word}{why}", record.scenario.name);
+}
+
+fn tell_all(args: &RunArgs, all: &[Played]) -> Result<(), Failure> {
+    if args.json {
+        let records: Vec<serde_json::Value> = all.iter().map(as_json).collect::<Result<_, _>>()?;
+        screen::print_json(&records)?;
+    } else {
+        let rows: Vec<Vec<Cell>> = all.iter().map(row).collect();
+        screen::print(&screen::table(
+            &["scenario", "result", "detected", "healed", "actions", "why"],
+            &rows,
+        ))?;
+    }
+    let met = |one: &&Played| {
+        one.1
+            .as_ref()
+            .is_ok_and(|record| record.ending == Ending::Met)
+    };
+    let count = all.iter().filter(met).count();
+    if count == all.len() {
+        return Ok(());
+    }
+    Err(Exit::Failed.because(format!("{count} of {} met their goal", all.len())))
+}
+
+/// A record, or of what could not be played its name and why.
+fn as_json((name, played): &Played) -> Result<serde_json::Value, serde_json::Error> {
+    match played {
+        Ok(record) => serde_json::to_value(record),
+        Err(why) => {
+            Ok(serde_json::json!({ "ending": "error", "scenario": { "name": name }, "why": why }))
+        }
+    }
+}
+
+fn row((name, played): &Played) -> Vec<Cell> {
+    let dash = || "-".to_owned();
+    let record = match played {
+        Ok(record) => record,
+        Err(why) => {
+            let first = why.lines().next().unwrap_or_default();
+            let dashes = std::iter::repeat_with(|| Cell::from(dash())).take(3);
+            let mut row = vec![name.as_str().into(), Cell("ERROR".to_owned(), Tone::Bad)];
+            row.extend(dashes);
+            row.push(first.into());
+            return row;
+        }
+    };
+    let time =
+        |ms: Option<u64>| ms.map_or_else(dash, |ms| format!("{}.{} s", ms / 1000, ms % 1000 / 100));
+    let verdict = record.verdict.as_ref();
+    let result = match record.ending {
+        Ending::Met => Cell("MET".to_owned(), Tone::Good),
+        Ending::Failed => Cell("NOT MET".to_owned(), Tone::Bad),
+        Ending::NoSteadyState => Cell("UNSTEADY".to_owned(), Tone::Bad),
+    };
+    vec![
+        name.as_str().into(),
+        result,
+        time(verdict.and_then(|verdict| verdict.detect_ms)).into(),
+        time(verdict.and_then(|verdict| verdict.heal_ms)).into(),
+        record.facts.actions.len().to_string().into(),
+        record.why.as_str().into(),
+    ]
+}

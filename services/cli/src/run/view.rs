@@ -1,0 +1,407 @@
+//! What is seen of an arena during a run: messages in, facts, samples and the story's lines out. Pure; times are milliseconds since the
+//! run began.
+//!
+//! Invariant: what was not heard of for a while is not known any more, and never taken for well.
+
+use std::collections::BTreeMap;
+
+use arena_faults::Fault;
+use arena_proto::{
+    CommandState, Decision, Entity, FaultState, FaultStatus, IncidentEvent, IncidentEventKind,
+    NodeName, NodeStatus, Outcome, Plan, ProcessState, Schema, Telemetry, Timestamp,
+};
+use arena_scenario::judge::{ActionFact, Facts, FaultFact, IncidentFact, Part, Policy, Sample};
+use arena_scenario::{Injection, Origin, Planned, Scenario};
+use serde::Serialize;
+
+/// Telemetry comes every second: after three that are missing nobody knows what users feel.
+const READING_AGE_MAX_MS: u64 = 3500;
+
+/// One line of the story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Event {
+    /// When.
+    pub at_ms: u64,
+    /// One word: steady, inject, refused, over, detect, plan, act, outcome, clear, resolve, escalate, healed.
+    pub kind: &'static str,
+    /// Of whom; empty where it is about all.
+    pub entity: String,
+    /// In words.
+    pub what: String,
+}
+
+/// What the users of one traffic service feel.
+#[derive(Debug, Clone, Copy, Default)]
+struct Felt {
+    at_ms: u64,
+    error_percent: Option<f64>,
+    latency_p95_ms: Option<f64>,
+    rate_hz: Option<f64>,
+}
+
+/// Everything that was seen.
+#[derive(Debug)]
+pub(super) struct View {
+    /// For the judge.
+    pub facts: Facts,
+    /// The story so far.
+    pub events: Vec<Event>,
+    planned: Vec<Planned>,
+    /// Incidents count from here on; those before are somebody else's.
+    since: Option<Timestamp>,
+    nodes: BTreeMap<NodeName, NodeStatus>,
+    felt: BTreeMap<Entity, Felt>,
+    open: BTreeMap<String, Entity>,
+}
+
+impl View {
+    /// Nothing seen yet.
+    pub(super) fn new(scenario: &Scenario, policy: Policy) -> Self {
+        Self {
+            facts: Facts {
+                policy,
+                ..Facts::default()
+            },
+            events: Vec::new(),
+            planned: scenario.all_injections(),
+            since: None,
+            nodes: BTreeMap::new(),
+            felt: BTreeMap::new(),
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// From now on what happens counts.
+    pub(super) fn begin(&mut self, at_ms: u64, now: Timestamp) {
+        self.facts.play_ms = at_ms;
+        self.facts.samples.clear();
+        self.since = Some(now);
+    }
+
+    /// Adds a line to the story.
+    pub(super) fn note(
+        &mut self,
+        at_ms: u64,
+        kind: &'static str,
+        entity: &str,
+        what: impl Into<String>,
+    ) {
+        self.events.push(Event {
+            at_ms,
+            kind,
+            entity: entity.to_owned(),
+            what: what.into(),
+        });
+    }
+
+    /// Every node's last word.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &NodeStatus> {
+        self.nodes.values()
+    }
+
+    /// A node wrote its status.
+    pub(super) fn on_status(&mut self, status: NodeStatus) {
+        self.nodes.insert(status.node.clone(), status);
+    }
+
+    /// Telemetry arrived.
+    pub(super) fn on_telemetry(&mut self, at_ms: u64, telemetry: &Telemetry, schema: &Schema) {
+        for (column, value) in schema.columns.iter().zip(&telemetry.values) {
+            if !column.metric.starts_with("user_") {
+                continue;
+            }
+            let felt = self.felt.entry(schema.entity(column)).or_default();
+            felt.at_ms = at_ms;
+            let value = Some(f64::from(*value)).filter(|value| value.is_finite());
+            match column.metric.as_str() {
+                "user_error_percent" => felt.error_percent = value,
+                "user_latency_p95_ms" => felt.latency_p95_ms = value,
+                "user_request_rate_hz" => felt.rate_hz = value,
+                _ => {}
+            }
+        }
+    }
+
+    /// A node said something of a fault.
+    pub(super) fn on_fault(&mut self, at_ms: u64, status: &FaultStatus) {
+        let target = Entity {
+            node: status.node.clone(),
+            service: status.service.clone(),
+        };
+        let known = self
+            .facts
+            .faults
+            .iter()
+            .position(|one| one.id == status.id.as_str());
+        let Some(index) = known.or_else(|| self.new_fault(status, &target)) else {
+            return;
+        };
+        let fault = &mut self.facts.faults[index];
+        let over = status.state.is_final();
+        let news = fault.state != status.state;
+        fault.state = status.state;
+        fault.reason = status.reason.or(fault.reason);
+        fault.message.clone_from(&status.message);
+        // What is spent at once may skip ACTIVE.
+        if status.state == FaultState::Active || (over && status.state != FaultState::Rejected) {
+            fault.active_ms.get_or_insert(at_ms);
+        }
+        if over {
+            fault.end_ms.get_or_insert(at_ms);
+        }
+        let kind = match status.state {
+            FaultState::Active => "inject",
+            FaultState::Rejected => "refused",
+            FaultState::Reverted | FaultState::RevertFailed => "over",
+            _ => return,
+        };
+        if news {
+            let reason = status.reason.map_or("", arena_proto::FaultReason::as_str);
+            let what = join(&[&status.fault, reason, &status.message]);
+            self.note(at_ms, kind, &target.to_string(), what);
+        }
+    }
+
+    fn new_fault(&mut self, status: &FaultStatus, target: &Entity) -> Option<usize> {
+        self.since?;
+        let fault = Fault::named(&status.fault).ok()?;
+        let life = status.expires_at.zip(status.active_at.or(Some(status.at)));
+        let ttl = life
+            .map(|(end, start)| end.saturating_since(start))
+            .unwrap_or_default();
+        let fits = |one: &&Planned| one.injection.fault == fault && takes(&one.injection, target);
+        let exact = |one: &&Planned| one.injection.params.to_text() == status.params;
+        let planned = self.planned.iter().filter(fits);
+        let planned = planned
+            .clone()
+            .find(exact)
+            .or_else(|| planned.clone().next());
+        let is_injection = planned.is_some_and(|one| one.origin == Origin::File);
+        self.facts.faults.push(FaultFact {
+            id: status.id.to_string(),
+            fault,
+            target: target.clone(),
+            part: if is_injection {
+                Part::Injection
+            } else {
+                Part::Background
+            },
+            ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
+            state: FaultState::Requested,
+            active_ms: None,
+            end_ms: None,
+            reason: None,
+            message: String::new(),
+        });
+        Some(self.facts.faults.len() - 1)
+    }
+
+    /// The detector said something of an incident.
+    pub(super) fn on_incident(&mut self, at_ms: u64, event: &IncidentEvent) {
+        let id = event.id.to_string();
+        if event.kind == IncidentEventKind::Cleared {
+            self.open.remove(&id);
+        } else {
+            self.open.insert(id.clone(), event.entity.clone());
+        }
+        if self.since.is_none_or(|since| event.opened_at < since) {
+            return;
+        }
+        let entity = event.entity.to_string();
+        let known = self.facts.incidents.iter().position(|one| one.id == id);
+        let index = known.unwrap_or(self.facts.incidents.len());
+        if known.is_none() {
+            self.facts.incidents.push(IncidentFact {
+                id: id.clone(),
+                entity: event.entity.clone(),
+                symptom: event.symptom.clone(),
+                root_cause: event.root_cause.clone(),
+                opened_ms: at_ms,
+                cleared_ms: None,
+                planned_ms: None,
+                escalated_ms: None,
+                resolution: None,
+            });
+            let what = format!(
+                "{} (cause: {}): {} ({id})",
+                event.symptom, event.root_cause, event.reason
+            );
+            self.note(at_ms, "detect", &entity, what);
+        }
+        let incident = &mut self.facts.incidents[index];
+        incident.root_cause = event.root_cause.clone();
+        match event.kind {
+            IncidentEventKind::Cleared => {
+                incident.cleared_ms = Some(at_ms);
+                self.note(at_ms, "clear", &entity, event.symptom.clone());
+            }
+            _ => incident.cleared_ms = None,
+        }
+    }
+
+    /// The remediator decided.
+    pub(super) fn on_plan(&mut self, at_ms: u64, plan: &Plan) {
+        let entity = plan.entity.to_string();
+        let id = plan.incident_id.as_str();
+        let Some(incident) = self.facts.incidents.iter_mut().find(|one| one.id == id) else {
+            return;
+        };
+        incident.planned_ms.get_or_insert(at_ms);
+        match plan.decision {
+            Decision::Escalate => {
+                incident.escalated_ms.get_or_insert(at_ms);
+                self.note(at_ms, "escalate", &entity, plan.reason.clone());
+            }
+            Decision::Resolve => {
+                let how = plan.resolution.map(|how| how.to_string());
+                incident.resolution.clone_from(&how);
+                self.note(at_ms, "resolve", &entity, how.unwrap_or_default());
+            }
+            Decision::Act => {
+                if let (Some(action), Some(target), Some(command)) =
+                    (plan.action, &plan.target, &plan.command_id)
+                {
+                    let fact = self.action(at_ms, command.as_str(), action, target);
+                    fact.incident = Some(id.to_owned());
+                    fact.risk = plan.basis.risk;
+                    let what = format!("{} {target}, because {}", action.verb(), plan.basis.cause);
+                    self.note(at_ms, "act", &entity, what);
+                }
+            }
+            Decision::Refuse | Decision::Wait | Decision::Verify => {
+                let word = plan.decision.as_str();
+                self.note(
+                    at_ms,
+                    "plan",
+                    &entity,
+                    join(&[word, &plan.basis.rail, &plan.reason]),
+                );
+            }
+        }
+    }
+
+    /// A node said what became of a command.
+    pub(super) fn on_outcome(&mut self, at_ms: u64, outcome: &Outcome) {
+        if self.since.is_none() {
+            return;
+        }
+        let target = Entity {
+            node: outcome.node.clone(),
+            service: outcome.service.clone(),
+        };
+        let command = outcome.command_id.as_str();
+        let fact = self.action(at_ms, command, outcome.action, &target);
+        fact.outcome = outcome.state;
+        fact.message.clone_from(&outcome.message);
+        if outcome.state.is_final() {
+            fact.end_ms = Some(at_ms);
+            let verb = outcome.action.verb();
+            let what = join(&[&verb, outcome.state.as_str(), &outcome.message]);
+            self.note(at_ms, "outcome", &target.to_string(), what);
+        }
+    }
+
+    fn action(
+        &mut self,
+        at_ms: u64,
+        command: &str,
+        action: arena_proto::ActionKind,
+        target: &Entity,
+    ) -> &mut ActionFact {
+        let known = self
+            .facts
+            .actions
+            .iter()
+            .position(|one| one.command == command);
+        let index = known.unwrap_or(self.facts.actions.len());
+        if known.is_none() {
+            self.facts.actions.push(ActionFact {
+                command: command.to_owned(),
+                action,
+                target: target.clone(),
+                incident: None,
+                risk: None,
+                issued_ms: at_ms,
+                end_ms: None,
+                outcome: CommandState::Requested,
+                message: String::new(),
+            });
+        }
+        &mut self.facts.actions[index]
+    }
+
+    /// What is known at this moment.
+    pub(super) fn sample(&self, at_ms: u64) -> Sample {
+        let fresh = |felt: &&Felt| at_ms.saturating_sub(felt.at_ms) <= READING_AGE_MAX_MS;
+        let felt: Vec<&Felt> = self.felt.values().filter(fresh).collect();
+        // One traffic generator that is not heard of makes all unknown.
+        let all = !felt.is_empty() && felt.len() == self.felt.len();
+        let felt = if all { felt } else { Vec::new() };
+        let worst = |value: fn(&Felt) -> Option<f64>| {
+            let values: Option<Vec<f64>> = felt.iter().map(|one| value(one)).collect();
+            values?.into_iter().reduce(f64::max)
+        };
+        let rates: Option<Vec<f64>> = felt.iter().map(|one| one.rate_hz).collect();
+        Sample {
+            at_ms,
+            user_error_percent: worst(|felt| felt.error_percent),
+            user_latency_p95_ms: worst(|felt| felt.latency_p95_ms),
+            user_request_rate_hz: rates
+                .filter(|rates| !rates.is_empty())
+                .map(|rates| rates.iter().sum()),
+            services_unhealthy: (!self.nodes.is_empty()).then(|| count(self.unhealthy().len())),
+            incidents_open: Some(count(self.open.len())),
+        }
+    }
+
+    /// The services that are not as they should be. A standby that nobody asked to start is as it should be.
+    pub(super) fn unhealthy(&self) -> Vec<Entity> {
+        let of_node = |node: &NodeStatus| -> Vec<Entity> {
+            let unwell = node.services.iter().filter(|service| {
+                let waits = service.detail.standby && service.state == ProcessState::Stopped;
+                !service.is_healthy() && !waits
+            });
+            unwell
+                .map(|service| Entity::service(node.node.clone(), service.name.clone()))
+                .collect()
+        };
+        self.nodes.values().flat_map(of_node).collect()
+    }
+
+    /// The state of a service's process.
+    pub(super) fn process(&self, entity: &Entity) -> Option<ProcessState> {
+        let services = &self.nodes.get(&entity.node)?.services;
+        let service = services
+            .iter()
+            .find(|one| Some(&one.name) == entity.service.as_ref())?;
+        Some(service.state)
+    }
+}
+
+/// A fault of this target can be of that injection. The load's shape and the telemetry's quality are made of the same faults as
+/// injections are: by their parameters they are told apart.
+fn takes(injection: &Injection, target: &Entity) -> bool {
+    use arena_scenario::Selector;
+    match &injection.target {
+        Selector::Entity(entity) => entity == target,
+        Selector::Role { service, .. } | Selector::Percent { service, .. } => {
+            target.service.as_ref() == Some(service)
+        }
+        Selector::AnyService(_) => target.service.is_some(),
+        Selector::Nodes(_) => target.service.is_none(),
+    }
+}
+
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// What there is of words, with colons between.
+fn join(words: &[&str]) -> String {
+    let words: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join(": ")
+}
