@@ -10,6 +10,7 @@ use arena_proto::{
 
 use crate::node::Node;
 use crate::rules::{NEIGHBOUR, NEIGHBOUR_BATCH, NODE};
+use crate::stillness::Stillness;
 use crate::track::Restart;
 
 /// What ranks the neighbours.
@@ -69,6 +70,7 @@ pub(crate) struct Latest {
     /// The two running services that used the most CPU, the busier first.
     busiest: [Option<usize>; 2],
     running: usize,
+    stillness: Stillness,
 }
 
 impl Latest {
@@ -84,6 +86,7 @@ impl Latest {
             values: Vec::new(),
             busiest: [None; 2],
             running: 0,
+            stillness: Stillness::new(schema),
         }
     }
 
@@ -94,6 +97,7 @@ impl Latest {
         if telemetry.values.is_empty() {
             return;
         }
+        self.stillness.take(&self.values, telemetry);
         self.values.clone_from(&telemetry.values);
         let running = |at: usize| {
             let sample = telemetry.services.get(at);
@@ -113,6 +117,11 @@ impl Latest {
         self.busiest = busiest.map(|(at, _)| at);
     }
 
+    /// Whether its values say anything.
+    pub(crate) fn stillness(&self) -> &Stillness {
+        &self.stillness
+    }
+
     /// Which service of the schema is the neighbour; nobody is when nobody else used any CPU.
     pub(crate) fn neighbour(&self, of: Option<&ServiceName>) -> Option<usize> {
         let mut busiest = self.busiest.into_iter().flatten();
@@ -123,6 +132,9 @@ impl Latest {
         let neighbour = self.neighbour(entity.service.as_ref());
         let neighbour = neighbour.and_then(|at| self.schema.services.get(at));
         let mut facts = Numbers::new();
+        if self.stillness.is_frozen() {
+            return facts;
+        }
         for (column, value) in self.schema.columns.iter().zip(&self.values) {
             let (owner, metric) = (column.service.as_ref(), &column.metric);
             let Some(value) = number(*value) else {

@@ -21,8 +21,10 @@ mod observer;
 mod policy;
 mod rules;
 mod samples;
+mod sequence;
 mod signal;
 mod state;
+mod stillness;
 mod symptom;
 mod track;
 mod verdict;
@@ -40,8 +42,9 @@ use expression::Evaluator;
 use fleet::Fleet;
 use liveness::{Finding, Liveness};
 use message::Reader;
-use node::{Node, Order, Restored};
+use node::{Node, Restored};
 use observer::Observer;
+use sequence::Order;
 use symptom::View;
 use track::Change;
 
@@ -246,9 +249,18 @@ impl Detector {
             .nodes
             .entry(name.clone())
             .or_insert_with(|| Node::new(telemetry.boot_id));
-        if node.take(telemetry.boot_id, telemetry.seq) == Order::Stale {
+        let order = node.take(telemetry.boot_id, telemetry.seq);
+        if order != Order::Newer {
             self.counters.stale += 1;
-            return;
+        }
+        match order {
+            Order::Newer => {}
+            // It says nothing new but that its node speaks.
+            Order::Late => {
+                let lost = node.lost();
+                return self.heard(now, name, lost);
+            }
+            Order::Stale => return,
         }
         let reader = Reader {
             now,
@@ -262,9 +274,15 @@ impl Detector {
             self.board.set_schema(schema);
         }
         changes.extend(node.read(reader, telemetry));
+        let lost = node.lost();
         self.report(now, changes);
         self.left.remove(name);
-        if self.liveness.heard(now, name) {
+        self.heard(now, name, lost);
+    }
+
+    /// The node spoke; `lost`: how many of its last messages did not come.
+    fn heard(&mut self, now: Timestamp, name: &NodeName, lost: u32) {
+        if self.liveness.heard(now, name, lost) {
             self.silence_over(now, name, "telemetry again");
         }
     }

@@ -9,6 +9,7 @@ use crate::fleet::Latest;
 use crate::policy::Policy;
 use crate::rules::Sample;
 use crate::signal::Moment;
+use crate::stillness::Stillness;
 
 /// A node's clock that is further from ours than this is not believed: the time that the message was received is told
 /// instead. A message takes milliseconds; a second is a skew that people would notice in the order of events.
@@ -44,6 +45,11 @@ impl<'a> Message<'a> {
             sampled: theirs,
             skewed: skew > SKEW_MAX,
         }
+    }
+
+    /// Whether the values say anything.
+    pub(crate) fn stillness(&self) -> &Stillness {
+        self.latest.stillness()
     }
 
     /// A time of the node in ours.

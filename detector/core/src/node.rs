@@ -3,7 +3,7 @@
 //! State travels in every message, so a message that was lost, came twice or came late neither makes nor hides a
 //! symptom: only a message that is newer than all before it is looked at.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arena_proto::{Entity, NodeName, Schema, SchemaId, Telemetry, Timestamp};
@@ -11,30 +11,17 @@ use arena_proto::{Entity, NodeName, Schema, SchemaId, Telemetry, Timestamp};
 use crate::fleet::Latest;
 use crate::message::{Message, Reader};
 use crate::rules::ColumnIndex;
+use crate::sequence::{Order, Sequence};
 use crate::symptom::Symptom;
 use crate::track::{Change, Restart, Track};
-
-/// Boots that are over, so that a late message of one is known for what it is. An agent that starts more often within
-/// a message's delay has other troubles.
-const BOOTS_REMEMBERED: usize = 4;
 
 /// The signals that open incidents of before a restart rest on, until their node is heard.
 pub(crate) type Restored = BTreeMap<Entity, Vec<(Arc<Symptom>, Timestamp)>>;
 
-/// Where a message stands among those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    Newer,
-    /// Seen already, or older than one that was.
-    Stale,
-}
-
 /// One node.
 #[derive(Debug)]
 pub(crate) struct Node {
-    boot_id: u64,
-    seq: u64,
-    past_boots: VecDeque<u64>,
+    sequence: Sequence,
     schema: Option<(SchemaId, Latest)>,
     /// The node itself first, then its services in the order of the schema.
     tracks: Vec<Track>,
@@ -43,9 +30,7 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn new(boot_id: u64) -> Self {
         Self {
-            boot_id,
-            seq: 0,
-            past_boots: VecDeque::new(),
+            sequence: Sequence::new(boot_id),
             schema: None,
             tracks: Vec::new(),
         }
@@ -63,27 +48,17 @@ impl Node {
     }
 
     pub(crate) fn boot_id(&self) -> u64 {
-        self.boot_id
+        self.sequence.boot_id()
+    }
+
+    /// How many of its last messages did not come.
+    pub(crate) fn lost(&self) -> u32 {
+        self.sequence.lost()
     }
 
     /// Takes note of a message's place.
     pub(crate) fn take(&mut self, boot_id: u64, seq: u64) -> Order {
-        if boot_id != self.boot_id {
-            if self.past_boots.contains(&boot_id) {
-                return Order::Stale;
-            }
-            if self.past_boots.len() == BOOTS_REMEMBERED {
-                self.past_boots.pop_front();
-            }
-            self.past_boots.push_back(self.boot_id);
-            self.boot_id = boot_id;
-            self.seq = 0;
-        }
-        if seq <= self.seq {
-            return Order::Stale;
-        }
-        self.seq = seq;
-        Order::Newer
+        self.sequence.take(boot_id, seq)
     }
 
     pub(crate) fn has_schema(&self, id: SchemaId) -> bool {

@@ -17,6 +17,7 @@ use crate::lift::NODE_DEGRADED;
 use crate::rules::{NEIGHBOUR, NEIGHBOUR_BATCH, NODE, Rule};
 use crate::signal::Timing;
 use crate::state::{PROBE_FAILED, PROCESS_EXITED};
+use crate::stillness::TELEMETRY_FROZEN;
 use crate::symptom::Symptom;
 
 /// Each rule is evaluated for each service each second; more than this is a mistake.
@@ -37,6 +38,7 @@ pub struct Policy {
     pub(crate) rules: Vec<Rule>,
     pub(crate) node_silent: Arc<Symptom>,
     pub(crate) node_degraded: Arc<Symptom>,
+    pub(crate) telemetry_frozen: Arc<Symptom>,
     pub(crate) process_exited: Arc<Symptom>,
     pub(crate) probe_failed: Arc<Symptom>,
 }
@@ -115,6 +117,7 @@ impl Policy {
             rules,
             node_silent: Symptom::new(NODE_SILENT, Severity::Critical, false),
             node_degraded: Symptom::new(NODE_DEGRADED, Severity::Error, false),
+            telemetry_frozen: Symptom::new(TELEMETRY_FROZEN, Severity::Warning, false),
             process_exited: Symptom::new(PROCESS_EXITED, Severity::Critical, false),
             probe_failed: Symptom::new(PROBE_FAILED, Severity::Error, true),
         })
@@ -131,6 +134,7 @@ impl Policy {
         let built_in = [
             &self.node_silent,
             &self.node_degraded,
+            &self.telemetry_frozen,
             &self.process_exited,
             &self.probe_failed,
         ];
@@ -259,8 +263,14 @@ impl Source<'_> {
         let text = name.get_ref();
         let what = if !is_snake_case(text) {
             format!("{text:?} is not the name of a symptom")
-        } else if [NODE_SILENT, NODE_DEGRADED, PROCESS_EXITED, PROBE_FAILED]
-            .contains(&text.as_str())
+        } else if [
+            NODE_SILENT,
+            NODE_DEGRADED,
+            TELEMETRY_FROZEN,
+            PROCESS_EXITED,
+            PROBE_FAILED,
+        ]
+        .contains(&text.as_str())
         {
             format!("{text} is what the detector itself raises")
         } else if earlier.iter().any(|rule| rule.symptom.name == *text) {

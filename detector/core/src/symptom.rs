@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arena_proto::{Reading, Severity, SignalState, Timestamp};
 
 use crate::signal::Signal;
+use crate::stillness::TELEMETRY_FROZEN;
 
 /// What is fixed about a symptom.
 #[derive(Debug)]
@@ -28,6 +29,11 @@ impl Symptom {
             by_neighbour: false,
             lifts,
         })
+    }
+
+    /// Whoever calls the entity, or a service of it, may suffer for it. That a node cannot be read hurts nobody.
+    pub(crate) fn hurts(&self) -> bool {
+        self.name != TELEMETRY_FROZEN
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Change {
 enum Source {
     ProcessExited,
     ProbeFailed,
+    /// Whether the node's values stand still.
+    Frozen,
     /// Which rule, and its columns. A rule without columns reads nothing.
     Rule(usize, Binding),
 }
@@ -86,6 +88,8 @@ impl Track {
         if service.is_some() {
             track(Source::ProcessExited, &policy.process_exited, true);
             track(Source::ProbeFailed, &policy.probe_failed, true);
+        } else {
+            track(Source::Frozen, &policy.telemetry_frozen, true);
         }
         for (at, rule) in policy.rules.iter().enumerate() {
             let binding = Binding::of(rule, index, service);
@@ -187,6 +191,10 @@ impl Track {
             let (reading, timing) = match &tracked.source {
                 Source::ProcessExited => state_reading(message, sample, state::process_exited),
                 Source::ProbeFailed => state_reading(message, sample, state::probe_failed),
+                Source::Frozen => (
+                    message.stillness().reading(message.values),
+                    state::timing(message.reader.policy.silence_limit),
+                ),
                 Source::Rule(at, binding) => {
                     let raised = tracked.signal.is_raised();
                     rule_reading(message, sample, (*at, binding), values, raised)
@@ -247,6 +255,8 @@ impl Track {
             None if running => sample.since,
             _ => message.sampled,
         };
+        // A clock that was set back makes no process younger than this moment.
+        let from = from.min(message.sampled);
         self.settling_from = Some(from);
         let settling = message.sampled.saturating_since(from) < message.reader.policy.settle;
         let stopped_for = message.sampled.saturating_since(sample.since);
@@ -285,6 +295,10 @@ impl Tracked {
         let Source::Rule(at, binding) = &self.source else {
             return;
         };
+        // What stands still is no reading.
+        if message.stillness().is_frozen() {
+            return;
+        }
         if reading == Reading::Abnormal || self.signal.is_raised() {
             let rule = &message.reader.policy.rules[*at];
             self.samples
@@ -301,8 +315,15 @@ impl Tracked {
         values: Sample<'_>,
         (reading, timing): (Reading, Timing),
     ) -> String {
-        let Source::Rule(at, binding) = &self.source else {
-            return sample.map(state::evidence).unwrap_or_default();
+        let (at, binding) = match &self.source {
+            Source::ProcessExited | Source::ProbeFailed => {
+                return sample.map(state::evidence).unwrap_or_default();
+            }
+            Source::Frozen => return message.stillness().in_words(),
+            Source::Rule(..) if message.stillness().is_frozen() => {
+                return "no reading: the node's values stand still".to_owned();
+            }
+            Source::Rule(at, binding) => (at, binding),
         };
         let rule = &message.reader.policy.rules[*at];
         let raise = rule.raise.source();
@@ -360,6 +381,9 @@ fn rule_reading(
             (Some(Reading::Idle), Timing { idle_for, ..timing })
         }
         None | Some(ProcessState::Running) if message.values.is_empty() => (None, timing),
+        None | Some(ProcessState::Running) if message.stillness().is_frozen() => {
+            (Some(Reading::NoData), timing)
+        }
         None | Some(ProcessState::Running) => {
             let reading = rule.read(binding, values, raised, evaluator);
             (Some(reading), timing)

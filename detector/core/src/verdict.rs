@@ -163,7 +163,8 @@ impl Board {
     fn fires_since(&self, now: Timestamp, entity: &Entity) -> Option<Timestamp> {
         let abnormal = self
             .signals(entity)
-            .filter(|entry| entry.view.raised && !entry.lingers(now, self.correlation.grace));
+            .filter(|entry| entry.view.raised && entry.symptom.hurts())
+            .filter(|entry| !entry.lingers(now, self.correlation.grace));
         abnormal.map(|entry| entry.view.first_abnormal_at).min()
     }
 
@@ -200,7 +201,8 @@ impl Board {
         let restarts = fleet.restart(suspect) == Some(Restart::GoingOn);
         self.signals(suspect).any(|entry| {
             let own = entry.placed.as_ref() == Some(suspect) && entry.view.raised;
-            own && (restarts || !entry.lingers(now, self.correlation.grace))
+            own && entry.symptom.hurts()
+                && (restarts || !entry.lingers(now, self.correlation.grace))
         })
     }
 
@@ -229,7 +231,7 @@ impl Board {
         let may_explain = |suspect: &Entity| {
             self.signals(suspect).any(|entry| {
                 let abnormal = entry.is_abnormal() && !lingers(entry) && !in_circle(suspect);
-                abnormal || has_cleared(entry)
+                entry.symptom.hurts() && (abnormal || has_cleared(entry))
             })
         };
         suspects.iter().any(|s| restarts(s) || may_explain(s))
@@ -246,7 +248,8 @@ impl Board {
 
     /// Another entity, which explained the entity's symptoms, has just cleared.
     pub(crate) fn has_just_cleared(&self, now: Timestamp, entity: &Entity, other: &Entity) -> bool {
-        let mut cleared = self.signals(other).filter_map(|entry| entry.quiet_at);
+        let hurt = self.signals(other).filter(|entry| entry.symptom.hurts());
+        let mut cleared = hurt.filter_map(|entry| entry.quiet_at);
         cleared.any(|over| self.is_borrowed(now, entity, over))
     }
 

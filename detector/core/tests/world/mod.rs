@@ -8,6 +8,8 @@
 //! run 3                                     # seconds; node k ticks k * 100 ms after the full second
 //! send n1                                   # at once, state only
 //! mute n1 | unmute n1 | leave n1 | reboot n1 | known n1 | forget n1 | skew n1 MILLISECONDS
+//! host n1                                   # it tells of its machine, too: four readings that always change
+//! freeze n1 | thaw n1                       # its values stand still
 //! disconnect | connect | restart            # the detector's bus; the detector itself
 //! deaf | hear                               # whether its canary comes back
 //! stall 4                                   # seconds in which the detector is held up
@@ -51,7 +53,18 @@ pub(crate) struct NodeState {
     seq: u64,
     muted: bool,
     skew_ms: i64,
+    host: bool,
+    /// What stands still, from the first message on.
+    frozen: Option<Vec<f32>>,
 }
+
+/// What a machine is measured by, beside its CPU.
+const HOST: [&str; 4] = [
+    "memory_used_percent",
+    "load1",
+    "network_receive_bytes_hz",
+    "network_transmit_bytes_hz",
+];
 
 pub(crate) struct World {
     pub(crate) detector: Detector,
@@ -119,6 +132,9 @@ impl World {
                 let name = NodeName::new(name).expect("a node");
                 self.node(&name).skew_ms = skew.parse().expect("milliseconds");
             }
+            "host" => self.measure_host(&node()),
+            "freeze" => self.node(&node()).frozen = Some(Vec::new()),
+            "thaw" => self.node(&node()).frozen = None,
             "disconnect" => self.input(Input::Connected(false)),
             "connect" => self.input(Input::Connected(true)),
             "deaf" => self.deaf = true,
@@ -174,8 +190,20 @@ impl World {
             seq: before.map_or(0, |before| before.seq),
             muted: false,
             skew_ms: 0,
+            host: false,
+            frozen: None,
         };
         self.nodes.insert(node, state);
+    }
+
+    fn measure_host(&mut self, name: &NodeName) {
+        let node = self.node(name);
+        node.host = true;
+        let columns = HOST.map(|metric| Column {
+            service: None,
+            metric: metric.to_owned(),
+        });
+        Arc::make_mut(&mut node.schema).columns.extend(columns);
     }
 
     fn set(&mut self, text: &str) {
@@ -256,6 +284,18 @@ impl World {
         };
         let columns = node.services.iter().flat_map(|service| service.values);
         let columns = std::iter::once(node.cpu_percent).chain(columns);
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let host = HOST.map(|_| node.seq as f32).into_iter();
+        let measured: Vec<f32> = columns.chain(host.filter(|_| node.host)).collect();
+        let told = match &mut node.frozen {
+            Some(frozen) => {
+                if frozen.is_empty() {
+                    *frozen = measured;
+                }
+                frozen.clone()
+            }
+            None => measured,
+        };
         let samples = node.services.iter().map(|service| ServiceSample {
             since: shift(service.sample.since),
             ..service.sample.clone()
@@ -266,7 +306,7 @@ impl World {
             seq: node.seq,
             schema_id: node.schema.id(),
             time: shift(now),
-            values: columns.filter(|_| values).collect(),
+            values: if values { told } else { Vec::new() },
             services: samples.collect(),
         };
         (telemetry, Arc::clone(&node.schema))

@@ -14,6 +14,6 @@ pub(crate) const FAULT: Fault = Fault {
                    the states of the services are told as they are. \
                    The node is well, and if it is not, nobody can tell by its values.",
     params: &[],
-    symptoms: &[],
+    symptoms: &["telemetry_frozen"],
     cures: &[],
 };

@@ -422,6 +422,7 @@ mod tests {
             probe_failed: restart, restart
             process_exited: start, free-port, start, rollback, start
             storage_latency_high: restart, restart, failover
+            telemetry_frozen: 
             threads_high: restart"#]]
         .assert_eq(&ladders.join("\n"));
     }
