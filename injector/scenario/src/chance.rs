@@ -11,6 +11,8 @@ pub(crate) enum Use {
     Layout,
     /// When the load's spike comes.
     Spike,
+    /// The scenario of this number that is generated.
+    Generator(u32),
     /// What the injection of this number hits.
     Target(u32),
 }
@@ -26,6 +28,7 @@ impl Chance {
         let (kind, number) = match purpose {
             Use::Layout => (0, 0),
             Use::Spike => (1, 0),
+            Use::Generator(number) => (2, number),
             Use::Target(number) => (3, number),
         };
         random.set_stream((kind << 32) | u64::from(number));
@@ -37,6 +40,21 @@ impl Chance {
         // The high half of a wide product: even up to one part in 2^64 / limit, which nobody can tell.
         let product = u128::from(self.0.next_u64()) * u128::from(limit);
         u64::try_from(product >> 64).unwrap_or(0)
+    }
+
+    /// Both ends included.
+    pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
+        least + self.below(most.saturating_sub(least) + 1)
+    }
+
+    /// True in so many cases of a hundred.
+    pub(crate) fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One of them; `None` when there is none.
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        from.get(self.index(from.len()))
     }
 
     /// All of them in a random order (Fisher and Yates).
@@ -68,6 +86,7 @@ mod tests {
         assert_eq!(draw(7, Use::Layout), [764, 465, 5, 301, 386, 336, 354, 193]);
         assert_ne!(draw(7, Use::Layout), draw(8, Use::Layout));
         assert_ne!(draw(7, Use::Target(0)), draw(7, Use::Target(1)));
+        assert_ne!(draw(7, Use::Generator(3)), draw(7, Use::Target(3)));
     }
 
     #[test]
@@ -75,10 +94,11 @@ mod tests {
         let mut chance = Chance::new(1, Use::Spike);
         let mut seen = [0; 5];
         for _ in 0..1000 {
-            seen[usize::try_from(chance.below(5)).expect("small")] += 1;
+            seen[usize::try_from(chance.between(2, 6)).expect("small") - 2] += 1;
         }
         assert!(seen.iter().all(|times| *times > 100), "{seen:?}");
         assert_eq!(chance.below(0), 0);
+        assert_eq!(chance.pick::<u8>(&[]), None);
         let mut items: Vec<u32> = (0..20).collect();
         chance.shuffle(&mut items);
         assert_ne!(items, (0..20).collect::<Vec<_>>());

@@ -7,6 +7,7 @@ pub mod judge;
 
 mod chance;
 mod curated;
+mod generate;
 mod layout;
 mod model;
 mod plan;
@@ -21,6 +22,7 @@ mod source;
 mod write;
 
 pub use curated::curated;
+pub use generate::{GENERATED_MAX, generate};
 pub use layout::{BATCH, Layout, LayoutError, NODES_MAX, PORTS_MAX, ROLES, TRAFFIC, dependencies};
 pub use model::{
     Check, Difficulty, Expect, Healed, Injection, Load, LoadShape, Quality, Scenario, Selector,

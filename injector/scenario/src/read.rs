@@ -35,15 +35,15 @@ const RATE_MAX: u32 = 200;
 /// As the built-in arena has.
 const RATE_DEFAULT: u32 = 20;
 /// Two readings of a second each.
-const STEADY_HOLD_DEFAULT: Duration = Duration::from_secs(2);
+pub(crate) const STEADY_HOLD_DEFAULT: Duration = Duration::from_secs(2);
 /// Programs start within seconds; a busy machine may take longer.
-const STEADY_WITHIN_DEFAULT: Duration = Duration::from_secs(30);
+pub(crate) const STEADY_WITHIN_DEFAULT: Duration = Duration::from_secs(30);
 /// Longer than a symptom takes to come back after a cure that was none.
-const HEALED_HOLD_DEFAULT: Duration = Duration::from_secs(3);
+pub(crate) const HEALED_HOLD_DEFAULT: Duration = Duration::from_secs(3);
 /// A ladder of three steps.
 const HEALED_WITHIN_DEFAULT: Duration = Duration::from_secs(40);
 /// What is normal when a scenario does not say otherwise: users are served, and quickly; at rest they wait some 30 ms.
-const CHECKS_DEFAULT: [&str; 4] = [
+pub(crate) const CHECKS_DEFAULT: [&str; 4] = [
     "user_error_percent < 1.0",
     "user_latency_p95_ms < 300.0",
     "services_unhealthy == 0",

@@ -134,7 +134,8 @@ fn a_layout_never_changes() {
         node-2: orders payments traffic
         node-3: orders ledger
         node-4: edge payments
-        node-5: edge inventory"#]].assert_eq(&told(&Layout::of(&topology, 1)));
+        node-5: edge inventory"#]]
+    .assert_eq(&told(&Layout::of(&topology, 1)));
     assert_ne!(Layout::of(&topology, 1), Layout::of(&topology, 2));
     let batch = Layout::of(&topology, 1)
         .replicas(&BATCH.parse().expect("a name"))
