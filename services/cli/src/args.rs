@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Revert(RevertArgs),
     /// Play a scenario, judge what came of it, and leave nothing behind
     Run(crate::run::RunArgs),
+    /// List, show, check, generate and certify scenarios
+    Scenarios(crate::scenarios::ScenariosArgs),
     /// Make one message body on stdin readable, for `nats sub --translate`
     Decode(DecodeArgs),
     /// Check this machine for what the arena needs

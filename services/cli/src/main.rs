@@ -24,6 +24,7 @@ mod own_arena;
 mod pause;
 mod people;
 mod run;
+mod scenarios;
 mod screen;
 mod status;
 mod up;
@@ -57,6 +58,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Up(args) => up::run(args).await,
         Command::Demo(args) => Box::pin(demo::run(args)).await,
         Command::Run(args) => Box::pin(run::run(args)).await,
+        Command::Scenarios(args) => Box::pin(scenarios::run(args)).await,
         Command::Completions { shell } => {
             // Not straight to stdout: the generator panics when that is closed or full.
             let mut script = Vec::new();
@@ -91,6 +93,10 @@ async fn run_interruptible(command: Command) -> Result<(), Failure> {
         Command::Decode(args) => decode::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
-        Command::Up(_) | Command::Demo(_) | Command::Run(_) | Command::Completions { .. } => Ok(()),
+        Command::Up(_)
+        | Command::Demo(_)
+        | Command::Run(_)
+        | Command::Scenarios(_)
+        | Command::Completions { .. } => Ok(()),
     }
 }

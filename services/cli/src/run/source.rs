@@ -7,8 +7,6 @@ use arena_scenario::Scenario;
 
 use crate::exit::{Exit, Failure};
 
-const CURATED: &[(&str, &str)] = &[];
-
 /// One scenario, not yet read.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
@@ -77,8 +75,9 @@ fn of_file(path: &Path) -> Result<Source, Failure> {
     })
 }
 
-fn curated(name: &str) -> Result<Source, Failure> {
-    let known = CURATED;
+/// The curated one of that name.
+pub(crate) fn curated(name: &str) -> Result<Source, Failure> {
+    let known = arena_scenario::curated();
     if let Some((name, text)) = known.iter().find(|(known, _)| *known == name) {
         return Ok(Source {
             name: (*name).to_owned(),
