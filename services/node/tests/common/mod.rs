@@ -8,7 +8,7 @@ use arena_bus::{Bus, Consume, Deliveries, NatsArgs, Partitions, Role};
 use arena_chassis::Clock;
 use arena_proto::{
     ActionKind, Command, FaultOperation, FaultRequest, FaultState, FaultStatus, NodeName, Outcome,
-    Preconditions, ProcessState, ServiceStatus,
+    Preconditions, ProcessState, ServiceName, ServiceStatus,
 };
 use arena_testkit::{NatsServer, TempDir, free_port, temp_dir, wait_for};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -266,12 +266,30 @@ impl Arena {
         ttl: Duration,
         params: &[(&str, &str)],
     ) {
+        let service = Some(service.parse().expect("a name"));
+        self.apply_to(id, fault, service, ttl, params).await;
+    }
+
+    /// A fault of the whole node, for a minute at most.
+    pub(crate) async fn apply_to_node(&self, id: &str, fault: &str, params: &[(&str, &str)]) {
+        let ttl = Duration::from_mins(1);
+        self.apply_to(id, fault, None, ttl, params).await;
+    }
+
+    async fn apply_to(
+        &self,
+        id: &str,
+        fault: &str,
+        service: Option<ServiceName>,
+        ttl: Duration,
+        params: &[(&str, &str)],
+    ) {
         let params = params
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let operation = FaultOperation::Apply {
             fault: fault.to_owned(),
-            service: Some(service.parse().expect("a name")),
+            service,
             ttl,
             lease: None,
             params: params.collect(),
@@ -303,6 +321,18 @@ impl Arena {
             }
             assert!(!status.state.is_final(), "{status:?} instead of {state}");
         }
+    }
+
+    /// Waits until all these faults are over, in whichever order.
+    pub(crate) async fn faults_over(&mut self, ids: &[&str]) -> Vec<FaultStatus> {
+        let mut over = Vec::new();
+        while over.len() < ids.len() {
+            let status = self.faults.next().await.expect("a status").message;
+            if status.state.is_final() && ids.contains(&status.id.as_str()) {
+                over.push(status);
+            }
+        }
+        over
     }
 
     /// Waits until telemetry says this of a service.
