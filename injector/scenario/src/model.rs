@@ -95,7 +95,7 @@ pub struct SteadyState {
     pub checks: Vec<Check>,
     /// For so long without a break.
     pub hold: Duration,
-    /// That stretch is complete no later than this after the arena's start.
+    /// That stretch begins no later than this after the arena's start.
     pub within: Duration,
 }
 
@@ -171,7 +171,7 @@ pub struct Healed {
     pub checks: Vec<Check>,
     /// For so long without a break.
     pub hold: Duration,
-    /// That stretch is complete no later than this after the first fault.
+    /// That stretch begins no later than this after the first fault.
     pub within: Duration,
 }
 

@@ -97,7 +97,7 @@ pub(crate) struct RawSteadyState {
     /// For so long without a break; 2s when left out.
     #[schemars(with = "Option<DurationText>")]
     pub(crate) hold: Option<Spanned<String>>,
-    /// That stretch is complete no later than this after the arena's start; 30s when left out.
+    /// That stretch begins no later than this after the arena's start; 30s when left out.
     #[schemars(with = "Option<DurationText>")]
     pub(crate) within: Option<Spanned<String>>,
 }
@@ -186,7 +186,7 @@ pub(crate) struct RawHealed {
     /// For so long without a break; 3s when left out.
     #[schemars(with = "Option<DurationText>")]
     pub(crate) hold: Option<Spanned<String>>,
-    /// That stretch is complete no later than this after the first fault; 40s when left out.
+    /// That stretch begins no later than this after the first fault; 40s when left out.
     #[schemars(with = "Option<DurationText>")]
     pub(crate) within: Option<Spanned<String>>,
 }

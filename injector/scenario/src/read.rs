@@ -50,9 +50,6 @@ pub(crate) const CHECKS_DEFAULT: [&str; 4] = [
     "incidents_open == 0",
 ];
 
-/// A duration of the file, and what it is when it is left out.
-type WithDefault<'a> = (Option<&'a Spanned<String>>, Duration);
-
 impl Scenario {
     /// Reads a scenario. `file` is the name that mistakes are told with; it need not exist.
     pub fn parse(file: &str, text: &str) -> Result<Self, Diagnostic> {
@@ -206,51 +203,19 @@ impl Source<'_> {
 
     fn steady_state(&self, raw: &RawSteadyState) -> Result<SteadyState, Diagnostic> {
         let usual = CHECKS_DEFAULT.map(|check| Check(check.to_owned()));
-        let (hold, within) = self.stretch(
-            (raw.hold.as_ref(), STEADY_HOLD_DEFAULT),
-            (raw.within.as_ref(), STEADY_WITHIN_DEFAULT),
-        )?;
         Ok(SteadyState {
             checks: self.checks(raw.checks.as_ref(), &usual)?,
-            hold,
-            within,
+            hold: self.duration_or(raw.hold.as_ref(), STEADY_HOLD_DEFAULT)?,
+            within: self.duration_or(raw.within.as_ref(), STEADY_WITHIN_DEFAULT)?,
         })
     }
 
     fn healed(&self, raw: &RawHealed, steady_state: &SteadyState) -> Result<Healed, Diagnostic> {
-        let (hold, within) = self.stretch(
-            (raw.hold.as_ref(), HEALED_HOLD_DEFAULT),
-            (raw.within.as_ref(), HEALED_WITHIN_DEFAULT),
-        )?;
         Ok(Healed {
             checks: self.checks(raw.checks.as_ref(), &steady_state.checks)?,
-            hold,
-            within,
+            hold: self.duration_or(raw.hold.as_ref(), HEALED_HOLD_DEFAULT)?,
+            within: self.duration_or(raw.within.as_ref(), HEALED_WITHIN_DEFAULT)?,
         })
-    }
-
-    /// How long something has to hold, and by when.
-    fn stretch(
-        &self,
-        hold: WithDefault<'_>,
-        within: WithDefault<'_>,
-    ) -> Result<(Duration, Duration), Diagnostic> {
-        let (hold_time, within_time) = (
-            self.duration_or(hold.0, hold.1)?,
-            self.duration_or(within.0, within.1)?,
-        );
-        match hold.0.or(within.0) {
-            Some(place) if hold_time >= within_time => {
-                let write = |duration| humantime::format_duration(duration).to_string();
-                let what = format!(
-                    "to hold for {} takes longer than {}",
-                    write(hold_time),
-                    write(within_time)
-                );
-                Err(self.wrong(place, &what, "make `hold` shorter than `within`"))
-            }
-            _ => Ok((hold_time, within_time)),
-        }
     }
 
     fn check_times(
@@ -259,20 +224,23 @@ impl Source<'_> {
         healed: &Healed,
         limit: Duration,
     ) -> Result<(), Diagnostic> {
-        if healed.within <= limit {
+        let needed = healed.within.saturating_add(healed.hold);
+        if needed <= limit {
             return Ok(());
         }
         let write = |duration| humantime::format_duration(duration).to_string();
         let what = format!(
-            "healed within {} is later than the limit of {}",
+            "healed within {} and held for {} is later than the limit of {}",
             write(healed.within),
-            write(limit)
+            write(healed.hold),
+            write(limit),
         );
         let mend = format!(
             "make `limit` {} or more, or `within` of [healed] shorter",
-            write(healed.within)
+            write(needed)
         );
-        let place = raw.healed.within.as_ref().or(raw.limit.as_ref());
+        let places = [&raw.healed.within, &raw.healed.hold, &raw.limit];
+        let place = places.into_iter().find_map(Option::as_ref);
         Err(self.wrong(place.unwrap_or(&raw.name), &what, &mend))
     }
 

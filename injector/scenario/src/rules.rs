@@ -10,6 +10,7 @@ use arena_proto::{ActionKind, Entity, ServiceName};
 
 use crate::layout::Layout;
 use crate::model::{Expect, Injection, Scenario, Selector, When};
+use crate::plan::{Origin, Planned};
 use crate::raw::{RawInjection, RawScenario};
 use crate::select::share;
 use crate::source::Source;
@@ -36,7 +37,15 @@ impl Injection {
             Carrier::Nothing | Carrier::Starts => true,
             // Bad telemetry hurts nobody.
             Carrier::Agent => false,
-            _ => self.at().unwrap_or_default() + self.ttl > healed_by,
+            _ => self.at().unwrap_or_default() + self.ttl >= healed_by,
+        }
+    }
+
+    /// What is done the moment that it is made does not last.
+    fn lasts(&self) -> Duration {
+        match self.fault.carrier {
+            Carrier::Nothing => Duration::from_millis(1),
+            _ => self.ttl,
         }
     }
 
@@ -78,6 +87,7 @@ impl Source<'_> {
             return Err(self.wrong(&first.fault, "every fault waits for a condition", mend));
         }
         self.check_truth(raw, scenario)?;
+        self.check_twins(raw, scenario)?;
         self.check_shares(raw, scenario, layout)
     }
 
@@ -106,8 +116,30 @@ impl Source<'_> {
                     "leave `cures` out, or expect heal",
                 ))
             }
-            Expect::Heal => self.check_doing_nothing(raw, scenario),
+            Expect::Heal => {
+                self.check_roots(raw, scenario)?;
+                self.check_doing_nothing(raw, scenario)
+            }
             Expect::NoAction | Expect::Escalate => Ok(()),
+        }
+    }
+
+    /// Without named roots all that is hit is to blame; a node whose telemetry lies is not.
+    fn check_roots(&self, raw: &RawScenario, scenario: &Scenario) -> Result<(), Diagnostic> {
+        let faults = raw.fault.iter().zip(&scenario.injections);
+        let lie = faults
+            .into_iter()
+            .find(|(_, injection)| injection.fault.carrier == Carrier::Agent);
+        match lie {
+            Some((lie, _)) if scenario.truth.roots.is_empty() => {
+                let what = "what is only told wrongly of is not to blame, and would count so";
+                Err(self.wrong(
+                    &lie.target,
+                    what,
+                    "name those that are to blame: `roots` of [truth]",
+                ))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -117,7 +149,8 @@ impl Source<'_> {
         raw: &RawScenario,
         scenario: &Scenario,
     ) -> Result<(), Diagnostic> {
-        let healed_by = scenario.first_fault() + scenario.healed.within;
+        let needed = scenario.healed.within.saturating_add(scenario.healed.hold);
+        let healed_by = scenario.first_fault() + needed;
         if scenario
             .injections
             .iter()
@@ -126,14 +159,41 @@ impl Source<'_> {
             return Ok(());
         }
         let what = "every fault is over by the time by which it has to be healed, so doing nothing heals it";
-        let needed = humantime::format_duration(scenario.healed.within);
+        let needed = humantime::format_duration(needed);
         let mend = format!(
-            "give one of them more than {needed} (`within` of [healed]), or expect no-action"
+            "give one of them {needed} or more (`within` and `hold` of [healed]), or expect no-action"
         );
         match raw.fault.iter().find_map(|fault| fault.r#for.as_ref()) {
             Some(place) => Err(self.wrong(place, what, &mend)),
             None => Err(self.wrong(&raw.truth.get_ref().expect, what, &mend)),
         }
+    }
+
+    /// A node refuses a fault that is in effect already; the load's shape and the telemetry's quality are faults, too.
+    fn check_twins(&self, raw: &RawScenario, scenario: &Scenario) -> Result<(), Diagnostic> {
+        let planned = scenario.all_injections();
+        for ((index, raw), injection) in (0..).zip(&raw.fault).zip(&scenario.injections) {
+            let is_twin = |other: &&Planned| {
+                other.index != index
+                    && other.injection.fault == injection.fault
+                    && overlap(&other.injection, injection)
+                    && meet(&other.injection.target, &injection.target)
+            };
+            let Some(twin) = planned.iter().find(is_twin) else {
+                continue;
+            };
+            let (whose, mend) = match twin.origin {
+                Origin::File => ("another [[fault]]", "choose another time or target"),
+                Origin::Load => ("the `shape` of [load]", "leave one of the two out"),
+                Origin::Telemetry => ("[telemetry]", "leave one of the two out"),
+            };
+            let what = format!(
+                "{} is made there at that time by {whose}",
+                injection.fault.name
+            );
+            return Err(self.wrong(&raw.target, &what, mend));
+        }
+        Ok(())
     }
 
     /// The injector refuses faults in more than half of a service's replicas, and nodes more than so many at once.
@@ -207,9 +267,20 @@ impl Source<'_> {
 
 /// Both are in effect at some moment that the file tells of.
 fn overlap(left: &Injection, right: &Injection) -> bool {
-    let begins = |injection: &Injection| injection.at();
-    let (Some(left_at), Some(right_at)) = (begins(left), begins(right)) else {
+    let (Some(left_at), Some(right_at)) = (left.at(), right.at()) else {
         return std::ptr::eq(left, right);
     };
-    left_at < right_at + right.ttl && right_at < left_at + left.ttl
+    left_at < right_at + right.lasts() && right_at < left_at + left.lasts()
+}
+
+/// They hit the same, whatever chance does.
+fn meet(left: &Selector, right: &Selector) -> bool {
+    match (left, right) {
+        (Selector::Entity(left), Selector::Entity(right)) => left == right,
+        (Selector::Nodes(None), other) | (other, Selector::Nodes(None)) => match other {
+            Selector::Entity(entity) => entity.service.is_none(),
+            other => matches!(other, Selector::Nodes(_)),
+        },
+        _ => false,
+    }
 }

@@ -29,6 +29,7 @@ const LIMIT_AFTER: Duration = Duration::from_secs(15);
 /// Of a scenario in which nothing is to be done: a detector that is misled is so within seconds. Enough, too, for a spike of the load, which comes
 /// in the first two thirds, to be over.
 const QUIET_LIMIT: Duration = Duration::from_secs(40);
+const QUIET_WITHIN: Duration = Duration::from_secs(30);
 /// What passes is over, with its consequences, long before the end.
 const PASSING_TTL: Duration = Duration::from_secs(10);
 /// More nodes are more processes than a laptop runs at ease.
@@ -102,7 +103,7 @@ fn arena(chance: &mut Chance, difficulty: Difficulty) -> Scenario {
         healed: Healed {
             checks,
             hold: HEALED_HOLD_DEFAULT,
-            within: QUIET_LIMIT,
+            within: QUIET_WITHIN,
         },
         limit: QUIET_LIMIT,
         truth: Truth {
