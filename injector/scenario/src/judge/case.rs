@@ -40,8 +40,10 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn first_fault_ms(&self) -> u64 {
-        let active = self.injections().filter_map(|fault| fault.active_ms);
-        active.min().unwrap_or(self.facts.play_ms)
+        let begun = self
+            .injections()
+            .filter_map(|fault| fault.armed_ms.or(fault.active_ms));
+        begun.min().unwrap_or(self.facts.play_ms)
     }
 
     pub(super) fn detect_ms(&self) -> Option<u64> {

@@ -76,7 +76,9 @@ pub struct FaultFact {
     pub ttl_ms: u64,
     /// What the node last said of it.
     pub state: FaultState,
-    /// It took effect.
+    /// Its node began with it: from now on it may be felt.
+    pub armed_ms: Option<u64>,
+    /// It is in effect.
     pub active_ms: Option<u64>,
     /// It was over.
     pub end_ms: Option<u64>,

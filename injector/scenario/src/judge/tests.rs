@@ -87,6 +87,7 @@ fn fault(target: &str) -> FaultFact {
         part: Part::Injection,
         ttl_ms: TTL_MS,
         state: FaultState::Active,
+        armed_ms: Some(10_000),
         active_ms: Some(10_000),
         end_ms: None,
         reason: None,
@@ -473,4 +474,14 @@ fn where_a_person_is_needed_one_must_be_called_and_nothing_be_hurt() {
     ] {
         expected.assert_eq(&failures(&hopeless, &facts));
     }
+}
+
+#[test]
+fn a_fault_is_felt_from_when_its_node_began_with_it() {
+    let mut facts = healed_run();
+    facts.faults[0].armed_ms = Some(12_900);
+    facts.faults[0].active_ms = Some(13_200);
+    let heal = scenario(Expect::Heal, &[ActionKind::Restart]);
+    let verdict = judge(&heal, &facts).unwrap();
+    assert_eq!((verdict.met, verdict.detect_ms), (true, Some(100)));
 }

@@ -1,6 +1,6 @@
 //! `arena run`: plays scenarios, judges what came of them, and leaves nothing behind but a record.
 //!
-//! A table of contents: the arena (`ground`), what is seen of it (`eyes`, `view`, `tell`), who hurts (`villain`) and who may cure
+//! A table of contents: the arena (`ground`), what is seen of it (`eyes`, `view`, `users`, `tell`), who hurts (`villain`) and who may cure
 //! (`reference`), the run itself (`live`), what is left (`clean`), what is kept (`record`). The judge is `arena_scenario::judge`.
 
 mod clean;
@@ -11,6 +11,9 @@ mod record;
 mod reference;
 pub(crate) mod source;
 mod tell;
+#[cfg(test)]
+mod tests;
+mod users;
 mod view;
 mod villain;
 

@@ -1,7 +1,5 @@
 //! What is seen of an arena during a run: messages in, facts, samples and the story's lines out. Pure; times are milliseconds since the
 //! run began.
-//!
-//! Invariant: what was not heard of for a while is not known any more, and never taken for well.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +12,7 @@ use arena_scenario::judge::{ActionFact, Facts, FaultFact, IncidentFact, Part, Po
 use arena_scenario::{Injection, Origin, Planned, Scenario};
 use serde::Serialize;
 
-/// Telemetry comes every second: after three that are missing nobody knows what users feel.
-const READING_AGE_MAX_MS: u64 = 3500;
+use super::users::Users;
 
 /// One line of the story.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,15 +27,6 @@ pub(crate) struct Event {
     pub what: String,
 }
 
-/// What the users of one traffic service feel.
-#[derive(Debug, Clone, Copy, Default)]
-struct Felt {
-    at_ms: u64,
-    error_percent: Option<f64>,
-    latency_p95_ms: Option<f64>,
-    rate_hz: Option<f64>,
-}
-
 /// Everything that was seen.
 #[derive(Debug)]
 pub(super) struct View {
@@ -50,7 +38,7 @@ pub(super) struct View {
     /// Incidents count from here on; those before are somebody else's.
     since: Option<Timestamp>,
     nodes: BTreeMap<NodeName, NodeStatus>,
-    felt: BTreeMap<Entity, Felt>,
+    users: Users,
     open: BTreeMap<String, Entity>,
 }
 
@@ -66,7 +54,7 @@ impl View {
             planned: scenario.all_injections(),
             since: None,
             nodes: BTreeMap::new(),
-            felt: BTreeMap::new(),
+            users: Users::default(),
             open: BTreeMap::new(),
         }
     }
@@ -106,20 +94,7 @@ impl View {
 
     /// Telemetry arrived.
     pub(super) fn on_telemetry(&mut self, at_ms: u64, telemetry: &Telemetry, schema: &Schema) {
-        for (column, value) in schema.columns.iter().zip(&telemetry.values) {
-            if !column.metric.starts_with("user_") {
-                continue;
-            }
-            let felt = self.felt.entry(schema.entity(column)).or_default();
-            felt.at_ms = at_ms;
-            let value = Some(f64::from(*value)).filter(|value| value.is_finite());
-            match column.metric.as_str() {
-                "user_error_percent" => felt.error_percent = value,
-                "user_latency_p95_ms" => felt.latency_p95_ms = value,
-                "user_request_rate_hz" => felt.rate_hz = value,
-                _ => {}
-            }
-        }
+        self.users.hear(at_ms, telemetry, schema);
     }
 
     /// A node said something of a fault.
@@ -142,6 +117,9 @@ impl View {
         fault.state = status.state;
         fault.reason = status.reason.or(fault.reason);
         fault.message.clone_from(&status.message);
+        if status.state != FaultState::Rejected {
+            fault.armed_ms.get_or_insert(at_ms);
+        }
         // What is spent at once may skip ACTIVE.
         if status.state == FaultState::Active || (over && status.state != FaultState::Rejected) {
             fault.active_ms.get_or_insert(at_ms);
@@ -188,6 +166,7 @@ impl View {
             },
             ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
             state: FaultState::Requested,
+            armed_ms: None,
             active_ms: None,
             end_ms: None,
             reason: None,
@@ -332,25 +311,11 @@ impl View {
 
     /// What is known at this moment.
     pub(super) fn sample(&self, at_ms: u64) -> Sample {
-        let fresh = |felt: &&Felt| at_ms.saturating_sub(felt.at_ms) <= READING_AGE_MAX_MS;
-        let felt: Vec<&Felt> = self.felt.values().filter(fresh).collect();
-        // One traffic generator that is not heard of makes all unknown.
-        let all = !felt.is_empty() && felt.len() == self.felt.len();
-        let felt = if all { felt } else { Vec::new() };
-        let worst = |value: fn(&Felt) -> Option<f64>| {
-            let values: Option<Vec<f64>> = felt.iter().map(|one| value(one)).collect();
-            values?.into_iter().reduce(f64::max)
-        };
-        let rates: Option<Vec<f64>> = felt.iter().map(|one| one.rate_hz).collect();
+        let unhealthy = (!self.nodes.is_empty()).then(|| count(self.unhealthy().len()));
         Sample {
-            at_ms,
-            user_error_percent: worst(|felt| felt.error_percent),
-            user_latency_p95_ms: worst(|felt| felt.latency_p95_ms),
-            user_request_rate_hz: rates
-                .filter(|rates| !rates.is_empty())
-                .map(|rates| rates.iter().sum()),
-            services_unhealthy: (!self.nodes.is_empty()).then(|| count(self.unhealthy().len())),
+            services_unhealthy: unhealthy,
             incidents_open: Some(count(self.open.len())),
+            ..self.users.feel(at_ms)
         }
     }
 
