@@ -1,6 +1,7 @@
 //! `arena scenarios`: what there is to be played, what is new, and whether it is worth it.
 
 mod certify;
+mod generate;
 
 use std::path::Path;
 
@@ -21,6 +22,7 @@ Examples:
   arena scenarios list
   arena scenarios show hang-edge > my.toml          the file, to copy from
   arena scenarios check my.toml
+  arena scenarios generate --seed 7 --count 20 --out new
   arena scenarios certify new --out good --jobs 2   keep those that are worth being played"
 )]
 pub(crate) struct ScenariosArgs {
@@ -47,6 +49,8 @@ enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
     },
+    /// Make new ones: the same seed makes the same ones
+    Generate(generate::GenerateArgs),
     /// Show for each that doing nothing fails it and that its reference cure passes it; keep those
     #[command(after_help = certify::HELP)]
     Certify(certify::CertifyArgs),
@@ -58,6 +62,7 @@ pub(crate) async fn run(args: ScenariosArgs) -> Result<(), Failure> {
         Command::List { json } => list(json),
         Command::Show { name } => Ok(screen::print(&source::curated(&name)?.text)?),
         Command::Check { files } => check(&files),
+        Command::Generate(args) => generate::run(&args),
         Command::Certify(args) => certify::run(args).await,
     }
 }
