@@ -1,25 +1,20 @@
-//! Where requests come in: the endpoints `inject` and `revert` of the services API.
+//! Where requests come in: the endpoints `inject`, `revert` and `villain` of the services API.
 
 use arena_bus::{Bus, BusError, Registration};
-use arena_proto::{InjectReply, InjectRequest, RevertRequest};
+use arena_proto::{InjectReply, InjectRequest, RevertRequest, VillainRequest, VillainStatus};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::args;
 
-/// Requests that wait for the machine: as many as two endpoints work on at a time, so that nobody waits to wait.
-const WAITING_MAX: usize = 32;
-
-/// What is asked.
-#[derive(Debug)]
-pub(crate) enum Question {
-    Inject(InjectRequest),
-    Revert(RevertRequest),
-}
+/// Requests that wait for the machine: as many as the endpoints work on at a time, so that nobody waits to wait.
+const WAITING_MAX: usize = 48;
 
 /// A request, and where its answer goes.
-pub(crate) struct Visitor {
-    pub(crate) question: Question,
-    pub(crate) answer: oneshot::Sender<InjectReply>,
+#[derive(Debug)]
+pub(crate) enum Visitor {
+    Inject(InjectRequest, oneshot::Sender<InjectReply>),
+    Revert(RevertRequest, oneshot::Sender<InjectReply>),
+    Villain(VillainRequest, oneshot::Sender<VillainStatus>),
 }
 
 /// The endpoints. They are gone from the bus when this is dropped.
@@ -36,12 +31,18 @@ impl Desk {
         let inject = door.clone();
         registration
             .endpoint("inject", move |request| {
-                ask(inject.clone(), Question::Inject(request))
+                ask(inject.clone(), |answer| Visitor::Inject(request, answer))
+            })
+            .await?;
+        let revert = door.clone();
+        registration
+            .endpoint("revert", move |request| {
+                ask(revert.clone(), |answer| Visitor::Revert(request, answer))
             })
             .await?;
         registration
-            .endpoint("revert", move |request| {
-                ask(door.clone(), Question::Revert(request))
+            .endpoint("villain", move |request| {
+                ask(door.clone(), |answer| Visitor::Villain(request, answer))
             })
             .await?;
         Ok(Self {
@@ -56,10 +57,12 @@ impl Desk {
     }
 }
 
-async fn ask(door: mpsc::Sender<Visitor>, question: Question) -> Result<InjectReply, String> {
+async fn ask<Rep>(
+    door: mpsc::Sender<Visitor>,
+    visit: impl FnOnce(oneshot::Sender<Rep>) -> Visitor,
+) -> Result<Rep, String> {
     let gone = || "the injector is stopping".to_owned();
     let (answer, reply) = oneshot::channel();
-    let visitor = Visitor { question, answer };
-    door.send(visitor).await.map_err(|_| gone())?;
+    door.send(visit(answer)).await.map_err(|_| gone())?;
     reply.await.map_err(|_| gone())
 }

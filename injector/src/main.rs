@@ -3,6 +3,7 @@
 
 mod args;
 mod desk;
+mod public;
 mod shell;
 
 use std::hash::{BuildHasher, RandomState};

@@ -7,14 +7,23 @@ use anyhow::Context;
 use arena_bus::{Bus, Consume, Deliveries, From, Values};
 use arena_chassis::{CancellationToken, Chassis, Clock};
 use arena_injector_core::{Injector, Input, Output, Ticket};
-use arena_proto::{Control, FaultStatus, InjectReply, NodeStatus};
+use arena_proto::{
+    Control, FaultStatus, InjectReply, NodeStatus, VillainOperation, VillainRequest, VillainStatus,
+};
 use tokio::sync::oneshot;
 
-use crate::desk::{Desk, Question, Visitor};
+use crate::desk::{Desk, Visitor};
+use crate::public::PublicReaders;
 
 /// After a signal, nodes have this long to say that our faults are gone; below the grace period of the program. A node that
 /// does not answer ends them by their lease.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Who waits for an answer.
+enum Waiting {
+    ForFault(oneshot::Sender<InjectReply>),
+    ForVillain(oneshot::Sender<VillainStatus>),
+}
 
 /// The machine and its senses.
 pub(crate) struct Shell {
@@ -24,8 +33,10 @@ pub(crate) struct Shell {
     control: Values<Control>,
     nodes: Values<NodeStatus>,
     faults: Deliveries<FaultStatus>,
+    /// While there is a villain.
+    public: Option<PublicReaders>,
     /// Who waits for an answer.
-    waiting: BTreeMap<Ticket, oneshot::Sender<InjectReply>>,
+    waiting: BTreeMap<Ticket, Waiting>,
     tickets: u64,
 }
 
@@ -47,6 +58,7 @@ impl Shell {
                 .consume(faults)
                 .await
                 .context("reading fault statuses")?,
+            public: None,
             waiting: BTreeMap::new(),
             tickets: 0,
         })
@@ -72,12 +84,14 @@ impl Shell {
         shutdown: &CancellationToken,
     ) -> anyhow::Result<()> {
         loop {
-            let input = tokio::select! {
+            tokio::select! {
                 () = shutdown.cancelled() => break,
-                visitor = desk.next() => self.receive(visitor.context("the desk closed")?),
-                input = self.sense() => input?,
-            };
-            self.step(input).await;
+                visitor = desk.next() => self.receive(visitor.context("the desk closed")?).await,
+                input = self.sense() => self.step(input?).await,
+            }
+            if !self.injector.has_villain() {
+                self.public = None;
+            }
         }
         self.step(Input::Stop).await;
         let farewell = async {
@@ -102,18 +116,50 @@ impl Shell {
             control = self.control.next() => Input::Control(control.context("the bus is gone")?),
             status = self.nodes.next() => Input::Node(status.context("the bus is gone")?),
             status = self.faults.next() => Input::Status(status.context("the bus is gone")?.message),
+            public = next_public(self.public.as_mut()) => public?,
             () = sleep_until(&self.clock, wakeup) => Input::Tick,
         })
     }
 
-    fn receive(&mut self, visitor: Visitor) -> Input {
+    async fn receive(&mut self, visitor: Visitor) {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        self.waiting.insert(ticket, visitor.answer);
-        match visitor.question {
-            Question::Inject(request) => Input::Inject(ticket, request),
-            Question::Revert(request) => Input::Revert(ticket, request),
+        let (input, waiting) = match visitor {
+            Visitor::Inject(request, answer) => {
+                (Input::Inject(ticket, request), Waiting::ForFault(answer))
+            }
+            Visitor::Revert(request, answer) => {
+                (Input::Revert(ticket, request), Waiting::ForFault(answer))
+            }
+            Visitor::Villain(request, answer) => {
+                if let Err(error) = self.prepare(&request).await {
+                    let status = VillainStatus {
+                        error: Some(format!("{error:#}")),
+                        ..VillainStatus::default()
+                    };
+                    // Who asked may be gone.
+                    let _ = answer.send(status);
+                    return;
+                }
+                (Input::Villain(ticket, request), Waiting::ForVillain(answer))
+            }
+        };
+        self.waiting.insert(ticket, waiting);
+        self.step(input).await;
+    }
+
+    /// A villain that starts knows which incidents are open.
+    async fn prepare(&mut self, request: &VillainRequest) -> anyhow::Result<()> {
+        if request.op != VillainOperation::Start || self.injector.has_villain() {
+            return Ok(());
         }
+        let mut public = PublicReaders::open(&self.bus, self.clock.now()).await?;
+        self.step(Input::Hearing).await;
+        while let Some(input) = public.next_stored().await {
+            self.step(input).await;
+        }
+        self.public = Some(public);
+        Ok(())
     }
 
     /// One step of the machine, and everything that follows from it.
@@ -125,10 +171,15 @@ impl Shell {
                     if let Err(error) = self.bus.publish(&request, None).await {
                         tracing::error!("{}: not published: {error}", request.id);
                         unpublished = Some(error.to_string());
-                        self.injector.forget(&request.id);
+                        self.injector.forget(self.clock.now(), &request.id);
                     }
                 }
                 Output::Reply(ticket, reply) => self.reply(ticket, reply, unpublished.as_deref()),
+                Output::VillainReply(ticket, status) => {
+                    if let Some(Waiting::ForVillain(answer)) = self.waiting.remove(&ticket) {
+                        let _ = answer.send(*status);
+                    }
+                }
                 Output::Note(line) => tracing::info!("{line}"),
                 Output::Warning(line) => tracing::warn!("{line}"),
             }
@@ -143,10 +194,17 @@ impl Shell {
                 error: Some(format!("it did not reach the bus: {error}")),
             },
         };
-        if let Some(answer) = self.waiting.remove(&ticket) {
+        if let Some(Waiting::ForFault(answer)) = self.waiting.remove(&ticket) {
             // Who asked may be gone.
             let _ = answer.send(reply);
         }
+    }
+}
+
+async fn next_public(public: Option<&mut PublicReaders>) -> anyhow::Result<Input> {
+    match public {
+        Some(public) => public.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -21,6 +21,7 @@ mod story;
 mod telemetry;
 mod time;
 mod trace;
+mod villain;
 mod wire;
 mod words;
 
@@ -61,6 +62,10 @@ pub use story::{
 pub use telemetry::{Column, Schema, SchemaId, ServiceInfo, ServiceSample, Telemetry};
 pub use time::Timestamp;
 pub use trace::{SpanId, TraceContext, TraceId};
+pub use villain::{
+    VillainFault, VillainLesson, VillainOperation, VillainPolicy, VillainRequest, VillainStatus,
+    VillainStopWhen,
+};
 pub use wire::{DecodeError, Message, Received, transcode};
 pub use words::{
     ActionKind, CommandState, Decision, Effect, FaultReason, FaultState, IncidentEventKind,

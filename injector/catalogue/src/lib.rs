@@ -10,6 +10,7 @@ pub mod limits;
 mod name;
 mod param;
 mod reference;
+mod target;
 
 pub use error::CatalogueError;
 pub use fault::{Carrier, Family, Fault, Need, Scope, check_ttl};
@@ -17,3 +18,4 @@ pub use faults::CATALOGUE;
 pub use name::FaultName;
 pub use param::{Kind, Param, Params};
 pub use reference::reference;
+pub use target::TargetError;

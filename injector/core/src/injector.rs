@@ -2,61 +2,31 @@
 //!
 //! Invariants: a fault of ours is renewed from its start until its end and not after; nothing is asked of a node that is not there or
 //! that refuses faults; after [`Input::Stop`], and while the safety lever is stopped, nothing new begins and nothing is renewed. A new `Injector` adopts no fault of an earlier one: those end
-//! by their lease, and are until then known as others' are.
+//! by their lease, and are until then known as others' are; nor does it go on with a villain of an earlier one.
 
 use arena_proto::{
     Control, FaultId, FaultOperation, FaultRequest, FaultState, FaultStatus, InjectReply,
-    InjectRequest, LeverPosition, NodeStatus, RevertRequest, Timestamp,
+    InjectRequest, LeverPosition, RevertRequest, Timestamp,
 };
 
 use crate::checked::{Checked, check};
-use crate::live::{FAULTS_MAX, LEASE, Live};
+use crate::io::{Input, Output};
+use crate::live::{LEASE, Live};
 use crate::schedule::Schedule;
-use crate::targets::Targets;
-
-/// Tells a reply's request from others; the shell's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
-
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// Somebody asks for a fault.
-    Inject(Ticket, InjectRequest),
-    /// Somebody asks for the end of a fault, or of all.
-    Revert(Ticket, RevertRequest),
-    /// A node said how it stands.
-    Node(NodeStatus),
-    /// A node said what became of a fault.
-    Status(FaultStatus),
-    /// What people decided: the safety lever is stopped, or released.
-    Control(Control),
-    /// The program ends.
-    Stop,
-    /// Time passed.
-    Tick,
-}
-
-/// What to do, in order.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Publish this to the fault's node.
-    Publish(FaultRequest),
-    /// Answer a request, after what precedes it was published.
-    Reply(Ticket, InjectReply),
-    /// Say this in the log.
-    Note(String),
-    /// Say this in the log as a warning.
-    Warning(String),
-}
+use crate::villain::{Public, Villain};
+use crate::{ceiling, targets};
 
 /// The machine.
 #[derive(Debug)]
 pub struct Injector {
     /// Used for the next id, and then another.
-    nonce: u64,
-    targets: Targets,
-    live: Live,
+    pub(crate) nonce: u64,
+    /// When the first step was.
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) public: Public,
+    /// The one that is there, or the last one.
+    pub(crate) villain: Option<Villain>,
+    pub(crate) live: Live,
     schedule: Schedule,
     /// When each entry of the schedule is next due; `None` until every target runs.
     due: Option<Vec<Option<Timestamp>>>,
@@ -71,7 +41,9 @@ impl Injector {
     pub fn new(schedule: Schedule, nonce: u64) -> Self {
         Self {
             nonce,
-            targets: Targets::default(),
+            started_at: None,
+            public: Public::default(),
+            villain: None,
             live: Live::default(),
             schedule,
             due: None,
@@ -83,6 +55,7 @@ impl Injector {
     /// Takes one input, and what time has brought with it.
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
         let mut outputs = Vec::new();
+        self.started_at.get_or_insert(now);
         match input {
             Input::Inject(ticket, request) => {
                 let reply = self.on_inject(now, &request, &mut outputs);
@@ -92,13 +65,24 @@ impl Injector {
                 let reply = self.on_revert(now, &request, &mut outputs);
                 outputs.push(Output::Reply(ticket, reply));
             }
-            Input::Node(status) => self.targets.put(status),
+            Input::Villain(ticket, request) => {
+                let reply = self.on_villain(now, &request, &mut outputs);
+                outputs.push(Output::VillainReply(ticket, Box::new(reply)));
+            }
+            Input::Node(status) => self.public.put_node(status),
+            Input::Hearing => self.public.forget_talk(),
+            Input::Incident(event) => self.public.put_incident(&event),
+            Input::Plan(plan) => self.public.put_plan(&plan),
+            Input::Telemetry(telemetry, schema) => {
+                self.public.put_telemetry(now, &telemetry, &schema);
+            }
             Input::Status(status) => self.on_status(now, &status, &mut outputs),
             Input::Control(control) => self.on_control(now, &control, &mut outputs),
             Input::Stop => self.stop(now, &mut outputs),
             Input::Tick => {}
         }
         self.run_schedule(now, &mut outputs);
+        self.run_villain(now, &mut outputs);
         self.keep_alive(now, &mut outputs);
         outputs
     }
@@ -107,12 +91,16 @@ impl Injector {
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Timestamp> {
         let due = self.due.iter().flatten().flatten().copied();
-        due.chain(self.live.next_wakeup()).min()
+        let villain = self.villain.iter().filter_map(Villain::next_wakeup);
+        due.chain(self.live.next_wakeup()).chain(villain).min()
     }
 
     /// A request about this fault did not reach the bus: its node has never heard of it, or will end it by its lease.
-    pub fn forget(&mut self, id: &FaultId) {
+    pub fn forget(&mut self, now: Timestamp, id: &FaultId) {
         self.live.end(id);
+        if let Some(villain) = &mut self.villain {
+            villain.lose(now, id);
+        }
     }
 
     /// Faults of ours are not over yet.
@@ -137,8 +125,21 @@ impl Injector {
         }
     }
 
+    /// Anything may begin at all.
+    pub(crate) fn may_begin(&self) -> Result<(), String> {
+        if self.stopping {
+            return Err("the injector is stopping".to_owned());
+        }
+        if let Some(by) = &self.stopped_by {
+            return Err(format!(
+                "the safety lever is stopped{by}: no faults until `arena lever resume`"
+            ));
+        }
+        Ok(())
+    }
+
     /// Asks the target's node for a fault.
-    fn begin(
+    pub(crate) fn begin(
         &mut self,
         now: Timestamp,
         checked: Checked,
@@ -150,20 +151,10 @@ impl Injector {
             ttl,
             params,
         } = checked;
-        if self.stopping {
-            return Err("the injector is stopping".to_owned());
-        }
-        if let Some(by) = &self.stopped_by {
-            return Err(format!(
-                "the safety lever is stopped{by}: no faults until `arena lever resume`"
-            ));
-        }
-        self.targets.check(fault, &target)?;
-        if self.live.len() >= FAULTS_MAX {
-            return Err(format!(
-                "{FAULTS_MAX} faults are live, and no more are allowed at once: revert one, or wait"
-            ));
-        }
+        self.may_begin()?;
+        targets::check(self.public.nodes(), fault, &target)?;
+        ceiling::check(self.public.nodes(), fault, &target, self.live.all())?;
+        self.live.check_room(fault)?;
         let id = FaultId::derive(fault.name.as_str(), &target, now, self.nonce);
         self.nonce = self.nonce.wrapping_add(1);
         outputs.push(Output::Note(format!(
@@ -214,7 +205,7 @@ impl Injector {
         }
     }
 
-    fn revert(&mut self, now: Timestamp, id: &FaultId, outputs: &mut Vec<Output>) {
+    pub(crate) fn revert(&mut self, now: Timestamp, id: &FaultId, outputs: &mut Vec<Output>) {
         if let Some(node) = self.live.revert(id) {
             outputs.push(Output::Note(format!("{id}: revert")));
             outputs.push(Output::Publish(FaultRequest {
@@ -227,6 +218,9 @@ impl Injector {
     }
 
     fn on_status(&mut self, now: Timestamp, status: &FaultStatus, outputs: &mut Vec<Output>) {
+        if let Some(villain) = &mut self.villain {
+            villain.put(now, status);
+        }
         let Some(own) = self.live.put(now, status) else {
             return;
         };
@@ -259,6 +253,9 @@ impl Injector {
                         "the safety lever is stopped{by}: every fault ends, and none begins"
                     )));
                 }
+                // It does not come back with the lever: a person who stopped everything starts it anew, or not.
+                let because = format!("the safety lever is stopped{by}");
+                let _ = self.stop_villain(now, &because, outputs);
                 self.revert_own(now, outputs);
             }
             None if was_stopped => {
@@ -271,6 +268,8 @@ impl Injector {
     fn stop(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         self.stopping = true;
         self.due = None;
+        // That there is none is as well.
+        let _ = self.stop_villain(now, "the injector stops", outputs);
         self.revert_own(now, outputs);
     }
 
@@ -285,8 +284,8 @@ impl Injector {
             return;
         }
         let Some(due) = self.due.take() else {
-            let mut targets = self.schedule.targets().into_iter();
-            if targets.all(|target| self.targets.is_running(target)) {
+            let mut scheduled = self.schedule.targets().into_iter();
+            if scheduled.all(|target| targets::is_running(self.public.nodes(), target)) {
                 outputs.push(Output::Note("the schedule begins".to_owned()));
                 let entries = self.schedule.entries.iter();
                 self.due = Some(entries.map(|entry| Some(now + entry.at)).collect());
@@ -342,6 +341,9 @@ impl Injector {
             }));
         }
         for (id, own) in self.live.forget(now) {
+            if let Some(villain) = &mut self.villain {
+                villain.lose(now, &id);
+            }
             outputs.push(Output::Warning(format!(
                 "{id}: {} has not said what became of {}",
                 own.target.node, own.fault

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use arena_faults::{Family, Fault};
 use arena_proto::{Entity, FaultId, FaultRequest, FaultStatus, NodeName, Timestamp};
 
 /// A fault that is not renewed for so long ends: a dead injector's faults outlive it by no more.
@@ -12,6 +13,8 @@ pub const LEASE: Duration = Duration::from_secs(5);
 pub const RENEW_EVERY: Duration = Duration::from_millis(1666);
 /// At once, ours and others'. More than one a service of the default arena would leave nothing to heal with.
 pub const FAULTS_MAX: usize = 16;
+/// The same of telemetry's own: three for each node of the largest arena that a scenario makes, and some by hand.
+const TELEMETRY_FAULTS_MAX: usize = 128;
 /// A fault whose node has not said within so long after its end what became of it is forgotten: the node is not there.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Faults that are over and still recognized, so that reverting one of them is no mistake.
@@ -37,7 +40,8 @@ impl Own {
 /// Somebody else's fault.
 #[derive(Debug)]
 struct Other {
-    node: NodeName,
+    fault: String,
+    target: Entity,
     ends_at: Timestamp,
 }
 
@@ -50,8 +54,23 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn len(&self) -> usize {
-        self.own.len() + self.others.len()
+    /// There is room for another fault; else why not, with the numbers.
+    pub(crate) fn check_room(&self, fault: &Fault) -> Result<(), String> {
+        let is_telemetrys =
+            |name: &str| Fault::named(name).is_ok_and(|known| known.family == Family::Telemetry);
+        let max = if fault.family == Family::Telemetry {
+            TELEMETRY_FAULTS_MAX
+        } else {
+            FAULTS_MAX
+        };
+        let alike = |name: &str| is_telemetrys(name) == is_telemetrys(fault.name.as_str());
+        let live = self.all().filter(|(name, _)| alike(name)).count();
+        if live < max {
+            return Ok(());
+        }
+        Err(format!(
+            "{live} faults are live, and no more are allowed at once: revert one, or wait"
+        ))
     }
 
     pub(crate) fn has_own(&self) -> bool {
@@ -98,7 +117,19 @@ impl Live {
             own.reverting = true;
             return Some(own.target.node.clone());
         }
-        self.others.get(id).map(|other| other.node.clone())
+        self.others.get(id).map(|other| other.target.node.clone())
+    }
+
+    /// A fault of ours whose end was asked for already.
+    pub(crate) fn is_reverting(&self, id: &FaultId) -> bool {
+        self.own.get(id).is_some_and(|own| own.reverting)
+    }
+
+    /// Every fault that is not over: its name, and what it is in.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Entity)> + Clone {
+        let own = self.own.values().map(|own| (own.fault, &own.target));
+        let others = self.others.values();
+        own.chain(others.map(|other| (other.fault.as_str(), &other.target)))
     }
 
     /// A node said where a fault stands. Gives it when it was ours and is over.
@@ -110,10 +141,16 @@ impl Live {
             .expires_at
             .unwrap_or(status.at + FaultRequest::TTL_MAX);
         let is_known = self.own.contains_key(&status.id) || self.is_over(&status.id);
-        if !is_known && ends_at > now && self.others.len() < FAULTS_MAX {
-            let node = status.node.clone();
-            self.others
-                .insert(status.id.clone(), Other { node, ends_at });
+        if !is_known && ends_at > now && self.others.len() < FAULTS_MAX + TELEMETRY_FAULTS_MAX {
+            let other = Other {
+                fault: status.fault.clone(),
+                target: Entity {
+                    node: status.node.clone(),
+                    service: status.service.clone(),
+                },
+                ends_at,
+            };
+            self.others.insert(status.id.clone(), other);
         }
         None
     }

@@ -9,6 +9,9 @@ use arena_proto::{Entity, NodeName, NodeStatus, ProcessState};
 /// So many targets are listed for somebody who named one that is not there; a screen's worth.
 const LISTED_MAX: usize = 30;
 
+/// Every node that said something.
+type Nodes = BTreeMap<NodeName, NodeStatus>;
+
 /// A fault of a service needs a service, one of a node a node; else why not, with the mend.
 pub(crate) fn check_scope(fault: &Fault, target: &Entity) -> Result<(), String> {
     match (fault.scope, &target.service) {
@@ -24,74 +27,60 @@ pub(crate) fn check_scope(fault: &Fault, target: &Entity) -> Result<(), String> 
     }
 }
 
-/// Every node that said something.
-#[derive(Debug, Default)]
-pub(crate) struct Targets {
-    nodes: BTreeMap<NodeName, NodeStatus>,
+/// A fault can be asked for there; else why not, with the mend.
+pub(crate) fn check(nodes: &Nodes, fault: &Fault, target: &Entity) -> Result<(), String> {
+    check_scope(fault, target)?;
+    let node = nodes.get(&target.node);
+    let known = node.filter(|node| match &target.service {
+        Some(service) => node.services.iter().any(|known| known.name == *service),
+        None => true,
+    });
+    let Some(node) = known else {
+        return Err(unknown(nodes, target));
+    };
+    if !node.chaos {
+        return Err("faults are off: start the arena with --chaos".to_owned());
+    }
+    if node.state == ProcessState::Stopping {
+        return Err(format!("node {} is stopping", node.node));
+    }
+    Ok(())
 }
 
-impl Targets {
-    /// A node said how it stands.
-    pub(crate) fn put(&mut self, status: NodeStatus) {
-        self.nodes.insert(status.node.clone(), status);
-    }
-
-    /// A fault can be asked for there; else why not, with the mend.
-    pub(crate) fn check(&self, fault: &Fault, target: &Entity) -> Result<(), String> {
-        check_scope(fault, target)?;
-        let node = self.nodes.get(&target.node);
-        let known = node.filter(|node| match &target.service {
-            Some(service) => node.services.iter().any(|known| known.name == *service),
-            None => true,
-        });
-        let Some(node) = known else {
-            return Err(self.unknown(target));
-        };
-        if !node.chaos {
-            return Err("faults are off: start the arena with --chaos".to_owned());
-        }
-        if node.state == ProcessState::Stopping {
-            return Err(format!("node {} is stopping", node.node));
-        }
-        Ok(())
-    }
-
-    /// It is there, and a service's process runs.
-    pub(crate) fn is_running(&self, target: &Entity) -> bool {
-        self.nodes.get(&target.node).is_some_and(|node| {
-            target.service.is_none()
-                || node.services.iter().any(|service| {
-                    Some(&service.name) == target.service.as_ref()
-                        && service.state == ProcessState::Running
-                })
-        })
-    }
-
-    fn unknown(&self, target: &Entity) -> String {
-        let names: Vec<String> = self
-            .nodes
-            .values()
-            .flat_map(|node| {
-                let entity = |service: &arena_proto::ServiceStatus| {
-                    Entity::service(node.node.clone(), service.name.clone()).to_string()
-                };
-                node.services.iter().map(entity)
+/// It is there, and a service's process runs.
+pub(crate) fn is_running(nodes: &Nodes, target: &Entity) -> bool {
+    nodes.get(&target.node).is_some_and(|node| {
+        target.service.is_none()
+            || node.services.iter().any(|service| {
+                Some(&service.name) == target.service.as_ref()
+                    && service.state == ProcessState::Running
             })
-            .collect();
-        if names.is_empty() {
-            return format!("there is no {target}: no node has reported yet");
-        }
-        let text = target.to_string();
-        let hint = closest(&text, names.iter().map(String::as_str))
-            .map_or_else(String::new, |near| format!(" (did you mean {near}?)"));
-        let more = match names.len().saturating_sub(LISTED_MAX) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let listed: Vec<String> = names.into_iter().take(LISTED_MAX).collect();
-        format!(
-            "there is no {target}{hint}; there are {}{more}",
-            listed.join(", ")
-        )
+    })
+}
+
+fn unknown(nodes: &Nodes, target: &Entity) -> String {
+    let names: Vec<String> = nodes
+        .values()
+        .flat_map(|node| {
+            let entity = |service: &arena_proto::ServiceStatus| {
+                Entity::service(node.node.clone(), service.name.clone()).to_string()
+            };
+            node.services.iter().map(entity)
+        })
+        .collect();
+    if names.is_empty() {
+        return format!("there is no {target}: no node has reported yet");
     }
+    let text = target.to_string();
+    let hint = closest(&text, names.iter().map(String::as_str))
+        .map_or_else(String::new, |near| format!(" (did you mean {near}?)"));
+    let more = match names.len().saturating_sub(LISTED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let listed: Vec<String> = names.into_iter().take(LISTED_MAX).collect();
+    format!(
+        "there is no {target}{hint}; there are {}{more}",
+        listed.join(", ")
+    )
 }

@@ -151,6 +151,7 @@ fn tell(outputs: &[Output]) -> String {
         Output::Reply(_, reply) => format!("reply {:?} {:?}\n", reply.ids, reply.error),
         Output::Note(note) => format!("note {note}\n"),
         Output::Warning(warning) => format!("warning {warning}\n"),
+        Output::VillainReply(_, status) => format!("villain {}\n", status.state),
     };
     outputs.iter().map(line).collect()
 }
@@ -428,7 +429,7 @@ fn the_schedule_passes_over_what_is_due_while_the_lever_is_stopped() {
 fn what_did_not_reach_the_bus_is_not_renewed() {
     let mut injector = shop("");
     let id = begun(&mut injector, START, 30_000);
-    injector.forget(&id);
+    injector.forget(at(0), &id);
     assert_eq!(injector.next_wakeup(), None);
 }
 
