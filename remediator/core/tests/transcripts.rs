@@ -265,18 +265,39 @@ fn silence_of_the_node_is_unknown_and_goes_on() {
 }
 
 #[test]
-fn a_silent_node_is_a_persons_at_once() {
+fn a_node_that_stays_silent_is_a_persons_and_so_is_what_no_rung_answers() {
     check(
         "1000 opened a node-1 node_silent
          2000 opened b node-1/orders never_heard_of
-         3000 opened c node-1 cpu_high",
+         3000 opened c node-1 cpu_high
+         5900 tick
+         6000 tick",
         &expect![[r#"
             1000   opened a node-1 node_silent
-            1000     a.1 ESCALATE ESCALATED 0/0: node_silent: nothing on this side can start an agent: look at the machine and its arena-node
+            1000     a.1 WAIT PLANNING 1/1: as the detector says; left alone for up to 5 s, because its messages may only be late, or lost on their way
             2000   opened b node-1/orders never_heard_of
             2000     b.1 ESCALATE ESCALATED 0/0: no playbook answers never_heard_of: add one to playbooks.toml
             3000   opened c node-1 cpu_high
             3000     c.1 ESCALATE ESCALATED 2/2: none of its 2 rungs applies, a person is needed; a new process burns as much: this is load or a defect, not a stuck process; passed over: restart (node-1 is a node), restart (node-1 is a node)
+            5900   tick
+            6000   tick
+            6000     a.2 ESCALATE ESCALATED 1/1: node_silent did not clear while it was left alone; its only rung is used up, a person is needed; nothing on this side can start an agent: look at the machine and its arena-node
+        "#]],
+    );
+}
+
+#[test]
+fn a_person_is_not_called_for_a_node_that_is_soon_heard_again() {
+    check(
+        "1000 opened a node-1 node_silent
+         3000 cleared a
+         9000 tick",
+        &expect![[r#"
+            1000   opened a node-1 node_silent
+            1000     a.1 WAIT PLANNING 1/1: as the detector says; left alone for up to 5 s, because its messages may only be late, or lost on their way
+            3000   cleared a
+            4000     a.2 RESOLVE RESOLVED SELF_RECOVERED 1/1: node_silent cleared 2 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
+            9000   tick
         "#]],
     );
 }

@@ -417,7 +417,7 @@ mod tests {
             latency_high: wait, recover, restart, failover
             memory_high: restart
             node_degraded.node: quarantine
-            node_silent: 
+            node_silent: wait
             open_files_high: restart
             probe_failed: restart, restart
             process_exited: start, free-port, start, rollback, start
