@@ -148,7 +148,11 @@ impl World {
     }
 
     async fn inject(&mut self, id: &str, fault: &str, target: &str, params: &[(&str, &str)]) {
-        self.arena.apply(id, fault, target, MINUTE, params).await;
+        if target == "node-1" {
+            self.arena.apply_to_node(id, fault, params).await;
+        } else {
+            self.arena.apply(id, fault, target, MINUTE, params).await;
+        }
         self.arena.fault_status(id, FaultState::Active).await;
     }
 

@@ -16,7 +16,8 @@ pub(crate) const FAULT: Fault = Fault {
     description: "Metastable: the inbound leg passes requests on one at a time, each taking at least `work`, and \
                    repeats each that was not answered within `timeout`, up to `retries` times, whether its caller \
                    still waits or not. A stall of `trigger` at the start fills the queue; from then on the \
-                   retries alone keep it full. Goes away when the queue is dropped: the leg is set up anew.",
+                   retries alone keep it full, as long as requests come at more than 1/(`work` × (1 + `retries`)) a second. \
+                   Goes away when the queue is dropped: the leg is set up anew.",
     params: &[
         Param {
             name: "retries",
