@@ -86,10 +86,10 @@ impl<'a> Case<'a> {
         let mut samples = self.facts.samples.iter().filter(|one| one.at_ms >= after);
         let held = samples.find_map(|sample| watch.step(sample.at_ms, self.is_well(sample)));
         let held = held.ok_or_else(|| self.why_unwell(after))?;
-        if held.until_ms > limit {
+        if held.since_ms > limit {
             return Err(format!(
                 "users were well after {}, and must be within {}",
-                seconds(held.until_ms - from),
+                seconds(held.since_ms - from),
                 seconds(limit - from)
             ));
         }
@@ -128,7 +128,8 @@ impl<'a> Case<'a> {
 
     /// What the end of a fault healed is nobody's merit. A fault that is short by the scenario's will may end.
     fn ended_by_itself(&self, held: Held) -> Option<String> {
-        let healed_by = self.first_fault_ms() + ms(self.scenario.healed.within);
+        let healed = &self.scenario.healed;
+        let healed_by = self.first_fault_ms() + ms(healed.within + healed.hold);
         let lasting =
             |fault: &&FaultFact| fault.natural_end_ms().is_some_and(|end| end >= healed_by);
         self.root_faults().filter(lasting).find_map(|fault| {

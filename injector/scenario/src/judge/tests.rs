@@ -343,8 +343,8 @@ fn no_data_is_not_healed() {
 fn late_is_not_healed_and_a_cure_that_failed_is_none() {
     let heal = scenario(Expect::Heal, &[ActionKind::Restart]);
     let late = Facts {
-        actions: vec![action(ActionKind::Restart, ROOT, 47_000)],
-        ..ended(run(47_500), 47_400, FaultReason::TargetReplaced)
+        actions: vec![action(ActionKind::Restart, ROOT, 51_000)],
+        ..ended(run(51_500), 51_400, FaultReason::TargetReplaced)
     };
     let mut failed = healed_run();
     failed.actions[0].outcome = CommandState::TimedOut;
@@ -353,7 +353,7 @@ fn late_is_not_healed_and_a_cure_that_failed_is_none() {
     for (facts, expected) in [
         (
             late,
-            expect!["healed_ms: users were well after 42.5 s, and must be within 40.0 s"],
+            expect!["healed_ms: users were well after 41.5 s, and must be within 40.0 s"],
         ),
         (
             failed,

@@ -132,7 +132,7 @@ async fn watch(
 async fn steady_state(eyes: &mut Eyes, scenario: &Scenario) -> Result<bool, Failure> {
     let conditions = Conditions::compile(&scenario.steady_state.checks).map_err(bad_check)?;
     let mut hold = Hold::new(scenario.steady_state.hold);
-    let limit = ms(scenario.steady_state.within);
+    let limit = ms(scenario.steady_state.within + scenario.steady_state.hold);
     loop {
         let at_ms = eyes.tick().await?;
         let sample = eyes.view.sample(at_ms);
@@ -172,7 +172,7 @@ fn ended(
         .min();
     let since = at_ms.saturating_sub(first.unwrap_or(facts.play_ms));
     let limit = ms(scenario.limit);
-    let patience = ms(scenario.healed.within).min(limit);
+    let patience = ms(scenario.healed.within + scenario.healed.hold).min(limit);
     let over = facts.faults.iter().all(|fault| fault.state.is_final());
     let played = villain.has_played();
     let escalated = || facts.incidents.iter().any(|one| one.escalated_ms.is_some());
