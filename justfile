@@ -56,6 +56,11 @@ bench-idle *ARGS:
 # Both benchmarks
 bench: bench-loop bench-idle
 
+# Every curated scenario on real processes, one after the other (long), or those that are named
+scenarios *ARGS:
+    {{ release }}
+    {{ arena }} run {{ if ARGS == "" { "injector/scenarios" } else { ARGS } }} --live
+
 # What CI runs
 verify:
     bash .ci/run

@@ -8,8 +8,9 @@ use super::hold::{Held, Hold};
 use super::verdict::Criterion;
 use crate::model::When;
 
-/// A ladder may have one rung that was in vain for each root: a remediator that sees only symptoms tries what hurts least first.
-const NEEDLESS_PER_ROOT_MAX: usize = 1;
+/// A ladder of three rungs, of which the last is right, tries two in vain at each root: a remediator sees symptoms only, and begins with what
+/// hurts least.
+const NEEDLESS_PER_ROOT_MAX: usize = 2;
 
 impl Case<'_> {
     pub(super) fn injected(&self) -> Criterion {
