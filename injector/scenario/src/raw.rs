@@ -63,6 +63,7 @@ pub(crate) struct RawScenario {
 /// The shop's five roles on nodes of their own number.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Topology")]
 pub(crate) struct RawTopology {
     /// How many nodes: node-1, node-2... At most five times the replicas, so that none is empty.
     #[schemars(with = "u32", range(min = 1, max = 32))]
@@ -78,6 +79,7 @@ pub(crate) struct RawTopology {
 /// What users do.
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Load")]
 pub(crate) struct RawLoad {
     /// Checkouts a second; 20 when left out.
     #[schemars(with = "Option<u32>", range(min = 1, max = 200))]
@@ -90,6 +92,7 @@ pub(crate) struct RawLoad {
 /// What is normal.
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SteadyState")]
 pub(crate) struct RawSteadyState {
     /// What must hold: CEL over readings of the users and the arena.
     #[schemars(with = "Option<Vec<String>>", length(min = 1, max = 20))]
@@ -105,6 +108,7 @@ pub(crate) struct RawSteadyState {
 /// One fault to make.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Fault")]
 pub(crate) struct RawInjection {
     /// When, after the steady state was found; 0s when left out.
     #[schemars(with = "Option<DurationText>")]
@@ -133,6 +137,7 @@ pub(crate) struct RawInjection {
 /// What a fault is made in.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
+#[schemars(rename = "Target")]
 pub(crate) enum RawTarget {
     /// "node-1/orders", "node-1"; "*/orders" for every replica of a role, "*" for every node.
     Named(String),
@@ -143,6 +148,7 @@ pub(crate) enum RawTarget {
 /// Some entities, by chance: exactly one of `count` and `percent` (with `role`), `services` and `nodes`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Choice")]
 pub(crate) struct RawSome {
     /// Replicas of this role.
     #[schemars(with = "Option<String>")]
@@ -164,6 +170,7 @@ pub(crate) struct RawSome {
 /// How good every node's telemetry is.
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Telemetry")]
 pub(crate) struct RawQuality {
     /// Percent of the messages that are lost; 0 when left out.
     #[schemars(with = "Option<u32>", range(min = 0, max = 100))]
@@ -179,6 +186,7 @@ pub(crate) struct RawQuality {
 /// When it counts as healed.
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Healed")]
 pub(crate) struct RawHealed {
     /// What must hold again; the checks of the steady state when left out.
     #[schemars(with = "Option<Vec<String>>", length(min = 1, max = 20))]
@@ -194,6 +202,7 @@ pub(crate) struct RawHealed {
 /// What is true about a scenario.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Truth")]
 pub(crate) struct RawTruth {
     /// What a good remediator does.
     #[schemars(with = "Expect")]

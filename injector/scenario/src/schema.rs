@@ -13,7 +13,7 @@ use crate::raw::RawScenario;
 #[must_use]
 pub fn schema() -> String {
     let mut schema = schemars::schema_for!(RawScenario).to_value();
-    if let Some(Value::Object(injection)) = schema.pointer_mut("/$defs/RawInjection") {
+    if let Some(Value::Object(injection)) = schema.pointer_mut("/$defs/Fault") {
         injection.insert(
             "allOf".to_owned(),
             CATALOGUE

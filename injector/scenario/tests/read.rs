@@ -441,14 +441,14 @@ fn an_arena_has_room_for_its_roles() {
 #[test]
 fn the_truth_fits_the_faults() {
     check(
-        "expect = \"heal\"",
-        "expect = \"heal\"\nroots = [\"node-7/orders\"]",
+        "node-2/orders",
+        "node-7/orders",
         &expect![[r#"
-            file.toml:45:1: duplicate key
-               |
-            45 | roots = ["node-2/orders"]
-               | ^^^^^
-              mend: keep one of the two"#]],
+        file.toml:44:10: the scenario's arena has no node-7/orders
+           |
+        44 | roots = ["node-7/orders"]
+           |          ^^^^^^^^^^^^^^^
+          mend: write one of node-1/batch, node-1/payments, node-1/inventory, node-2/edge, node-2/orders, node-2/ledger, node-3/edge, node-3/payments, node-3/traffic, node-4/orders, node-4/inventory, node-4/ledger"#]],
     );
     check(
         "expect = \"heal\"",
