@@ -27,6 +27,7 @@ impl Case<'_> {
                     fault.message
                 )
             })
+            .chain(self.facts.refusals.iter().cloned())
             .collect();
         let made = self.injections().filter(|fault| fault.is_made()).count();
         let timed = self.scenario.injections.iter();

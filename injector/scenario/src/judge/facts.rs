@@ -42,6 +42,8 @@ pub struct Facts {
     pub end_ms: u64,
     /// Every fault that was asked for, in the order of the asking.
     pub faults: Vec<FaultFact>,
+    /// What was to be made and was refused before a node heard of it, in words.
+    pub refusals: Vec<String>,
     /// Every incident that was opened since `play_ms`.
     pub incidents: Vec<IncidentFact>,
     /// Every action that was commanded since `play_ms`, whoever did.

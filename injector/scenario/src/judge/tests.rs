@@ -419,6 +419,9 @@ fn a_fault_that_was_refused_is_no_run() {
     let heal = scenario(Expect::Heal, &[ActionKind::Restart]);
     expect!["injected: not made: cpu-spike on node-1/orders: it has no port"]
         .assert_eq(&failures(&heal, &facts));
+    let mut unheard = healed_run();
+    unheard.refusals.push("the lever is STOPPED".to_owned());
+    expect![[r#""#]].assert_eq(&failures(&heal, &unheard));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::eyes::Eyes;
 use super::ground::Ground;
+use super::villain;
 use crate::exit::Failure;
 use crate::inject;
 
@@ -66,11 +67,12 @@ pub(super) async fn clean(
         }
     }
     if let Some(folder) = ground.data_dir().map(Path::to_owned) {
-        left.files = files(&folder, &ids);
         match ground.stop().await {
             Ok(()) => left.arena.push_str("stopped"),
             Err(failure) => left.errors.push(format!("{:#}", failure.error)),
         }
+        // Only now: a journal's entry is erased a moment after the node has told of the end.
+        left.files = files(&folder, &ids);
         left.processes
             .extend(processes(&[folder.to_string_lossy().into_owned()]));
     }
@@ -92,6 +94,7 @@ async fn revert(bus: &Bus, eyes: &mut Eyes) -> Result<(), Failure> {
         let lasting = faults.filter(|fault| !fault.state.is_final());
         lasting.map(|fault| fault.id.clone()).collect()
     };
+    villain::end(bus).await?;
     for id in lasting(eyes) {
         // One that is over meanwhile is what is wanted.
         inject::request_revert(bus, &id).await?;

@@ -101,12 +101,12 @@ async fn watch(
     if !steady_state(eyes, scenario).await? {
         return Ok(false);
     }
-    let mut villain = Villain::begin(scenario, eyes.now_ms());
     let mut reference = Reference::default();
     eyes.begin();
+    let mut villain = Villain::begin(bus, scenario, eyes.now_ms()).await?;
     loop {
         let at_ms = eyes.tick().await?;
-        for refused in villain.step(bus, scenario.seed, &eyes.view, at_ms).await? {
+        for refused in villain.watch(bus, &mut eyes.view, at_ms).await? {
             eyes.note("refused", "", refused);
         }
         if options.policy == Policy::Reference
@@ -174,7 +174,7 @@ fn ended(
     let limit = ms(scenario.limit);
     let patience = ms(scenario.healed.within + scenario.healed.hold).min(limit);
     let over = facts.faults.iter().all(|fault| fault.state.is_final());
-    let played = villain.has_played();
+    let played = villain.has_played(at_ms);
     let escalated = || facts.incidents.iter().any(|one| one.escalated_ms.is_some());
     let answer = match scenario.truth.expect {
         Expect::Heal if played && judge::healed(scenario, facts).map_err(bad_check)? => {
@@ -250,7 +250,7 @@ fn record(
 
 /// A scenario that was read has none.
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` wants it")]
-pub(super) fn bad_check(mistake: Mistake) -> Failure {
+fn bad_check(mistake: Mistake) -> Failure {
     Exit::Usage.because(format!("{}\n  mend: {}", mistake.what, mistake.mend))
 }
 

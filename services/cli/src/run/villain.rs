@@ -1,94 +1,84 @@
 //! The villain of a run: the injector's, with the scenario as its script.
 
 use arena_bus::Bus;
-use arena_scenario::judge::Conditions;
-use arena_scenario::{Planned, Scenario, When};
+use arena_proto::{VillainOperation, VillainPolicy, VillainRequest, VillainStatus};
+use arena_scenario::{Scenario, When};
 
-use super::live::bad_check;
 use super::view::View;
-use crate::exit::Failure;
-use crate::inject;
+use crate::client;
+use crate::exit::{Exit, Failure};
 
-/// Plays what a scenario plans.
+/// Between two questions what was refused.
+const ASK_EVERY_MS: u64 = 1000;
+/// From when an injection is due until its node has said something of it: on a busy machine a few hundred milliseconds.
+const PLAYED_AFTER_MS: u64 = 1500;
+
+/// The injector's villain, while it plays a scenario.
 #[derive(Debug)]
 pub(super) struct Villain {
-    began_ms: u64,
-    planned: Vec<Planned>,
-    /// By place in the plan.
-    marks: Vec<Mark>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Mark {
-    /// Its condition first held.
-    held_ms: Option<u64>,
-    made: bool,
+    /// The last injection with a time is due.
+    last_ms: u64,
+    asked_ms: u64,
+    refusals: Vec<String>,
 }
 
 impl Villain {
-    /// From now on.
-    pub(super) fn begin(scenario: &Scenario, at_ms: u64) -> Self {
-        let planned = scenario.all_injections();
-        Self {
-            began_ms: at_ms,
-            marks: vec![Mark::default(); planned.len()],
-            planned,
-        }
-    }
-
-    /// Makes what is due; the words of what was refused.
-    pub(super) async fn step(
-        &mut self,
-        bus: &Bus,
-        seed: u64,
-        view: &View,
-        at_ms: u64,
-    ) -> Result<Vec<String>, Failure> {
-        let sample = view.sample(at_ms);
-        let mut refused = Vec::new();
-        for (planned, mark) in self.planned.iter().zip(&mut self.marks) {
-            let injection = &planned.injection;
-            let due_ms = match &injection.when {
-                When::At(at) => Some(self.began_ms + ms(*at)),
-                When::If(check, delay) => {
-                    let conditions = Conditions::compile([check]).map_err(bad_check)?;
-                    if mark.held_ms.is_none() && conditions.hold(&sample) {
-                        mark.held_ms = Some(at_ms);
-                    }
-                    mark.held_ms.map(|held_ms| held_ms + ms(*delay))
-                }
-            };
-            if mark.made || due_ms.is_none_or(|due_ms| at_ms < due_ms) {
-                continue;
-            }
-            mark.made = true;
-            let hittable = arena_scenario::View::of(view.nodes());
-            let name = injection.fault.name.as_str();
-            let targets = injection
-                .target
-                .resolve(injection.fault, &hittable, seed, planned.index);
-            for target in targets {
-                let params = injection.params.to_text();
-                let asked =
-                    inject::request(bus, name, &target.to_string(), injection.ttl, params).await;
-                if let Err(failure) = asked {
-                    refused.push(format!("{name} on {target}: {:#}", failure.error));
-                }
-            }
-        }
-        Ok(refused)
-    }
-
-    /// Everything with a time, and what its condition has begun, was asked for.
-    pub(super) fn has_played(&self) -> bool {
-        let due = |planned: &Planned, mark: &Mark| {
-            matches!(planned.injection.when, When::At(_)) || mark.held_ms.is_some()
+    /// Hands the scenario to the injector; its clock starts now.
+    pub(super) async fn begin(bus: &Bus, scenario: &Scenario, at_ms: u64) -> Result<Self, Failure> {
+        let request = VillainRequest {
+            op: VillainOperation::Start,
+            policy: Some(VillainPolicy::Scripted),
+            scenario_name: scenario.name.clone(),
+            scenario: Some(scenario.to_toml()),
+            ..VillainRequest::default()
         };
-        let mut all = self.planned.iter().zip(&self.marks);
-        all.all(|(planned, mark)| mark.made || !due(planned, mark))
+        let status = ask(bus, &request).await?;
+        if let Some(error) = status.error {
+            return Err(Exit::Failed.because(format!("the villain does not play it: {error}")));
+        }
+        let planned = scenario.all_injections();
+        let times = planned.iter().filter_map(|one| match one.injection.when {
+            When::At(at) => u64::try_from(at.as_millis()).ok(),
+            When::If(..) => None,
+        });
+        let last = times.max();
+        Ok(Self {
+            last_ms: at_ms + last.map_or(0, |last| last + PLAYED_AFTER_MS),
+            asked_ms: at_ms,
+            refusals: Vec::new(),
+        })
+    }
+
+    /// Asks now and then what was refused, and adds that to the facts; the words of what is new.
+    pub(super) async fn watch(&mut self, bus: &Bus, view: &mut View, at_ms: u64) -> Result<Vec<String>, Failure> {
+        if at_ms < self.asked_ms + ASK_EVERY_MS {
+            return Ok(Vec::new());
+        }
+        self.asked_ms = at_ms;
+        let status = ask(bus, &VillainRequest::default()).await?;
+        let is_new = |refusal: &String| !self.refusals.contains(refusal);
+        let new: Vec<String> = status.refusals.into_iter().filter(is_new).collect();
+        self.refusals.extend(new.iter().cloned());
+        view.facts.refusals.clone_from(&self.refusals);
+        Ok(new)
+    }
+
+    /// Everything with a time was asked for, and its node has had the time to say something of it.
+    pub(super) const fn has_played(&self, at_ms: u64) -> bool {
+        at_ms >= self.last_ms
     }
 }
 
-fn ms(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// Its end: its faults are reverted. That there is none is what is wanted.
+pub(super) async fn end(bus: &Bus) -> Result<(), Failure> {
+    let request = VillainRequest {
+        op: VillainOperation::Stop,
+        ..VillainRequest::default()
+    };
+    ask(bus, &request).await.map(drop)
+}
+
+async fn ask(bus: &Bus, request: &VillainRequest) -> Result<VillainStatus, Failure> {
+    let answer = bus.request("injector", "villain", request).await;
+    answer.map_err(client::not_running)
 }
