@@ -421,7 +421,7 @@ fn a_fault_that_was_refused_is_no_run() {
         .assert_eq(&failures(&heal, &facts));
     let mut unheard = healed_run();
     unheard.refusals.push("the lever is STOPPED".to_owned());
-    expect![[r#""#]].assert_eq(&failures(&heal, &unheard));
+    expect!["injected: not made: the lever is STOPPED"].assert_eq(&failures(&heal, &unheard));
 }
 
 #[test]

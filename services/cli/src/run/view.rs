@@ -82,11 +82,6 @@ impl View {
         });
     }
 
-    /// Every node's last word.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &NodeStatus> {
-        self.nodes.values()
-    }
-
     /// A node wrote its status.
     pub(super) fn on_status(&mut self, status: NodeStatus) {
         self.nodes.insert(status.node.clone(), status);

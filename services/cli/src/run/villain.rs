@@ -50,7 +50,12 @@ impl Villain {
     }
 
     /// Asks now and then what was refused, and adds that to the facts; the words of what is new.
-    pub(super) async fn watch(&mut self, bus: &Bus, view: &mut View, at_ms: u64) -> Result<Vec<String>, Failure> {
+    pub(super) async fn watch(
+        &mut self,
+        bus: &Bus,
+        view: &mut View,
+        at_ms: u64,
+    ) -> Result<Vec<String>, Failure> {
         if at_ms < self.asked_ms + ASK_EVERY_MS {
             return Ok(Vec::new());
         }
