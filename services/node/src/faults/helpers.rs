@@ -54,7 +54,7 @@ pub(super) async fn start_orphan(
     faults: &Faults,
     effect: &Effect,
     kind: Kind,
-) -> std::io::Result<()> {
+) -> std::io::Result<Identity> {
     let call = call(faults, effect, kind, None);
     let watch = Watch::new(faults, effect);
     let mut launcher: Child = command(LAUNCHER, &call)?
@@ -70,11 +70,12 @@ pub(super) async fn start_orphan(
     let Some(orphan) = orphan.filter(|_| status.success()) else {
         return Err(std::io::Error::other("it ended at once"));
     };
+    let identity = orphan.identity();
     tokio::spawn(async move {
         orphan.exited().await;
         watch.ended().await;
     });
-    Ok(())
+    Ok(identity)
 }
 
 fn call(faults: &Faults, effect: &Effect, kind: Kind, leader: Option<u32>) -> Call {
@@ -133,13 +134,15 @@ impl Watch {
 
 /// Ends the helpers of a fault, also those that a dead agent started, and reads back that they are gone.
 pub(super) async fn end(faults: &Faults, effect: &Effect, kind: Kind) -> Result<(), String> {
-    for found in find(faults, effect, kind) {
+    let found = find(faults, effect, kind);
+    for helper in &found {
         // One that is gone by now is what is wanted.
-        if let Some(process) = Process::adopt(found.pid, found.start_time) {
+        if let Some(process) = Process::adopt(helper.pid, helper.start_time) {
             process.signal(Signal::KILL);
         }
     }
-    if settled(|| find(faults, effect, kind).is_empty()).await {
+    let is_gone = |helper: &Identity| identity_of(helper.pid) != Some(*helper);
+    if settled(|| found.iter().all(is_gone)).await && find(faults, effect, kind).is_empty() {
         return Ok(());
     }
     let left: Vec<u32> = find(faults, effect, kind)

@@ -4,44 +4,47 @@ use std::time::Duration;
 
 use arena_node_core::Effect;
 use arena_proto::FaultReason;
-use arena_supervisor::ports;
+use procfs::process::{FDTarget, Process};
 
 use super::{Faults, Refusal, helpers, process};
 use crate::helper::Kind;
 
 /// The orphan tries each millisecond; what is left of the service may take a moment to end.
-const SQUAT_MAX: Duration = Duration::from_secs(3);
+const SQUAT_MAX: Duration = Duration::from_secs(5);
 /// How often it is looked at meanwhile.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 pub(super) async fn apply(faults: &Faults, effect: &Effect) -> Result<(), Refusal> {
     let kind = kind(faults, effect).ok_or_else(|| {
         let message = "the service has no port".to_owned();
         (FaultReason::Unsupported, message)
     })?;
-    let Kind::Squat { port } = kind else {
-        return Ok(());
-    };
-    helpers::start_orphan(faults, effect, kind)
+    let orphan = helpers::start_orphan(faults, effect, kind)
         .await
         .map_err(helpers::no_helper)?;
     process::crash(faults, effect)?;
     let squats = async {
-        while !is_held(faults, effect, kind, port).await {
+        while !listens(orphan.pid) {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
     tokio::time::timeout(SQUAT_MAX, squats).await.map_err(|_| {
-        let message = format!("the orphan did not get port {port}");
+        let message = format!("pid {} did not get the port", orphan.pid);
         (FaultReason::Unsupported, message)
     })
 }
 
-async fn is_held(faults: &Faults, effect: &Effect, kind: Kind, port: u16) -> bool {
-    let looked = tokio::task::spawn_blocking(move || ports::holder(port)).await;
-    let holder = looked.ok().flatten().and_then(|holder| holder.pid);
-    let orphans = helpers::find(faults, effect, kind);
-    orphans.iter().any(|orphan| Some(orphan.pid) == holder)
+/// A squatter has no socket but the one that it listens on. Who holds a port is found out by looking at every process, which
+/// takes a busy machine seconds.
+fn listens(pid: u32) -> bool {
+    let process = i32::try_from(pid)
+        .ok()
+        .and_then(|pid| Process::new(pid).ok());
+    let open = process.and_then(|process| process.fd().ok());
+    open.into_iter()
+        .flatten()
+        .flatten()
+        .any(|file| matches!(file.target, FDTarget::Socket(_)))
 }
 
 pub(super) async fn revert(faults: &Faults, effect: &Effect) -> Result<(), String> {

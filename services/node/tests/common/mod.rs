@@ -151,6 +151,10 @@ impl Arena {
         agent.wait().expect("wait");
     }
 
+    pub(crate) fn agent_pid(&self) -> Option<u32> {
+        self.agent.as_ref().map(Child::id)
+    }
+
     pub(crate) async fn stop_bus(&mut self) {
         self.nats.stop().await;
     }
@@ -287,6 +291,8 @@ impl Arena {
         let params = params
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        // No name is for the node as a whole.
+        let service = (!service.is_empty()).then(|| service.parse().expect("a name"));
         let operation = FaultOperation::Apply {
             fault: fault.to_owned(),
             service,

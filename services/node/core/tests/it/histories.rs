@@ -3,23 +3,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arena_node_core::{Boot, Input, Output, PortHolder, ProcessRef};
+use arena_faults::FaultName;
+use arena_node_core::{Boot, Found, Input, JournalEntry, Output, PortHolder, ProcessRef};
 use arena_proto::{
-    ActionKind, CommandState, Control, FaultOperation, FaultState, LeverPosition, Outcome,
-    RestartOwner,
+    ActionKind, CommandState, Control, FaultOperation, FaultState, FaultStatus, LeverPosition,
+    Outcome, RestartOwner,
 };
 use proptest::prelude::*;
 
 use crate::common::{World, at, config, name, process};
 
 const SERVICES: [&str; 2] = ["web", "quiet"];
-const FAULTS: [&str; 5] = [
-    "cpu-spike",
-    "network-delay",
-    "storage-latency",
-    "crash",
-    "hang",
+/// One of each carrier at least, short enough for its end to come before its time to live, too.
+const FAULTS: [(&str, &[(&str, &str)]); 12] = [
+    ("cpu-spike", &[("cores", "9")]),
+    ("noisy-neighbour", &[]),
+    ("network-delay", &[]),
+    ("network-partition", &[]),
+    ("storage-latency", &[]),
+    ("crash", &[]),
+    ("crash-loop", &[("times", "2")]),
+    ("slow-start", &[("delay", "1s")]),
+    ("bad-config", &[]),
+    ("port-squat", &[]),
+    ("disk-full", &[]),
+    ("hang", &[]),
 ];
+/// What a bad definition is known by.
+const BAD: &str = "--arena-bad-config";
 const TTL_MS: u64 = 3_000;
 
 /// What may happen next.
@@ -32,6 +43,8 @@ enum Event {
     Command(ActionKind, usize),
     Fault(usize),
     Revert(usize),
+    /// What a fault lived in is gone.
+    Gone(usize),
     Bus(bool),
     Remediator(bool),
     Lever(bool),
@@ -49,6 +62,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (prop::sample::select(ActionKind::ALL), service).prop_map(|(a, s)| Event::Command(a, s)),
         2 => (0..FAULTS.len()).prop_map(Event::Fault),
         1 => (0..20_usize).prop_map(Event::Revert),
+        1 => (0..20_usize).prop_map(Event::Gone),
         1 => any::<bool>().prop_map(Event::Bus),
         1 => any::<bool>().prop_map(Event::Remediator),
         1 => prop::bool::weighted(0.4).prop_map(Event::Lever),
@@ -61,8 +75,16 @@ fn event() -> impl Strategy<Value = Event> {
 struct Shell {
     world: World,
     alive: BTreeMap<ProcessRef, (String, u32)>,
+    /// Processes that run a bad definition.
+    bad: BTreeSet<ProcessRef>,
+    /// Processes that are held in their start.
+    held: BTreeSet<ProcessRef>,
+    /// Faults that were made and not undone.
+    made: BTreeSet<String>,
+    /// Services whose bad definition is over: the node itself brings them back.
+    brought_back: BTreeSet<String>,
     unanswered: Vec<Output>,
-    journal: BTreeSet<String>,
+    journal: BTreeMap<String, JournalEntry>,
     finals: BTreeMap<String, u32>,
     accepted: BTreeSet<String>,
     fault_ends: BTreeMap<String, u32>,
@@ -80,11 +102,22 @@ struct Shell {
 
 impl Shell {
     fn new() -> Self {
-        let mut shell = Self {
+        let mut shell = Self::idle();
+        shell.give(Input::Boot(Boot::default()));
+        shell
+    }
+
+    /// Before an agent has started.
+    fn idle() -> Self {
+        Self {
             world: World::new(config()),
             alive: BTreeMap::new(),
+            bad: BTreeSet::new(),
+            held: BTreeSet::new(),
+            made: BTreeSet::new(),
+            brought_back: BTreeSet::new(),
             unanswered: Vec::new(),
-            journal: BTreeSet::new(),
+            journal: BTreeMap::new(),
             finals: BTreeMap::new(),
             accepted: BTreeSet::new(),
             fault_ends: BTreeMap::new(),
@@ -95,9 +128,7 @@ impl Shell {
             fence: 0,
             asked: 0,
             pids: 100,
-        };
-        shell.give(Input::Boot(Boot::default()));
-        shell
+        }
     }
 
     fn give(&mut self, input: Input) {
@@ -142,6 +173,24 @@ impl Shell {
         }
     }
 
+    fn see_fault(&mut self, status: &FaultStatus) {
+        let id = status.id.to_string();
+        if status.state == FaultState::Active {
+            self.active.insert(id.clone());
+        } else {
+            self.active.remove(&id);
+        }
+        if status.fault == "bad-config" && status.state == FaultState::Reverting {
+            let service = status.service.as_ref().expect("a service");
+            self.brought_back.insert(service.to_string());
+        }
+        if status.state.is_final() {
+            let still = status.state == FaultState::Reverted && self.journal.contains_key(&id);
+            assert!(!still, "still journaled");
+            *self.fault_ends.entry(id).or_default() += 1;
+        }
+    }
+
     fn see(&mut self, outputs: Vec<Output>) {
         self.see_after(outputs, false);
     }
@@ -152,12 +201,7 @@ impl Shell {
         self.fence = fence;
         for output in outputs {
             if let Output::FaultStatus(status) = &output {
-                let id = status.id.to_string();
-                if status.state == FaultState::Active {
-                    self.active.insert(id);
-                } else {
-                    self.active.remove(&id);
-                }
+                self.see_fault(status);
             }
             match &output {
                 Output::Spawn { service, .. } => {
@@ -172,7 +216,8 @@ impl Shell {
                         "{service} is spawned twice"
                     );
                     // What time alone starts, the node restarts by itself.
-                    if waited {
+                    let brought_back = self.brought_back.remove(service.as_str());
+                    if waited && !brought_back {
                         self.see_own_restart(service.as_str());
                     } else {
                         self.own_restarts.remove(service.as_str());
@@ -181,7 +226,7 @@ impl Shell {
                 }
                 Output::Apply(effect) => {
                     assert!(
-                        self.journal.contains(effect.fault.as_str()),
+                        self.journal.contains_key(effect.fault.as_str()),
                         "applied unjournaled"
                     );
                     assert!(!self.lever_stopped, "a fault under the lever");
@@ -197,16 +242,14 @@ impl Shell {
                 Output::EraseJournal(fault) => {
                     self.journal.remove(fault.as_str());
                 }
-                Output::Outcome(outcome) => self.see_outcome(outcome),
-                Output::FaultStatus(status) if status.state.is_final() => {
-                    *self.fault_ends.entry(status.id.to_string()).or_default() += 1;
-                    if status.state == FaultState::Reverted {
-                        assert!(
-                            !self.journal.contains(status.id.as_str()),
-                            "still journaled"
-                        );
-                    }
+                Output::Hold { process } => {
+                    assert!(!self.lever_stopped, "held under the lever");
+                    self.held.insert(*process);
                 }
+                Output::Release { process } => {
+                    assert!(self.held.remove(process), "{process:?} was not held");
+                }
+                Output::Outcome(outcome) => self.see_outcome(outcome),
                 _ => {}
             }
         }
@@ -226,10 +269,13 @@ impl Shell {
             Output::Spawn {
                 service,
                 generation,
-                ..
+                definition,
             } if well => {
                 self.pids += 1;
                 let process = process(self.pids);
+                if definition.command.last().is_some_and(|word| word == BAD) {
+                    self.bad.insert(process);
+                }
                 self.alive
                     .insert(process, (service.to_string(), generation));
                 Input::Spawned {
@@ -258,7 +304,7 @@ impl Shell {
             }
             Output::WriteJournal(entry) => {
                 if well {
-                    self.journal.insert(entry.id.to_string());
+                    self.journal.insert(entry.id.to_string(), entry.clone());
                 }
                 Input::Journaled {
                     fault: entry.id,
@@ -266,16 +312,31 @@ impl Shell {
                 }
             }
             Output::Apply(effect) => {
+                // What went wrong may be half done; of a crash nothing stays.
+                if effect.name != FaultName::Crash {
+                    self.made.insert(effect.fault.to_string());
+                }
                 let result = result.map_err(|words| (arena_proto::FaultReason::Unsupported, words));
                 Input::Applied {
                     fault: effect.fault,
                     result,
                 }
             }
-            Output::Revert(effect) => Input::Reverted {
-                fault: effect.fault,
-                result,
-            },
+            Output::Revert(effect) => {
+                let stays = effect.name == FaultName::BadConfig
+                    && effect
+                        .process
+                        .is_some_and(|process| self.alive.contains_key(&process));
+                let result = result.and(if stays { Err(bad()) } else { Ok(()) });
+                if result.is_ok() {
+                    self.made.remove(effect.fault.as_str());
+                    effect.process.map(|process| self.held.remove(&process));
+                }
+                Input::Reverted {
+                    fault: effect.fault,
+                    result,
+                }
+            }
             Output::Throttle { service, .. } => {
                 let result = result.map(|()| String::new());
                 Input::Throttled { service, result }
@@ -294,6 +355,8 @@ impl Shell {
     }
 
     fn dies(&mut self, process: ProcessRef, code: i32) {
+        self.held.remove(&process);
+        self.bad.remove(&process);
         if let Some((service, generation)) = self.alive.remove(&process) {
             self.give(Input::Exited {
                 service: name(&service),
@@ -353,9 +416,14 @@ impl Shell {
             Event::Fault(fault) => {
                 self.asked += 1;
                 let id = format!("f-{}", self.asked);
-                let outputs = self.world.apply(&id, FAULTS[*fault], TTL_MS);
+                let (fault, params) = FAULTS[*fault];
+                let outputs = self.world.apply_with(&id, fault, TTL_MS, None, params);
                 self.see(outputs);
             }
+            Event::Gone(number) => self.give(Input::FaultGone {
+                fault: format!("f-{number}").parse().expect("an id"),
+                message: "somebody removed it".to_owned(),
+            }),
             Event::Revert(number) => {
                 let outputs = self
                     .world
@@ -394,6 +462,61 @@ impl Shell {
     }
 }
 
+impl Shell {
+    /// The agent dies, and another one takes over what is there.
+    fn with_another_agent(mut self) -> Self {
+        let saved = self.world.node.saved();
+        let mut next = Self::idle();
+        let mut found = Vec::new();
+        for (name, service) in &saved.services {
+            if let Some(process) = service.process
+                && let Some(known) = self.alive.remove(&process)
+            {
+                next.alive.insert(process, known);
+                found.push(Found {
+                    service: name.clone(),
+                    process,
+                });
+            }
+        }
+        // Whoever is not found is ended, and those that were on their way are nobody's.
+        let alive = |process: &ProcessRef| next.alive.contains_key(process);
+        next.bad = self.bad.into_iter().filter(alive).collect();
+        next.held = self.held.into_iter().filter(alive).collect();
+        next.made = self.made;
+        next.journal = self.journal;
+        next.pids = self.pids;
+        next.world.now = self.world.now;
+        let journal = next.journal.values().cloned().collect();
+        next.give(Input::Boot(Boot {
+            saved,
+            found,
+            journal,
+        }));
+        next
+    }
+
+    /// Nothing of any fault is there, and nothing of one is kept.
+    fn nothing_is_left(&self) -> Result<(), TestCaseError> {
+        prop_assert!(self.journal.is_empty(), "{:?} outlived", self.journal);
+        prop_assert!(self.made.is_empty(), "{:?} are made", self.made);
+        prop_assert!(self.held.is_empty(), "{:?} are held", self.held);
+        prop_assert!(self.bad.is_empty(), "{:?} run a bad one", self.bad);
+        for (name, service) in self.world.node.saved().services {
+            prop_assert!(!service.spoiled, "{name} is spoiled");
+            for definition in [
+                &service.running,
+                &service.last_good,
+                &service.rolled_back_from,
+            ] {
+                let words = definition.iter().flat_map(|definition| &definition.command);
+                prop_assert!(words.into_iter().all(|word| word != BAD), "{name}");
+            }
+        }
+        Ok(())
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -408,7 +531,7 @@ proptest! {
             prop_assert_eq!(shell.finals.get(id), Some(&1), "{} ends once", id);
         }
         shell.happen(&Event::Lever(false));
-        prop_assert!(shell.journal.is_empty(), "{:?} outlived their time", shell.journal);
+        shell.nothing_is_left()?;
         for (id, ends) in &shell.fault_ends {
             // A revert request for a fault that is over is answered with its end once more.
             prop_assert!(*ends >= 1, "{}", id);
@@ -430,5 +553,16 @@ proptest! {
         shell.come_to_rest();
         prop_assert!(shell.alive.is_empty());
         prop_assert!(shell.world.outputs.contains(&Output::Finished));
+    }
+
+    #[test]
+    fn whoever_takes_over_from_a_dead_agent_undoes_everything(events in prop::collection::vec(event(), 1..120)) {
+        let mut shell = Shell::new();
+        for event in &events {
+            shell.happen(event);
+        }
+        let mut next = shell.with_another_agent();
+        next.come_to_rest();
+        next.nothing_is_left()?;
     }
 }
