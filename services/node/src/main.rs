@@ -5,6 +5,7 @@
 
 mod actions;
 mod agent;
+mod chance;
 mod control_socket;
 mod edges;
 mod effects;

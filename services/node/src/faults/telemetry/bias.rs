@@ -3,9 +3,9 @@
 use arena_faults::Params;
 use arena_proto::Timestamp;
 
-use super::chance::Chance;
 use super::filter::{Message, Stage};
 use super::selection::Selection;
+use crate::chance::Chance;
 
 #[derive(Debug)]
 pub(super) struct Bias {
@@ -22,7 +22,7 @@ impl Bias {
 }
 
 impl Stage for Bias {
-    fn pass(&mut self, _now: Timestamp, mut message: Message, _: &mut Chance) -> Vec<Message> {
+    fn pass(&mut self, _now: Timestamp, mut message: Message, _: &Chance) -> Vec<Message> {
         let times = |value: f32| value * self.factor;
         self.selection.change(&mut message, times);
         vec![message]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use arena_faults::Params;
 use arena_proto::Timestamp;
 
-use super::chance::Chance;
 use super::filter::{Message, Stage};
+use crate::chance::Chance;
 
 /// Messages that wait at most; beyond it the oldest goes at once. Eight times what the longest delay of 30 s holds at a message a
 /// second; the rest is for services that change their state over and over.
@@ -30,7 +30,7 @@ impl Delay {
 }
 
 impl Stage for Delay {
-    fn pass(&mut self, now: Timestamp, message: Message, _chance: &mut Chance) -> Vec<Message> {
+    fn pass(&mut self, now: Timestamp, message: Message, _chance: &Chance) -> Vec<Message> {
         self.held.push_back((now + self.delay, message));
         let excess = self.held.len().saturating_sub(HELD_MAX);
         let released = self.held.drain(..excess);

@@ -3,8 +3,8 @@
 use arena_faults::Params;
 use arena_proto::Timestamp;
 
-use super::chance::Chance;
 use super::filter::{Message, Stage};
+use crate::chance::Chance;
 
 #[derive(Debug)]
 pub(super) struct Duplicate {
@@ -20,8 +20,8 @@ impl Duplicate {
 }
 
 impl Stage for Duplicate {
-    fn pass(&mut self, _now: Timestamp, message: Message, chance: &mut Chance) -> Vec<Message> {
-        if chance.percent(self.share) {
+    fn pass(&mut self, _now: Timestamp, message: Message, chance: &Chance) -> Vec<Message> {
+        if chance.takes(self.share) {
             return vec![message.clone(), message];
         }
         vec![message]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arena_faults::FaultName;
 use arena_proto::{FaultId, Schema, Telemetry, Timestamp};
 
-use super::chance::Chance;
+use crate::chance::Chance;
 
 /// One message, with what its columns mean.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(super) struct Message {
 /// What one fault does to messages.
 pub(super) trait Stage: Debug + Send {
     /// What comes out of it at once.
-    fn pass(&mut self, now: Timestamp, message: Message, chance: &mut Chance) -> Vec<Message>;
+    fn pass(&mut self, now: Timestamp, message: Message, chance: &Chance) -> Vec<Message>;
 
     /// When [`Stage::wake`] has something to give; `None`: it holds nothing, or until another message comes.
     fn next_wakeup(&self) -> Option<Timestamp> {
@@ -142,7 +142,7 @@ impl Filter {
     /// Through all stages from here on.
     fn carry(&mut self, now: Timestamp, from: Bound<Place>, mut messages: Vec<Message>) {
         for (_, stage) in self.stages.range_mut((from, Bound::Unbounded)) {
-            let chance = &mut self.chance;
+            let chance = &self.chance;
             let passed = messages.into_iter();
             messages = passed
                 .flat_map(|message| stage.pass(now, message, chance))

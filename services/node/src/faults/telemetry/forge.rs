@@ -3,9 +3,9 @@
 use arena_faults::Params;
 use arena_proto::Timestamp;
 
-use super::chance::Chance;
 use super::filter::{Message, Stage};
 use super::selection::Selection;
+use crate::chance::Chance;
 
 #[derive(Debug)]
 pub(super) struct Forge {
@@ -22,7 +22,7 @@ impl Forge {
 }
 
 impl Stage for Forge {
-    fn pass(&mut self, _now: Timestamp, mut message: Message, _: &mut Chance) -> Vec<Message> {
+    fn pass(&mut self, _now: Timestamp, mut message: Message, _: &Chance) -> Vec<Message> {
         self.selection.change(&mut message, |_| self.value);
         vec![message]
     }

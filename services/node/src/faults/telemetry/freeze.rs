@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arena_proto::{Column, Schema, Timestamp};
 
-use super::chance::Chance;
 use super::filter::{Message, Stage};
+use crate::chance::Chance;
 
 #[derive(Debug)]
 pub(super) struct Freeze {
@@ -25,7 +25,7 @@ impl Freeze {
 }
 
 impl Stage for Freeze {
-    fn pass(&mut self, _now: Timestamp, mut message: Message, _: &mut Chance) -> Vec<Message> {
+    fn pass(&mut self, _now: Timestamp, mut message: Message, _: &Chance) -> Vec<Message> {
         let values = &mut message.telemetry.values;
         if !values.is_empty() {
             let (schema, frozen) = self

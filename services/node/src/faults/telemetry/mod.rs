@@ -6,7 +6,6 @@
 //! undo, and says so.
 
 mod bias;
-mod chance;
 mod delay;
 mod duplicate;
 mod filter;

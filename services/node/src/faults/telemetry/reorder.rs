@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use arena_faults::Params;
 use arena_proto::Timestamp;
 
-use super::chance::Chance;
 use super::filter::{Message, Stage};
+use crate::chance::Chance;
 
 /// One that so many windows of messages have come after leaves next: late, and not lost.
 const WINDOWS_LATE_MAX: usize = 2;
@@ -31,7 +31,7 @@ impl Reorder {
 }
 
 impl Stage for Reorder {
-    fn pass(&mut self, _now: Timestamp, message: Message, chance: &mut Chance) -> Vec<Message> {
+    fn pass(&mut self, _now: Timestamp, message: Message, chance: &Chance) -> Vec<Message> {
         self.held.push_back((self.come, message));
         self.come = self.come.wrapping_add(1);
         if self.held.len() < self.window && self.come % 2 == 1 {

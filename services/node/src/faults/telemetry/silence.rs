@@ -3,14 +3,14 @@
 
 use arena_proto::Timestamp;
 
-use super::chance::Chance;
 use super::filter::{Message, Stage};
+use crate::chance::Chance;
 
 #[derive(Debug)]
 pub(super) struct Silence;
 
 impl Stage for Silence {
-    fn pass(&mut self, _now: Timestamp, _message: Message, _: &mut Chance) -> Vec<Message> {
+    fn pass(&mut self, _now: Timestamp, _message: Message, _: &Chance) -> Vec<Message> {
         Vec::new()
     }
 }

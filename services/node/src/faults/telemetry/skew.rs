@@ -5,8 +5,8 @@ use std::time::Duration;
 use arena_faults::Params;
 use arena_proto::Timestamp;
 
-use super::chance::Chance;
 use super::filter::{Message, Stage};
+use crate::chance::Chance;
 
 #[derive(Debug)]
 pub(super) struct Skew {
@@ -32,7 +32,7 @@ impl Skew {
 }
 
 impl Stage for Skew {
-    fn pass(&mut self, _now: Timestamp, mut message: Message, _: &mut Chance) -> Vec<Message> {
+    fn pass(&mut self, _now: Timestamp, mut message: Message, _: &Chance) -> Vec<Message> {
         let telemetry = &mut message.telemetry;
         telemetry.time = self.of(telemetry.time);
         for service in &mut telemetry.services {

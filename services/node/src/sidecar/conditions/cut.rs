@@ -1,6 +1,6 @@
 //! Cuts a share of the requests off: their connections are closed without an answer.
 
-use super::chance::Chance;
+use crate::chance::Chance;
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::chance::Chance;
+use crate::chance::Chance;
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,6 @@
 //!
 //! Invariant: a leg without conditions does nothing to a request and keeps nothing of it.
 
-mod chance;
 mod cut;
 mod hold;
 mod line;
@@ -23,8 +22,7 @@ use arena_proto::FaultId;
 use hyper::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-use chance::Chance;
-
+use crate::chance::Chance;
 pub(crate) use cut::Cut;
 pub(crate) use hold::Hold;
 pub(crate) use pipe::{Pipe, Piped};

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use super::Stopped;
-use super::chance::Chance;
+use crate::chance::Chance;
 
 /// See the module.
 #[derive(Debug, Clone)]
