@@ -58,6 +58,17 @@ pub enum Family {
 }
 
 impl Family {
+    /// Every one.
+    pub const ALL: &[Self] = &[
+        Self::Resource,
+        Self::Process,
+        Self::Application,
+        Self::Network,
+        Self::Storage,
+        Self::Load,
+        Self::Telemetry,
+    ];
+
     /// As scenarios write it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

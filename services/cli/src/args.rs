@@ -1,11 +1,13 @@
 //! The command line.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use arena_bus::NatsArgs;
 use arena_proto::Entity;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -17,9 +19,11 @@ Examples:
   arena up                                  start everything here, Ctrl-C stops it
   arena up -d --wait --chaos                in the background, with faults allowed
   arena status                              nodes, services, incidents, faults
+  arena faults                              what can be done to it
   arena inject cpu-spike node-1/orders      hurt something ...
   arena incidents                           ... and see how it was healed
   arena explain inc-440cb03c056b            one of them in plain words: why it went as it did
+  arena villain start random                have it hurt by chance, within a budget
   arena mode approve                        nothing is done without `arena approve`
   arena run crash-edge --live               play a scenario in an arena of its own, and judge it
   arena lever stop                          halt every action, revert every fault
@@ -76,10 +80,14 @@ pub(crate) enum Command {
     Resume(crate::pause::ResumeArgs),
     /// Do one action, through the same guards as the remediator
     Do(crate::do_action::DoArgs),
-    /// Hurt a service: publish a fault (needs `arena up --chaos`)
+    /// List the faults, and what each node and service can take
+    Faults(crate::faults::FaultsArgs),
+    /// Hurt a service or a node: publish a fault (needs `arena up --chaos`)
     Inject(InjectArgs),
     /// Undo a fault, or all of them
     Revert(RevertArgs),
+    /// Have the arena hurt by chance, by what hurts most, or as a scenario says
+    Villain(crate::villain::VillainArgs),
     /// Play a scenario, judge what came of it, and leave nothing behind
     Run(crate::run::RunArgs),
     /// List, show, check, generate and certify scenarios
@@ -133,11 +141,15 @@ Examples:
   arena inject network-delay node-1/payments latency=800ms jitter=100ms
   arena inject storage-latency node-2/ledger latency=300ms --wait
   arena inject crash node-2/orders
-  arena inject hang node-3/inventory")]
+  arena inject noisy-neighbour node-1                    a fault of the whole node
+
+`arena faults` lists them; `arena faults network-delay` shows what one can be given,
+what it should cause, what ends it, and who can take it. `arena revert ID` ends one.")]
 pub(crate) struct InjectArgs {
     /// The fault's name.
+    #[arg(value_parser = FaultParser, hide_possible_values = true)]
     pub fault: String,
-    /// NODE/SERVICE.
+    /// NODE/SERVICE, or NODE for a fault of the whole node.
     #[arg(value_name = "TARGET")]
     pub target: Entity,
     /// Its parameters.
@@ -211,6 +223,30 @@ pub(crate) struct DemoArgs {
     pub data: DataDirArgs,
     #[command(flatten)]
     pub nats: NatsArgs,
+}
+
+/// A fault's name: any word, as the injector knows best what is wrong with it; but a shell completes those that there are.
+#[derive(Debug, Clone)]
+pub(crate) struct FaultParser;
+
+impl TypedValueParser for FaultParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = arena_faults::CATALOGUE.iter();
+        Some(Box::new(names.map(|name| {
+            PossibleValue::new(name.as_str()).help(name.fault().summary)
+        })))
+    }
 }
 
 /// One PARAM=VALUE.

@@ -26,12 +26,6 @@ pub(crate) async fn run(args: InjectArgs) -> Result<(), Failure> {
     let parameters = parameters(args.parameters)?;
     let bus = client::connect(&args.nats).await?;
     client::known(&bus, &args.target).await?;
-    if args.target.service.is_none() {
-        return Err(Exit::Usage.because(format!(
-            "{} is a node; faults are for services\n  mend: write NODE/SERVICE",
-            args.target
-        )));
-    }
     let mut statuses = bus
         .consume::<FaultStatus>(Consume::ephemeral().from(From::New))
         .await?;

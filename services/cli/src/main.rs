@@ -15,6 +15,7 @@ mod down;
 mod efficacy;
 mod exit;
 mod explain;
+mod faults;
 mod incidents;
 mod inject;
 mod lever;
@@ -28,6 +29,7 @@ mod scenarios;
 mod screen;
 mod status;
 mod up;
+mod villain;
 mod watch;
 
 use std::process::ExitCode;
@@ -79,6 +81,8 @@ async fn run_interruptible(command: Command) -> Result<(), Failure> {
         Command::Incidents(args) => incidents::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Efficacy(args) => efficacy::run(args).await,
+        Command::Faults(args) => faults::run(args).await,
+        Command::Villain(args) => villain::run(args).await,
         Command::Inject(args) => inject::run(args).await,
         Command::Revert(args) => inject::revert(args).await,
         Command::Do(args) => do_action::run(args).await,

@@ -15,16 +15,6 @@ use super::budget::{
 };
 use super::{Adaptive, Budget, Policy, Random, Scripted, StopWhen};
 
-/// Every family, as it is asked for.
-const FAMILIES: [Family; 7] = [
-    Family::Resource,
-    Family::Process,
-    Family::Application,
-    Family::Network,
-    Family::Storage,
-    Family::Load,
-    Family::Telemetry,
-];
 /// Seeds that are made up here: short enough to be written down.
 const SEED_MADE_UP_MAX: u64 = 999_999;
 
@@ -186,8 +176,8 @@ fn allowed(request: &VillainRequest) -> Result<BTreeSet<FaultName>, String> {
 }
 
 fn family(name: &str) -> Result<Family, String> {
-    let known = || FAMILIES.iter().map(|family| family.as_str());
-    FAMILIES
+    let known = || Family::ALL.iter().map(|family| family.as_str());
+    Family::ALL
         .iter()
         .find(|family| family.as_str() == name)
         .copied()

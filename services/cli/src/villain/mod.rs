@@ -1,0 +1,117 @@
+//! `arena villain`: who hurts the arena by itself. The injector plays it; this asks for it, shows it, and ends it.
+
+mod start;
+mod tell;
+
+use std::time::Duration;
+
+use arena_bus::{Bus, NatsArgs};
+use arena_proto::{VillainOperation, VillainRequest, VillainStatus};
+use clap::{Args, Subcommand};
+
+use crate::client;
+use crate::exit::{Exit, Failure};
+use crate::screen;
+
+/// A revert may have to wait for a process to be gone and to be read back; what does not answer ends by its lease, sooner than this.
+const STOP_WAIT: Duration = Duration::from_secs(15);
+/// How often it is asked whether it has stopped: a person does not see the difference.
+const STOP_POLL: Duration = Duration::from_millis(100);
+
+/// `arena villain`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    before_help = "\
+Examples:
+  arena villain start random                             20 faults, one every 20 s or so, for 10 minutes
+  arena villain start random --seed 7 --budget 50 --at-once 3 --every 5s --families network,process
+  arena villain start adaptive --faults hang,gray,network-delay --for 30m
+  arena villain start adaptive --stop-when 'user_error_percent > 20 for 30s' --stop-when escalated
+  arena villain start scripted hang-edge                 a curated scenario, or a file
+  arena villain status                                   its budget, its faults, what it has learnt
+  arena villain stop                                     its faults are reverted"
+)]
+pub(crate) struct VillainArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start one: there is one at a time (needs `arena up --chaos`)
+    Start(start::StartArgs),
+    /// End it, and revert its faults
+    Stop {
+        #[command(flatten)]
+        nats: NatsArgs,
+    },
+    /// Show it, or the last one
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        nats: NatsArgs,
+    },
+}
+
+/// Runs it.
+pub(crate) async fn run(args: VillainArgs) -> Result<(), Failure> {
+    match args.command {
+        Command::Start(args) => {
+            let (request, nats) = args.request()?;
+            let status = ask(&client::connect(&nats).await?, &request).await?;
+            screen::print(&tell::started(&status))?;
+        }
+        Command::Stop { nats } => stop(&client::connect(&nats).await?).await?,
+        Command::Status { json, nats } => {
+            let bus = client::connect(&nats).await?;
+            let status = ask(&bus, &VillainRequest::default()).await?;
+            if json {
+                screen::print_json(&status)?;
+            } else {
+                screen::print(&tell::status(&status))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Asks the injector; what it refuses fails.
+async fn ask(bus: &Bus, request: &VillainRequest) -> Result<VillainStatus, Failure> {
+    let status: VillainStatus = bus
+        .request("injector", "villain", request)
+        .await
+        .map_err(client::not_running)?;
+    match status.error {
+        None => Ok(status),
+        Some(error) => Err(Exit::Failed.because(error)),
+    }
+}
+
+/// Ends it, and waits until its faults are gone.
+async fn stop(bus: &Bus) -> Result<(), Failure> {
+    let before = ask(bus, &VillainRequest::default()).await?;
+    if before.state == "STOPPED" {
+        return Err(Exit::NotRunning.because("no villain is running"));
+    }
+    let request = VillainRequest {
+        op: VillainOperation::Stop,
+        ..VillainRequest::default()
+    };
+    let mut status = ask(bus, &request).await?;
+    let stopped = async {
+        while status.state != "STOPPED" {
+            tokio::time::sleep(STOP_POLL).await;
+            status = ask(bus, &VillainRequest::default()).await?;
+        }
+        Ok::<_, Failure>(status)
+    };
+    match tokio::time::timeout(STOP_WAIT, stopped).await {
+        Ok(status) => Ok(screen::print(&tell::status(&status?))?),
+        Err(_) => Err(Exit::Timeout.because(
+            "it makes nothing any more, but not every node has said that its fault is gone; `arena status` shows what is left",
+        )),
+    }
+}
