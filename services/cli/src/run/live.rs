@@ -13,7 +13,7 @@ use arena_scenario::{Expect, Scenario};
 use super::clean::{self, CleanUp};
 use super::eyes::Eyes;
 use super::ground::Ground;
-use super::record::{Ending, Head, Machine, Milestones, Record, Versions};
+use super::record::{self, Ending, Head, Machine, Milestones, Record, Versions};
 use super::reference::{self, Reference};
 use super::tell::Teller;
 use super::view::View;
@@ -32,6 +32,12 @@ pub(crate) struct Options {
     pub named: bool,
 }
 
+/// How it was when the run began.
+struct Before {
+    began_at: Timestamp,
+    load1: Option<f64>,
+}
+
 /// What a run has at hand, so that it can be cleaned up wherever it was left.
 struct Session {
     ground: Ground,
@@ -45,7 +51,10 @@ pub(crate) async fn play(
     options: &Options,
     interrupted: impl Future<Output = Failure>,
 ) -> Result<Record, Failure> {
-    let began_at = people::now();
+    let before = Before {
+        began_at: people::now(),
+        load1: record::load1(),
+    };
     let ground = match &options.attach {
         Some(nats) => Ground::attached(nats.clone()),
         None => Ground::own(scenario)?,
@@ -80,7 +89,7 @@ pub(crate) async fn play(
     let Some(eyes) = session.eyes else {
         return Err(Exit::Failed.because("nothing was seen"));
     };
-    record(scenario, options, began_at, steady, eyes.view, left)
+    record(scenario, options, &before, steady, eyes.view, left)
 }
 
 /// False: there was no steady state, and nothing was injected.
@@ -199,7 +208,7 @@ fn ended(
 fn record(
     scenario: &Scenario,
     options: &Options,
-    began_at: Timestamp,
+    before: &Before,
     steady: bool,
     view: View,
     clean_up: CleanUp,
@@ -238,8 +247,8 @@ fn record(
         versions: Versions {
             arena: env!("CARGO_PKG_VERSION"),
         },
-        machine: Machine::here(),
-        began_at,
+        machine: Machine::here(before.load1),
+        began_at: before.began_at,
         milestones: Milestones::of(&view.events),
         verdict,
         clean_up,
@@ -274,4 +283,52 @@ fn in_words(left: &CleanUp) -> String {
 
 fn ms(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every key of a JSON object and of what is in it, but for lists that are empty.
+    fn keys(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (key, value) in fields {
+                    found.push(key.clone());
+                    keys(value, found);
+                }
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_docs_tell_every_field_of_a_record() {
+        let (_, text) = arena_scenario::curated()[0];
+        let scenario = Scenario::parse("curated", text).unwrap();
+        let mut view = View::new(&scenario, Policy::None);
+        view.note(0, "steady", "", "all is well");
+        view.facts.samples.push(judge::Sample::default());
+        let options = Options {
+            policy: Policy::None,
+            attach: None,
+            named: false,
+        };
+        let before = Before {
+            began_at: Timestamp::EPOCH,
+            load1: None,
+        };
+        let record = record(&scenario, &options, &before, true, view, CleanUp::default()).unwrap();
+        let mut found = Vec::new();
+        keys(&serde_json::to_value(&record).unwrap(), &mut found);
+        let docs = include_str!("../../../../docs/runs.md");
+        let untold: Vec<&String> = found
+            .iter()
+            .filter(|key| {
+                !docs.contains(&format!("`{key}`")) && !docs.contains(&format!("`facts.{key}`"))
+            })
+            .collect();
+        assert!(untold.is_empty(), "docs/runs.md does not tell {untold:?}");
+    }
 }

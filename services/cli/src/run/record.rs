@@ -81,6 +81,9 @@ pub(crate) struct Machine {
     pub cpus: usize,
     pub memory_mib: Option<u64>,
     pub kernel: String,
+    /// Its load average over a minute: where that is far above `cpus`, times say little.
+    pub load1_before: Option<f64>,
+    pub load1_after: Option<f64>,
 }
 
 /// The first time of each; `None` where it did not happen.
@@ -135,7 +138,8 @@ impl Head {
 }
 
 impl Machine {
-    pub(super) fn here() -> Self {
+    /// `load1_before`: what [`load1`] said when the run began.
+    pub(super) fn here(load1_before: Option<f64>) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let memory = read("/proc/meminfo");
         let total = memory
@@ -146,8 +150,16 @@ impl Machine {
             cpus: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
             memory_mib: kib.map(|kib| kib / 1024),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            load1_before,
+            load1_after: load1(),
         }
     }
+}
+
+/// The machine's load average over a minute.
+pub(super) fn load1() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 impl Record {
