@@ -36,6 +36,10 @@ watch *ARGS:
 test *ARGS:
     cargo test --workspace {{ ARGS }}
 
+# Each fault, and the death of each party in the middle of it (`cargo test` has one fault a carrier for that)
+test-faults *FAULTS:
+    ARENA_FAULTS="{{ FAULTS }}" cargo test -p arena-cli --test faults_live -- --include-ignored --nocapture
+
 # Format, lints and style
 lint:
     cargo fmt --all --check
