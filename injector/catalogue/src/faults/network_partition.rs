@@ -32,6 +32,6 @@ pub(crate) const FAULT: Fault = Fault {
             at_most: None,
         },
     ],
-    symptoms: &["error_rate_high", "latency_high"],
+    symptoms: &["latency_high", "error_rate_high"],
     cures: &[],
 };

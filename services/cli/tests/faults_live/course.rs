@@ -1,5 +1,6 @@
 //! The course of one fault on one victim: well, hurt, shown, ended, well again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arena_proto::ProcessState;
@@ -25,12 +26,12 @@ pub(crate) async fn hurt(world: &World, row: &Row, ttl: &str) -> Result<String, 
     Ok(id)
 }
 
-/// The detector says what the catalogue says that it should.
-pub(crate) async fn shown(world: &World, row: &Row) -> Result<(), String> {
+/// The detector says what the catalogue says that it should, in an incident that was not known before.
+async fn shown(world: &World, row: &Row, known: &BTreeSet<String>) -> Result<(), String> {
     let main = row.fault.fault().symptoms.first();
-    let (entity, symptom) = match (row.shows, main) {
-        (Shows::Symptom, Some(symptom)) => (row.target, *symptom),
-        (Shows::On(entity), Some(symptom)) => (entity, *symptom),
+    let entity = row.shows_on();
+    let symptom = match (row.shows, main) {
+        (Shows::Symptom | Shows::On(_), Some(symptom)) => *symptom,
         (Shows::Nothing, _) => {
             let (node, _) = row.place();
             let raised = world.symptoms_of_node(node);
@@ -44,7 +45,7 @@ pub(crate) async fn shown(world: &World, row: &Row) -> Result<(), String> {
     };
     let what = format!("{symptom} on {entity}");
     until(&what, || async {
-        let raised = world.symptoms(entity);
+        let raised = world.symptoms(entity, known);
         if raised.iter().any(|found| found == symptom) {
             Ok(())
         } else {
@@ -79,19 +80,28 @@ pub(crate) async fn whole(world: &World, row: &Row) -> Result<(), String> {
             .map_or(0, |service| service.restarts)
     };
     let before = restarts();
+    let entity = row.shows_on();
+    until("no incident to be open", || async {
+        let calm = world.is_calm(entity).then_some(());
+        calm.ok_or(format!("{entity} has one"))
+    })
+    .await?;
+    let known = world.incidents();
     let id = hurt(world, row, LONG).await?;
-    shown(world, row).await?;
+    shown(world, row, &known).await?;
     if !matches!(row.ends, Ends::Started(_)) {
         world.run(&["revert", &id]).await?;
     }
     over(world, row, &id).await?;
-    match row.ends {
-        Ends::Started(least) if restarts() < before + least => Err(format!(
-            "{} starts, at least {least} were expected",
-            restarts() - before
-        )),
-        _ => Ok(()),
-    }
+    let Ends::Started(least) = row.ends else {
+        return Ok(());
+    };
+    until("as many starts as it takes", || async {
+        let starts = restarts() - before;
+        let enough = (starts >= least).then_some(());
+        enough.ok_or(format!("{starts}, at least {least} were expected"))
+    })
+    .await
 }
 
 async fn becomes(

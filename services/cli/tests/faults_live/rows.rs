@@ -59,27 +59,15 @@ const fn row(fault: FaultName, target: &'static str, effect: Measure) -> Row {
 }
 
 /// Faults that no node makes yet.
-pub(crate) const NOT_YET: &[FaultName] = &[
-    FaultName::MemoryLeak,
-    FaultName::FdLeak,
-    FaultName::ThreadLeak,
-    FaultName::NoisyNeighbour,
-    FaultName::CrashLoop,
-    FaultName::SlowStart,
-    FaultName::ErrorBurst,
-    FaultName::Gray,
-    FaultName::BadConfig,
-    FaultName::NetworkLoss,
-    FaultName::NetworkBandwidth,
-    FaultName::NetworkPartition,
-    FaultName::DependencyDown,
-    FaultName::DiskFull,
-    FaultName::RetryStorm,
-];
+pub(crate) const NOT_YET: &[FaultName] = &[FaultName::NoisyNeighbour];
 
 /// Every row; within a node they are in effect at once.
 pub(crate) const ROWS: &[Row] = &[
-    row(FaultName::CpuSpike, "node-1/cpu-spike", CpuPercent(60)),
+    // Two, for beside the other faults none of them gets a core of its own.
+    Row {
+        params: &["cores=2"],
+        ..row(FaultName::CpuSpike, "node-1/cpu-spike", CpuPercent(60))
+    },
     Row {
         params: &["rate=128"],
         ..row(FaultName::MemoryLeak, "node-1/memory-leak", MemoryMib(200))
@@ -200,7 +188,10 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     telemetry(FaultName::TelemetryDuplicate, "node-7", &[], Twice),
     telemetry(FaultName::TelemetryReorder, "node-8", &[], OutOfOrder),
-    telemetry(FaultName::TelemetryFreeze, "node-9", &[], Frozen),
+    Row {
+        shows: Shows::Symptom,
+        ..telemetry(FaultName::TelemetryFreeze, "node-9", &[], Frozen)
+    },
     telemetry(FaultName::TelemetrySkew, "node-10", &[], Skewed(20_000)),
     Row {
         shows: Shows::Unknown,
@@ -240,6 +231,14 @@ const fn telemetry(
 }
 
 impl Row {
+    /// Where its symptom shows.
+    pub(crate) fn shows_on(&self) -> &'static str {
+        match self.shows {
+            Shows::On(entity) => entity,
+            _ => self.target,
+        }
+    }
+
     /// It takes the CPU of the whole machine.
     pub(crate) fn is_greedy(&self) -> bool {
         self.fault == FaultName::NoisyNeighbour

@@ -1,7 +1,7 @@
 //! A running arena and all that looks at it: the requests that are sent to its sidecars all the time, its telemetry, and
 //! what the `arena` binary says of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::process::Output;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,10 @@ use crate::topology;
 
 /// Requests to each victim: ten a second, which is what a detector's second of samples needs.
 const ASK_EVERY: Duration = Duration::from_millis(100);
+/// The kernel shields who hardly uses the CPU; this one has something to do.
+const STARVED: &str = "node-4/starved";
+/// Sixty a second, at which the detector's rule was measured.
+const BUSY_EVERY: Duration = Duration::from_millis(15);
 /// What is known is looked up anew so often.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// Between two looks at what others gather.
@@ -112,30 +116,35 @@ impl World {
     /// Keeps sending requests to the sidecars, until the arena is gone.
     fn ask_on(&self) {
         for row in ROWS {
-            let (Some(request), (node, Some(service))) = (row.effect.request(), row.place()) else {
-                continue;
-            };
-            let (known, target) = (Arc::clone(&self.known), row.target);
-            let arena = Arc::downgrade(&self.arena);
-            tokio::spawn(async move {
-                for number in 0.. {
-                    if arena.strong_count() == 0 {
-                        return;
-                    }
-                    tokio::time::sleep(ASK_EVERY).await;
-                    let status = service_of(&lock(&known).nodes, node, service);
-                    let Some(port) = status.and_then(|status| status.proxy_port) else {
-                        continue;
-                    };
-                    enter(&known, target, number, None);
-                    let known = Arc::clone(&known);
-                    tokio::spawn(async move {
-                        let asked = http::ask(port, request).await;
-                        enter(&known, target, number, Some(asked));
-                    });
-                }
-            });
+            if let Some(request) = row.effect.request() {
+                self.keep_asking(row.target, request, ASK_EVERY);
+            }
         }
+        self.keep_asking(STARVED, "GET /healthz", BUSY_EVERY);
+    }
+
+    fn keep_asking(&self, target: &'static str, request: &'static str, every: Duration) {
+        let (node, service) = target.split_once('/').expect("a service");
+        let known = Arc::clone(&self.known);
+        let arena = Arc::downgrade(&self.arena);
+        tokio::spawn(async move {
+            for number in 0.. {
+                if arena.strong_count() == 0 {
+                    return;
+                }
+                tokio::time::sleep(every).await;
+                let status = service_of(&lock(&known).nodes, node, service);
+                let Some(port) = status.and_then(|status| status.proxy_port) else {
+                    continue;
+                };
+                enter(&known, target, number, None);
+                let known = Arc::clone(&known);
+                tokio::spawn(async move {
+                    let asked = http::ask(port, request).await;
+                    enter(&known, target, number, Some(asked));
+                });
+            }
+        });
     }
 
     /// The next answers to requests that are sent from now on.
@@ -237,17 +246,33 @@ impl World {
         service_of(&lock(&self.known).nodes, node, service)
     }
 
-    /// Signals of this entity that are, or were, part of an incident.
-    pub(crate) fn symptoms(&self, entity: &str) -> Vec<String> {
+    /// The ids of all incidents.
+    pub(crate) fn incidents(&self) -> BTreeSet<String> {
         let known = lock(&self.known);
+        let ids = known.incidents.iter().filter_map(|incident| incident["id"].as_str());
+        ids.map(str::to_owned).collect()
+    }
+
+    /// What was raised of this entity: by an incident that is not among the known, or as part of any.
+    pub(crate) fn symptoms(&self, entity: &str, before: &BTreeSet<String>) -> Vec<String> {
+        let known = lock(&self.known);
+        let is_new = |incident: &Value| !incident["id"].as_str().is_some_and(|id| before.contains(id));
         let signals = known.incidents.iter().flat_map(|incident| {
             let children = incident["children"].as_array().cloned().unwrap_or_default();
-            std::iter::once(incident.clone()).chain(children)
+            let itself = is_new(incident).then(|| incident.clone());
+            itself.into_iter().chain(children)
         });
         signals
             .filter(|signal| signal["entity"] == entity)
             .filter_map(|signal| Some(signal["symptom"].as_str()?.to_owned()))
             .collect()
+    }
+
+    /// No incident of it is open; another symptom would only be added to it.
+    pub(crate) fn is_calm(&self, entity: &str) -> bool {
+        let known = lock(&self.known);
+        let open = |incident: &&Value| incident["entity"] == entity && incident["ended_at"].is_null();
+        !known.incidents.iter().any(|incident| open(&incident))
     }
 
     /// Everything that was raised of a node and its services.
