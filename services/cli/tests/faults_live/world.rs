@@ -249,14 +249,21 @@ impl World {
     /// The ids of all incidents.
     pub(crate) fn incidents(&self) -> BTreeSet<String> {
         let known = lock(&self.known);
-        let ids = known.incidents.iter().filter_map(|incident| incident["id"].as_str());
+        let ids = known
+            .incidents
+            .iter()
+            .filter_map(|incident| incident["id"].as_str());
         ids.map(str::to_owned).collect()
     }
 
     /// What was raised of this entity: by an incident that is not among the known, or as part of any.
     pub(crate) fn symptoms(&self, entity: &str, before: &BTreeSet<String>) -> Vec<String> {
         let known = lock(&self.known);
-        let is_new = |incident: &Value| !incident["id"].as_str().is_some_and(|id| before.contains(id));
+        let is_new = |incident: &Value| {
+            !incident["id"]
+                .as_str()
+                .is_some_and(|id| before.contains(id))
+        };
         let signals = known.incidents.iter().flat_map(|incident| {
             let children = incident["children"].as_array().cloned().unwrap_or_default();
             let itself = is_new(incident).then(|| incident.clone());
@@ -271,7 +278,8 @@ impl World {
     /// No incident of it is open; another symptom would only be added to it.
     pub(crate) fn is_calm(&self, entity: &str) -> bool {
         let known = lock(&self.known);
-        let open = |incident: &&Value| incident["entity"] == entity && incident["ended_at"].is_null();
+        let open =
+            |incident: &&Value| incident["entity"] == entity && incident["ended_at"].is_null();
         !known.incidents.iter().any(|incident| open(&incident))
     }
 
