@@ -16,7 +16,7 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
-    /// What was read at `at`, by the node's clock; what has no reading is left out.
+    /// What was read at `at`, comparable with the detector's clock; what has no reading is left out.
     pub(crate) fn push<'a>(
         &mut self,
         at: Timestamp,

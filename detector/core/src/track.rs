@@ -302,7 +302,7 @@ impl Tracked {
         if reading == Reading::Abnormal || self.signal.is_raised() {
             let rule = &message.reader.policy.rules[*at];
             self.samples
-                .push(message.sampled, rule.values(binding, values));
+                .push(message.seen(message.sampled), rule.values(binding, values));
         } else {
             self.samples.clear();
         }

@@ -220,10 +220,11 @@ proptest! {
 
     #[test]
     fn whatever_happens_the_stream_of_events_makes_sense(
-        steps in proptest::collection::vec((0..17_usize, 0..7_usize, 0..LOOKS.len(), 1..4_u32), 1..60),
+        steps in proptest::collection::vec((0..20_usize, 0..7_usize, 0..LOOKS.len(), 1..4_u32), 1..60),
     ) {
         let mut world = World::new();
         world.script(SHOP);
+        world.script("host n1\n host n2");
         for (step, entity, look, number) in steps {
             let name = ENTITIES[entity];
             match step {
@@ -244,6 +245,9 @@ proptest! {
                 12 => world.script("stall 4"),
                 13 => world.script(&format!("skew n{number} {}", SKEWS_MS[look % SKEWS_MS.len()])),
                 14 => repeat_last(&mut world, number),
+                15 => world.script(&format!("freeze n{number}")),
+                16 => world.script("thaw n1\n thaw n2\n thaw n3"),
+                17 => world.script(&format!("lose n{number} {}", look + 1)),
                 _ => world.script(&format!("set {name} {}", LOOKS[look])),
             }
             world.run(f64::from(number));

@@ -416,3 +416,37 @@ fn a_clock_that_is_set_back_hides_nothing() {
         "#]],
     );
 }
+
+#[test]
+fn a_node_that_loses_messages_is_silent_later_and_one_that_lost_them_long_ago_is_not() {
+    check_script(
+        "node n1: a
+         node n2: b
+         node n3: c
+         node n4: d
+         run 5
+         lose n1 2
+         run 1
+         lose n1 2
+         run 2
+         mute n1              # of its last 16 messages 4 were lost
+         run 10
+         unmute n1
+         run 20               # by now they are among older ones
+         mute n1
+         run 5
+         unmute n1
+         run 2
+         lose n1 40           # an outage, which is over
+         run 1
+         mute n1
+         run 5",
+        &expect![[r#"
+            15.5 OPENED n1 node_silent CRITICAL r1 [n1 node_silent FIRING]
+            19.0 CLEARED n1 node_silent CRITICAL r2 [n1 node_silent RESOLVED]
+            41.5 OPENED n1 node_silent CRITICAL r1 [n1 node_silent FIRING]
+            44.0 CLEARED n1 node_silent CRITICAL r2 [n1 node_silent RESOLVED]
+            49.5 OPENED n1 node_silent CRITICAL r1 [n1 node_silent FIRING]
+        "#]],
+    );
+}

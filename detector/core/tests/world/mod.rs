@@ -8,6 +8,7 @@
 //! run 3                                     # seconds; node k ticks k * 100 ms after the full second
 //! send n1                                   # at once, state only
 //! mute n1 | unmute n1 | leave n1 | reboot n1 | known n1 | forget n1 | skew n1 MILLISECONDS
+//! lose n1 3                                 # so many numbers are used up, and nothing of them comes
 //! host n1                                   # it tells of its machine, too: four readings that always change
 //! freeze n1 | thaw n1                       # its values stand still
 //! disconnect | connect | restart            # the detector's bus; the detector itself
@@ -131,6 +132,11 @@ impl World {
                 let (name, skew) = rest.split_once(' ').expect("node and milliseconds");
                 let name = NodeName::new(name).expect("a node");
                 self.node(&name).skew_ms = skew.parse().expect("milliseconds");
+            }
+            "lose" => {
+                let (name, count) = rest.split_once(' ').expect("node and count");
+                let name = NodeName::new(name).expect("a node");
+                self.node(&name).seq += count.parse::<u64>().expect("a number");
             }
             "host" => self.measure_host(&node()),
             "freeze" => self.node(&node()).frozen = Some(Vec::new()),
