@@ -146,31 +146,49 @@ impl Schemas {
     }
 }
 
-/// Counts gaps, node by node and boot by boot.
+/// Counts gaps, node by node and boot by boot; what comes late was not lost.
 #[derive(Debug, Default)]
 struct Sequences {
-    last: BTreeMap<NodeName, (u64, u64)>,
+    nodes: BTreeMap<NodeName, Seen>,
     lost: u64,
+}
+
+/// What has come of one node.
+#[derive(Debug)]
+struct Seen {
+    boot: u64,
+    newest: u64,
+    /// Bit n: the message n before the newest has come, or was not to be expected. What is late by more counts as lost.
+    come: u64,
 }
 
 impl Sequences {
     fn count(&mut self, telemetry: &Telemetry) {
         let (boot, seq) = (telemetry.boot_id, telemetry.seq);
-        match self.last.get_mut(&telemetry.node) {
-            // A new boot begins at 1, and what it sent before this was lost too.
-            Some(last) if last.0 != boot => {
-                self.lost = self.lost.saturating_add(seq - 1);
-                *last = (boot, seq);
-            }
-            Some(last) => {
-                let missing = seq.saturating_sub(last.1.saturating_add(1));
-                self.lost = self.lost.saturating_add(missing);
-                last.1 = last.1.max(seq);
-            }
+        let Some(seen) = self.nodes.get_mut(&telemetry.node) else {
             // Who joins late has lost nothing.
-            None => {
-                self.last.insert(telemetry.node.clone(), (boot, seq));
-            }
+            let (newest, come) = (seq, u64::MAX);
+            let seen = Seen { boot, newest, come };
+            self.nodes.insert(telemetry.node.clone(), seen);
+            return;
+        };
+        if seen.boot != boot {
+            // A new boot begins at 1, and what it sent before this was lost too.
+            let (newest, come) = (0, 0);
+            *seen = Seen { boot, newest, come };
+        }
+        let bits = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        if seq > seen.newest {
+            let step = seq - seen.newest;
+            self.lost = self.lost.saturating_add(step - 1);
+            seen.come = seen.come.checked_shl(bits(step)).unwrap_or(0) | 1;
+            seen.newest = seq;
+            return;
+        }
+        let late = 1_u64.checked_shl(bits(seen.newest - seq)).unwrap_or(0);
+        if late != 0 && seen.come & late == 0 {
+            seen.come |= late;
+            self.lost = self.lost.saturating_sub(1);
         }
     }
 }
@@ -231,12 +249,16 @@ mod tests {
             (1, 6, 0),
             (1, 9, 2),
             (1, 9, 2),
-            (1, 8, 2),
-            (2, 1, 2),
-            (2, 2, 2),
-            (3, 4, 5),
-            (3, u64::MAX, u64::MAX),
-            (3, u64::MAX, u64::MAX),
+            (1, 8, 1),
+            (1, 8, 1),
+            (2, 1, 1),
+            (2, 2, 1),
+            (3, 4, 4),
+            (3, 3, 3),
+            (3, 200, 198),
+            (3, 3, 198),
+            (3, u64::MAX, u64::MAX - 3),
+            (3, u64::MAX, u64::MAX - 3),
         ] {
             sequences.count(&message(boot, seq));
             assert_eq!(sequences.lost, lost, "boot {boot} seq {seq}");
