@@ -14,7 +14,7 @@ use crate::case::Case;
 use crate::playbook::Condition;
 
 /// What is known besides the readings.
-const FACTS: [(&str, Kind); 20] = [
+const FACTS: [(&str, Kind); 23] = [
     ("state", Kind::Text),
     ("probe", Kind::Text),
     ("class", Kind::Text),
@@ -23,6 +23,7 @@ const FACTS: [(&str, Kind); 20] = [
     ("attempt", Kind::Number),
     ("replicas", Kind::Number),
     ("replicas_up", Kind::Number),
+    ("replicas_hurt", Kind::Number),
     ("standby_available", Kind::Truth),
     ("can_roll_back", Kind::Truth),
     ("can_clean_disk", Kind::Truth),
@@ -30,12 +31,19 @@ const FACTS: [(&str, Kind); 20] = [
     ("drained", Kind::Truth),
     ("throttled", Kind::Truth),
     ("dependency_hurt", Kind::Truth),
+    ("calls_fail", Kind::Truth),
+    ("calls_slow", Kind::Truth),
     ("neighbour_batch", Kind::Truth),
     ("neighbour_throttled", Kind::Truth),
     ("node_services_hurt", Kind::Number),
     ("node_quarantined", Kind::Truth),
     ("node_replaceable", Kind::Truth),
 ];
+
+/// More of its calls to others fail than that, in percent: what raises `error_rate_high`, so that they may be all of its own errors.
+const CALLS_FAIL_PERCENT: f64 = 10.0;
+/// More of its time than this share is that of its calls to others: what it does itself is the smaller part.
+const CALLS_SLOW_SHARE: f64 = 0.5;
 
 /// The names that conditions may use.
 pub(crate) struct Names(Vec<(String, Kind)>);
@@ -91,6 +99,35 @@ impl Facts {
         self.by_name.insert(name.to_owned(), fact.into());
     }
 
+    fn reading(&self, name: &str) -> Option<f64> {
+        match self.by_name.get(name)? {
+            Fact::Number(number) => Some(*number),
+            Fact::Truth(_) | Fact::Text(_) => None,
+        }
+    }
+
+    /// Whether its calls to others explain what it shows; no, where it does not tell of them.
+    fn put_calls(&mut self) {
+        let failed = self.reading("upstream_error_percent");
+        let took = self.reading("upstream_latency_p95_ms");
+        let takes = self.reading("latency_p95_ms");
+        let slow = took
+            .zip(takes)
+            .is_some_and(|(took, takes)| took > takes * CALLS_SLOW_SHARE);
+        self.put(
+            "calls_fail",
+            failed.is_some_and(|percent| percent > CALLS_FAIL_PERCENT),
+        );
+        self.put("calls_slow", slow);
+        if let Some(percent) = failed {
+            self.notes
+                .insert("calls_fail", format!("{percent:.0} % of them"));
+        }
+        if let Some(took) = took {
+            self.notes.insert("calls_slow", format!("{took:.0} ms"));
+        }
+    }
+
     /// A truth is 1 or 0, a text is no number.
     pub(crate) fn numbers(&self, condition: &Condition) -> Numbers {
         let names = condition.0.names().iter();
@@ -141,6 +178,10 @@ impl Facts {
     }
 }
 
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
 impl Remediator {
     /// What is known of an incident now.
     pub(crate) fn facts(&self, case: &Case) -> Facts {
@@ -149,9 +190,14 @@ impl Remediator {
             facts.put(name, number.get());
         }
         facts.put("attempt", f64::from(case.attempts));
+        facts.put_calls();
         let own = case.target().unwrap_or_else(|| case.event.entity.clone());
         if let Some((_, service)) = self.service(&own) {
             self.facts_of_service(&own, service, &mut facts);
+            facts.put(
+                "replicas_hurt",
+                count(self.replicas_hurt(&own, &case.symptom)),
+            );
         }
         self.facts_of_neighbour(case, &mut facts);
         if let Some(node) = self.statuses.get(&own.node) {
@@ -181,7 +227,6 @@ impl Remediator {
                 .notes
                 .insert("port_held", format!("by pid {pid}, {line}"));
         }
-        let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
         facts.put("replicas", count(1 + self.others(own).count()));
         facts.put("replicas_up", count(self.replicas_up(own)));
         let standby = self.standby_for(own);
@@ -229,8 +274,7 @@ impl Remediator {
             entity == case.event.entity || self.is_hurt(&entity)
         };
         let hurt = node.services.iter().filter(is_open_here).count();
-        let hurt = u32::try_from(hurt).unwrap_or(u32::MAX);
-        facts.put("node_services_hurt", f64::from(hurt));
+        facts.put("node_services_hurt", count(hurt));
         let mut meant_to_run = node
             .services
             .iter()
@@ -281,6 +325,19 @@ impl Remediator {
                     && !self.is_hurt(entity)
             })
             .count()
+    }
+
+    /// How many other replicas of a service show this symptom, too.
+    fn replicas_hurt(&self, own: &Entity, symptom: &str) -> usize {
+        let shows_it = |entity: &Entity| {
+            self.book.unresolved().any(|other| {
+                other.cleared_since.is_none()
+                    && other.event.entity == *entity
+                    && other.symptom == symptom
+            })
+        };
+        let others = self.others(own);
+        others.filter(|(entity, _)| shows_it(entity)).count()
     }
 
     /// The replica of a service to start on another node: a standby before one that somebody stopped, then by node.

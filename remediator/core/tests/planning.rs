@@ -35,12 +35,12 @@ fn latency_of_its_own_is_cured_by_a_reset() {
             0      status node-1/orders RUNNING PASSING 10 1 calls=payments
             0      status node-2/payments RUNNING PASSING 20 1
             1000   opened a node-1/orders latency_high latency_p95_ms=412.5
-            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1500   outcome a SUCCEEDED
-            1500     a.2 VERIFY VERIFYING 2/4: recover of node-1/orders succeeded after 500 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
+            1500     a.2 VERIFY VERIFYING 2/6: recover of node-1/orders succeeded after 500 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
             3500   cleared a
-            4500     a.3 RESOLVE RESOLVED REMEDIATED 2/4: latency_high cleared 2 s after our recover and stayed clear for 1 s
+            4500     a.3 RESOLVE RESOLVED REMEDIATED 2/6: latency_high cleared 2 s after our recover and stayed clear for 1 s
             9000   tick
         "#]],
     );
@@ -61,16 +61,16 @@ fn a_service_is_left_alone_while_its_dependency_is_slow() {
             0      status node-1/orders RUNNING PASSING 10 1 calls=payments
             0      status node-2/payments RUNNING PASSING 20 1
             1000   opened b node-2/payments latency_high
-            1000     b.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     b.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-b.1 RECOVER node-2/payments pid 20 generation 1
             1200   opened a node-1/orders latency_high
-            1200     a.1 WAIT PLANNING 1/4: as the detector says; left alone for up to 120 s, because its dependency is slow (dependency_hurt = true (latency_high of node-2/payments))
+            1200     a.1 WAIT PLANNING 1/6: as the detector says; left alone for up to 120 s, because its dependency is slow (dependency_hurt = true (latency_high of node-2/payments))
             1500   outcome b SUCCEEDED
-            1500     b.2 VERIFY VERIFYING 2/4: recover of node-2/payments succeeded after 500 ms (pid 20 to 99); latency_high must clear within 6 s and stay clear for 1 s
+            1500     b.2 VERIFY VERIFYING 2/6: recover of node-2/payments succeeded after 500 ms (pid 20 to 99); latency_high must clear within 6 s and stay clear for 1 s
             4000   cleared b
             4500   cleared a
-            5000     b.3 RESOLVE RESOLVED REMEDIATED 2/4: latency_high cleared 2.5 s after our recover and stayed clear for 1 s
-            5500     a.2 RESOLVE RESOLVED SELF_RECOVERED 1/4: latency_high cleared 3.3 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
+            5000     b.3 RESOLVE RESOLVED REMEDIATED 2/6: latency_high cleared 2.5 s after our recover and stayed clear for 1 s
+            5500     a.2 RESOLVE RESOLVED SELF_RECOVERED 1/6: latency_high cleared 3.3 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
             9000   tick
         "#]],
     );
@@ -91,16 +91,16 @@ fn once_the_dependency_is_well_the_wait_is_soon_over() {
             0      status node-1/orders RUNNING PASSING 10 1 calls=payments
             0      status node-2/payments RUNNING PASSING 20 1
             1000   opened b node-2/payments latency_high
-            1000     b.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     b.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-b.1 RECOVER node-2/payments pid 20 generation 1
             1000   opened a node-1/orders latency_high
-            1000     a.1 WAIT PLANNING 1/4: as the detector says; left alone for up to 120 s, because its dependency is slow (dependency_hurt = true (latency_high of node-2/payments))
+            1000     a.1 WAIT PLANNING 1/6: as the detector says; left alone for up to 120 s, because its dependency is slow (dependency_hurt = true (latency_high of node-2/payments))
             1500   outcome b SUCCEEDED
-            1500     b.2 VERIFY VERIFYING 2/4: recover of node-2/payments succeeded after 500 ms (pid 20 to 99); latency_high must clear within 6 s and stay clear for 1 s
+            1500     b.2 VERIFY VERIFYING 2/6: recover of node-2/payments succeeded after 500 ms (pid 20 to 99); latency_high must clear within 6 s and stay clear for 1 s
             4000   cleared b
             4500   updated a
-            5000     b.3 RESOLVE RESOLVED REMEDIATED 2/4: latency_high cleared 2.5 s after our recover and stayed clear for 1 s
-            10000    a.2 ACT ACTING 2/4: latency_high did not clear while it was left alone; its own state makes it slow (dependency_hurt = false)
+            5000     b.3 RESOLVE RESOLVED REMEDIATED 2/6: latency_high cleared 2.5 s after our recover and stayed clear for 1 s
+            10000    a.2 ACT ACTING 2/6: latency_high did not clear while it was left alone; its own state makes it slow (dependency_hurt = false)
             10000    -> cmd-a.2 RECOVER node-1/orders pid 10 generation 1
             13000  tick
         "#]],
@@ -160,7 +160,7 @@ fn what_is_unknown_never_holds() {
             1000   opened a node-1/orders cpu_starved neighbour=node-1/reports
             1000     a.1 WAIT PLANNING 2/2: as the detector says; left alone for up to 30 s, because CPU is short on its node, and nobody there can be asked to give way; passed over: throttle (unknown: neighbour_batch, neighbour_cpu_percent, neighbour_throttled)
             1100   opened b node-2/users latency_high
-            1100     b.1 ESCALATE ESCALATED 4/4: none of its 4 rungs applies, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load; passed over: wait (unknown: dependency_hurt), recover (unknown: dependency_hurt), restart (unknown: dependency_hurt), failover (unknown: dependency_hurt, replicas_up, standby_available)
+            1100     b.1 ESCALATE ESCALATED 6/6: none of its 6 rungs applies, a person is needed; nothing that may be done to it makes it faster: look at what it depends on, the way there, and the load; passed over: wait (unknown: dependency_hurt), recover (unknown: dependency_hurt), wait (calls_slow = false), wait (unknown: dependency_hurt, replicas_hurt, replicas_up), restart (unknown: dependency_hurt, replicas_hurt, replicas_up), failover (unknown: dependency_hurt, replicas_up, standby_available)
         "#]],
     );
 }
@@ -250,24 +250,24 @@ fn a_standby_takes_over_in_two_steps() {
             0      status node-2/orders STOPPED UNKNOWN 0 0 standby
             0      status node-3/orders STOPPED UNKNOWN 0 0 standby
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1200   outcome a SUCCEEDED
-            1200     a.2 VERIFY VERIFYING 2/4: recover of node-1/orders succeeded after 200 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
-            7200     a.3 ACT ACTING 3/4: recover of node-1/orders did not clear latency_high within 6 s; its process is slow (dependency_hurt = false)
+            1200     a.2 VERIFY VERIFYING 2/6: recover of node-1/orders succeeded after 200 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
+            7200     a.3 ACT ACTING 5/6: recover of node-1/orders did not clear latency_high within 6 s; its process is slow (dependency_hurt = false, calls_slow = false, replicas_hurt = 0, replicas_up = 0); passed over: wait (dependency_hurt = false, calls_slow = false), wait (dependency_hurt = false, calls_slow = false, replicas_hurt = 0, replicas_up = 0)
             7200     -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
             8100   outcome a SUCCEEDED
-            8100     a.4 VERIFY VERIFYING 3/4: restart of node-1/orders succeeded after 900 ms (pid 10 to 99); latency_high must clear within 10 s and stay clear for 1 s
-            18100    a.5 ACT ACTING 4/4: restart of node-1/orders did not clear latency_high within 10 s; its node makes it slow (dependency_hurt = false, replicas_up = 0, standby_available = true (node-2/orders)), so it fails over
+            8100     a.4 VERIFY VERIFYING 5/6: restart of node-1/orders succeeded after 900 ms (pid 10 to 99); latency_high must clear within 10 s and stay clear for 1 s
+            18100    a.5 ACT ACTING 6/6: restart of node-1/orders did not clear latency_high within 10 s; its node makes it slow (dependency_hurt = false, replicas_up = 0, standby_available = true (node-2/orders)), so it fails over
             18100    -> cmd-a.5 START node-2/orders generation 0
             18300  outcome a SUCCEEDED
-            18300    a.6 ACT ACTING 4/4: start of node-2/orders succeeded after 200 ms; its node makes it slow, so it fails over
+            18300    a.6 ACT ACTING 6/6: start of node-2/orders succeeded after 200 ms; its node makes it slow, so it fails over
             18300    -> cmd-a.6 DRAIN node-1/orders generation 1
             18350  status node-2/orders RUNNING PASSING 70 1 standby
             18400  outcome a SUCCEEDED
-            18400    a.7 VERIFY VERIFYING 4/4: drain of node-1/orders succeeded after 100 ms (pid 99); latency_high must clear within 15 s and stay clear for 1 s
+            18400    a.7 VERIFY VERIFYING 6/6: drain of node-1/orders succeeded after 100 ms (pid 99); latency_high must clear within 15 s and stay clear for 1 s
             24000  cleared a
-            25000    a.8 RESOLVE RESOLVED REMEDIATED 4/4: latency_high cleared 5.6 s after our drain and stayed clear for 1 s; node-1/orders stays drained until a person ends that (arena do undrain node-1/orders)
+            25000    a.8 RESOLVE RESOLVED REMEDIATED 6/6: latency_high cleared 5.6 s after our drain and stayed clear for 1 s; node-1/orders stays drained until a person ends that (arena do undrain node-1/orders)
             30000  tick
         "#]],
     );

@@ -389,17 +389,17 @@ fn what_comes_of_an_action_is_not_healed() {
             100    outcome cmd-a.1 SUCCEEDED
             100      a.2 VERIFY VERIFYING 1/2: restart of node-2/orders succeeded after 100 ms (pid 99); cpu_high must clear within 6 s and stay clear for 1 s
             200    opened b node-1/edge error_rate_high
-            200      b.1 WAIT PLANNING 1/4: as the detector says; left alone for up to 120 s, because its dependency fails (dependency_hurt = true (cpu_high of node-2/orders))
+            200      b.1 WAIT PLANNING 1/6: as the detector says; left alone for up to 120 s, because its dependency fails (dependency_hurt = true (cpu_high of node-2/orders))
             1000   cleared a
             6100     a.3 ESCALATE ESCALATED 1/2: restart of node-2/orders cleared cpu_high, and error_rate_high of node-1/edge came of it: that is not healed
-            7000     b.2 ACT ACTING 2/4: error_rate_high did not clear while it was left alone; its own state makes it fail (dependency_hurt = false)
+            7000     b.2 ACT ACTING 2/6: error_rate_high did not clear while it was left alone; its own state makes it fail (dependency_hurt = false)
             7000     -> cmd-b.2 RECOVER node-1/edge pid 10 generation 1
-            28000    b.3 ACT ACTING 3/4: no outcome of cmd-b.2 within 21 s: recover of node-1/edge is UNKNOWN, which is not taken for success; its process fails (dependency_hurt = false)
+            28000    b.3 ACT ACTING 5/6: no outcome of cmd-b.2 within 21 s: recover of node-1/edge is UNKNOWN, which is not taken for success; its process fails (dependency_hurt = false, calls_fail = false, replicas_hurt = 0, replicas_up = 0); passed over: wait (dependency_hurt = false, calls_fail = false), wait (dependency_hurt = false, calls_fail = false, replicas_hurt = 0, replicas_up = 0)
             28000    -> cmd-b.3 RESTART node-1/edge pid 10 generation 1
-            49000    b.4 ESCALATE ESCALATED 4/4: no outcome of cmd-b.3 within 21 s: restart of node-1/edge is UNKNOWN, which is not taken for success; its 4 rungs are used up, a person is needed; neither a reset nor a new process mends it: read its log (arena logs) and look at what it depends on; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
+            49000    b.4 ESCALATE ESCALATED 6/6: no outcome of cmd-b.3 within 21 s: restart of node-1/edge is UNKNOWN, which is not taken for success; its 6 rungs are used up, a person is needed; nothing that may be done to it mends it: read its log (arena logs), and look at what it depends on and the way there; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
             60000  cleared b
             60000    a.4 RESOLVE RESOLVED REMEDIATED 1/2: late, after it was escalated; cpu_high cleared 900 ms after our restart and stayed clear for 1 s
-            61000    b.5 RESOLVE RESOLVED SELF_RECOVERED 4/4: late, after it was escalated; error_rate_high cleared 59.8 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
+            61000    b.5 RESOLVE RESOLVED SELF_RECOVERED 6/6: late, after it was escalated; error_rate_high cleared 59.8 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
             70000  tick
         "#]],
     );

@@ -65,21 +65,21 @@ fn a_useless_rung_is_left_and_the_last_one_calls_a_person() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1000     ..   plan [plan] 1000..1000 ok
             1100   outcome cmd-a.1 SUCCEEDED
             1100     ..   act [act.cmd-a.1] 1000..1100 ok
-            1100     a.2 VERIFY VERIFYING 2/4: recover of node-1/orders succeeded after 100 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
+            1100     a.2 VERIFY VERIFYING 2/6: recover of node-1/orders succeeded after 100 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
             7100     ..   verify [verify.cmd-a.1] 1100..7100 recover of node-1/orders did not clear latency_high within 6 s
-            7100     a.3 ACT ACTING 3/4: recover of node-1/orders did not clear latency_high within 6 s; its process is slow (dependency_hurt = false)
+            7100     a.3 ACT ACTING 5/6: recover of node-1/orders did not clear latency_high within 6 s; its process is slow (dependency_hurt = false, calls_slow = false, replicas_hurt = 0, replicas_up = 0); passed over: wait (dependency_hurt = false, calls_slow = false), wait (dependency_hurt = false, calls_slow = false, replicas_hurt = 0, replicas_up = 0)
             7100     -> cmd-a.3 RESTART node-1/orders pid 10 generation 1
             7600   outcome cmd-a.3 FAILED
             7600     ..   act [act.cmd-a.3] 7100..7600 restart of node-1/orders was FAILED
-            7600     a.4 ESCALATE ESCALATED 4/4: restart of node-1/orders was FAILED; its 4 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
-            7600     .. incident [incident] 1000..7600 restart of node-1/orders was FAILED; its 4 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
+            7600     a.4 ESCALATE ESCALATED 6/6: restart of node-1/orders was FAILED; its 6 rungs are used up, a person is needed; nothing that may be done to it makes it faster: look at what it depends on, the way there, and the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
+            7600     .. incident [incident] 1000..7600 restart of node-1/orders was FAILED; its 6 rungs are used up, a person is needed; nothing that may be done to it makes it faster: look at what it depends on, the way there, and the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
             9000   cleared a
-            10000    a.5 RESOLVE RESOLVED SELF_RECOVERED 4/4: late, after it was escalated; latency_high cleared 8 s after it was opened and stayed clear for 1 s; no action is known to have helped in time
+            10000    a.5 RESOLVE RESOLVED SELF_RECOVERED 6/6: late, after it was escalated; latency_high cleared 8 s after it was opened and stayed clear for 1 s; no action is known to have helped in time
             20000  tick
         "#]],
     );
@@ -405,14 +405,14 @@ fn what_does_not_fit_waits_and_goes_on() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1010   outcome cmd-a.1 FAILED
-            1010     a.2 ACT ACTING 3/4: recover of node-1/orders was FAILED; its process is slow (dependency_hurt = false)
+            1010     a.2 ACT ACTING 5/6: recover of node-1/orders was FAILED; its process is slow (dependency_hurt = false, calls_slow = false, replicas_hurt = 0, replicas_up = 0); passed over: wait (dependency_hurt = false, calls_slow = false), wait (dependency_hurt = false, calls_slow = false, replicas_hurt = 0, replicas_up = 0)
             1010     -> cmd-a.2 RESTART node-1/orders pid 10 generation 1
             1020   status node-1/orders STOPPED UNKNOWN 0 2
             1030   outcome cmd-a.2 FAILED
-            1030     a.3 ESCALATE ESCALATED 4/4: restart of node-1/orders was FAILED; its 4 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
+            1030     a.3 ESCALATE ESCALATED 6/6: restart of node-1/orders was FAILED; its 6 rungs are used up, a person is needed; nothing that may be done to it makes it faster: look at what it depends on, the way there, and the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
             2000   opened b node-2/orders cpu_high
             2000     b.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             2000     -> cmd-b.1 RESTART node-2/orders
@@ -467,11 +467,11 @@ fn one_at_a_time_per_service() {
             1000     a.1 ACT ACTING 1/2: as the detector says; it burns CPU itself
             1000     -> cmd-a.1 RESTART node-1/orders pid 10 generation 1
             1000   opened b node-1/orders latency_high
-            1000     b.1 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for a is in flight on node-1/orders, and one at a time is the limit; passed over: wait (dependency_hurt = false)
+            1000     b.1 REFUSE PLANNING 2/6: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for a is in flight on node-1/orders, and one at a time is the limit; passed over: wait (dependency_hurt = false)
             1500   outcome cmd-a.1 SUCCEEDED
             1500     a.2 VERIFY VERIFYING 1/2: restart of node-1/orders succeeded after 500 ms (pid 10 to 99); cpu_high must clear within 6 s and stay clear for 1 s
-            1500     b.2 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: node-1/orders settles for 1 s after restart for a, which may have caused this; 1 s are left; passed over: wait (dependency_hurt = false)
-            2500     b.3 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1500     b.2 REFUSE PLANNING 2/6: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: node-1/orders settles for 1 s after restart for a, which may have caused this; 1 s are left; passed over: wait (dependency_hurt = false)
+            2500     b.3 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             2500     -> cmd-b.3 RECOVER node-1/orders pid 10 generation 1
             3000   tick
         "#]],
@@ -493,24 +493,24 @@ fn what_comes_back_goes_on_at_the_next_rung() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             1000   opened a node-1/orders latency_high
-            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1100   outcome cmd-a.1 SUCCEEDED
-            1100     a.2 VERIFY VERIFYING 2/4: recover of node-1/orders succeeded after 100 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
+            1100     a.2 VERIFY VERIFYING 2/6: recover of node-1/orders succeeded after 100 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
             2000   cleared a
             2500   opened b node-1/orders latency_high
-            2500     a.3 RESOLVE RESOLVED MERGED 2/4: latency_high of node-1/orders was opened again as b, which goes on from here
-            2500     b.1 ACT ACTING 3/4: latency_high of node-1/orders is back 1.4 s after recover (rung 2) for a, within the cooldown of 5 s; its process is slow (dependency_hurt = false)
+            2500     a.3 RESOLVE RESOLVED MERGED 2/6: latency_high of node-1/orders was opened again as b, which goes on from here
+            2500     b.1 ACT ACTING 5/6: latency_high of node-1/orders is back 1.4 s after recover (rung 2) for a, within the cooldown of 5 s; its process is slow (dependency_hurt = false, calls_slow = false, replicas_hurt = 0, replicas_up = 0); passed over: wait (dependency_hurt = false, calls_slow = false), wait (dependency_hurt = false, calls_slow = false, replicas_hurt = 0, replicas_up = 0)
             2500     -> cmd-b.1 RESTART node-1/orders pid 10 generation 1
             2900   outcome cmd-b.1 SUCCEEDED
-            2900     b.2 VERIFY VERIFYING 3/4: restart of node-1/orders succeeded after 400 ms (pid 10 to 99); latency_high must clear within 10 s and stay clear for 1 s
+            2900     b.2 VERIFY VERIFYING 5/6: restart of node-1/orders succeeded after 400 ms (pid 10 to 99); latency_high must clear within 10 s and stay clear for 1 s
             3500   cleared b
-            4500     b.3 RESOLVE RESOLVED REMEDIATED 3/4: latency_high cleared 600 ms after our restart and stayed clear for 1 s
+            4500     b.3 RESOLVE RESOLVED REMEDIATED 5/6: latency_high cleared 600 ms after our restart and stayed clear for 1 s
             6000   opened c node-1/orders latency_high
-            6000     c.1 ESCALATE ESCALATED 4/4: latency_high of node-1/orders is back 3.1 s after restart (rung 3) for b, within the cooldown of 5 s; its 4 rungs are used up, a person is needed; neither a reset nor a new process is faster: look at what it depends on and at the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
+            6000     c.1 ESCALATE ESCALATED 6/6: latency_high of node-1/orders is back 3.1 s after restart (rung 5) for b, within the cooldown of 5 s; its 6 rungs are used up, a person is needed; nothing that may be done to it makes it faster: look at what it depends on, the way there, and the load; passed over: failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
             20000  opened d node-1/orders latency_high
-            20000    c.2 RESOLVE RESOLVED MERGED 4/4: latency_high of node-1/orders was opened again as d, which goes on from here
-            20000    d.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            20000    c.2 RESOLVE RESOLVED MERGED 6/6: latency_high of node-1/orders was opened again as d, which goes on from here
+            20000    d.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             20000    -> cmd-d.1 RECOVER node-1/orders pid 10 generation 1
         "#]],
     );
@@ -556,7 +556,7 @@ fn the_cause_is_acted_on_and_the_symptom_verified() {
         &expect![[r#"
             0      status node-2/ledger RUNNING PASSING 7 3
             1000   opened a node-1/orders latency_high node-2/ledger
-            1000     a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     a.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             1000     -> cmd-a.1 RECOVER node-2/ledger pid 7 generation 3
         "#]],
     );
@@ -659,19 +659,19 @@ fn a_refusal_is_told_anew_at_once_when_another_incident_takes_the_service() {
         &expect![[r#"
             0      status node-1/orders RUNNING PASSING 10 1
             0      opened a node-1/orders latency_high
-            0        a.1 ACT ACTING 2/4: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            0        a.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
             0        -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
             1      outcome cmd-a.1 REJECTED NOT_ALLOWED
-            1        a.2 WAIT PLANNING 2/4: recover of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 6 s for that to change or for latency_high to clear (wait 1 of 2)
+            1        a.2 WAIT PLANNING 2/6: recover of node-1/orders was REJECTED as NOT_ALLOWED; waiting up to 6 s for that to change or for latency_high to clear (wait 1 of 2)
             2      opened b node-1/orders process_exited
             2        b.1 ACT ACTING 1/5: as the detector says; its process died
             2        -> cmd-b.1 START node-1/orders generation 1
-            6001     a.3 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for b is in flight on node-1/orders, and one at a time is the limit
+            6001     a.3 REFUSE PLANNING 2/6: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for b is in flight on node-1/orders, and one at a time is the limit
             7000   outcome cmd-b.1 FAILED
-            7000     a.4 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: node-1/orders settles for 1 s after start for b, which may have caused this; 1 s are left
+            7000     a.4 REFUSE PLANNING 2/6: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: node-1/orders settles for 1 s after start for b, which may have caused this; 1 s are left
             7000     b.2 ACT ACTING 5/5: start of node-1/orders was FAILED; passed over: free-port (port_held = false), start (attempt = 1), rollback (can_roll_back = false)
             7000     -> cmd-b.2 START node-1/orders generation 1
-            7000     a.5 REFUSE PLANNING 2/4: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for b is in flight on node-1/orders, and one at a time is the limit
+            7000     a.5 REFUSE PLANNING 2/6: would recover node-1/orders, because its own state makes it slow (dependency_hurt = false), and does not: a command for b is in flight on node-1/orders, and one at a time is the limit
             7000   tick
         "#]],
     );

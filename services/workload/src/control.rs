@@ -77,6 +77,9 @@ impl Control {
         };
         put("storage_latency_p95_ms", self.shop.storage_latency_p95_ms());
         put("storage_used_percent", self.shop.storage_used_percent());
+        let calls = self.shop.upstreams.read();
+        put("upstream_error_percent", calls.failed_percent);
+        put("upstream_latency_p95_ms", calls.latency_p95_ms);
         if let Some(traffic) = &self.traffic {
             let reading = traffic.read();
             put("user_request_rate_hz", Some(reading.rate_hz));

@@ -133,6 +133,27 @@ struct LedgerEntry {
     at: u64,
 }
 
+/// The answer of `orders`, and of `edge`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    #[serde(rename = "order")]
+    pub(crate) number: String,
+    pub(crate) total_cents: u64,
+    pieces: u64,
+}
+
+/// The answer of `payments` and `inventory`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entered {
+    entered: bool,
+}
+
+/// The answer of `ledger`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    stored: bool,
+}
+
 /// One process of the shop.
 pub(crate) struct Shop {
     role: Role,
@@ -253,16 +274,10 @@ impl Shop {
     async fn checkout(&self, cart: Cart) -> Result<Reply, Refusal> {
         cart.check()?;
         self.work.spend(cart.customer);
-        let answer = self
+        let order: Order = self
             .upstreams
             .post("orders", "/orders", &cart, EDGE_TO_ORDERS)
             .await?;
-        let order: serde_json::Value = serde_json::from_slice(&answer).map_err(|error| {
-            Refusal::new(
-                StatusCode::BAD_GATEWAY,
-                format!("orders answered no order: {error}"),
-            )
-        })?;
         reply::json(&order)
     }
 
@@ -280,13 +295,17 @@ impl Shop {
             order: order.clone(),
             amount: pieces,
         };
-        tokio::try_join!(
+        let _: (Entered, Entered) = tokio::try_join!(
             self.upstreams
                 .post("payments", "/charge", &charge, ORDERS_TO_OTHERS),
             self.upstreams
                 .post("inventory", "/reserve", &reserve, ORDERS_TO_OTHERS),
         )?;
-        reply::json(&json!({ "order": order, "total_cents": charge.amount, "pieces": pieces }))
+        reply::json(&Order {
+            number: order,
+            total_cents: charge.amount,
+            pieces,
+        })
     }
 
     async fn enter(&self, account: &str, part: OrderPart) -> Result<Reply, Refusal> {
@@ -297,10 +316,11 @@ impl Shop {
             amount: part.amount,
             at: 0,
         };
-        self.upstreams
+        let Stored { stored } = self
+            .upstreams
             .post("ledger", "/entries", &entry, OTHERS_TO_LEDGER)
             .await?;
-        reply::json(&json!({ "entered": true }))
+        reply::json(&Entered { entered: stored })
     }
 
     async fn append(&self, mut entry: LedgerEntry) -> Result<Reply, Refusal> {
@@ -310,7 +330,7 @@ impl Shop {
             serde_json::to_vec(&entry).map_err(|error| StorageError::Io(error.to_string()))?;
         let ledger = self.ledger.as_ref().ok_or(StorageError::Ended)?;
         ledger.append(line).await?;
-        reply::json(&json!({ "stored": true }))
+        reply::json(&Stored { stored: true })
     }
 }
 

@@ -14,6 +14,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock;
+use crate::meter::{Meter, Reading, Token};
 
 /// Loopback answers in microseconds: half a second means that nobody accepts.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -63,6 +67,14 @@ pub(crate) enum CallError {
         /// Its body, cut.
         reason: String,
     },
+    /// Answered with 200, and with something else than what it is asked for.
+    #[error("{name} gave a wrong answer: {reason}")]
+    Wrong {
+        /// The upstream.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// The environment variable that says where an upstream is.
@@ -74,6 +86,20 @@ fn variable(name: &str) -> String {
 pub(crate) struct Upstreams {
     client: Mutex<HttpClient>,
     bases: BTreeMap<&'static str, String>,
+    meter: Meter,
+}
+
+/// A call under way. It ends with the value, also when whoever waits for it gives up.
+struct Measured<'a> {
+    meter: &'a Meter,
+    token: Token,
+    failed: bool,
+}
+
+impl Drop for Measured<'_> {
+    fn drop(&mut self) {
+        self.meter.end(self.token, clock::now(), self.failed);
+    }
 }
 
 impl Upstreams {
@@ -97,6 +123,7 @@ impl Upstreams {
         Ok(Self {
             client: Mutex::new(new_client()),
             bases,
+            meter: Meter::default(),
         })
     }
 
@@ -105,20 +132,39 @@ impl Upstreams {
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = new_client();
     }
 
-    /// `POST`s JSON and waits for 200. Gives the answer's body.
-    pub(crate) async fn post(
+    /// What the calls of the last second were like.
+    pub(crate) fn read(&self) -> Reading {
+        self.meter.read(clock::now())
+    }
+
+    /// `POST`s JSON and waits for 200. Reads the answer: one that is something else is an error, whatever its status.
+    pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         name: &'static str,
         path: &str,
         body: &impl Serialize,
         limit: Duration,
-    ) -> Result<Bytes, CallError> {
+    ) -> Result<T, CallError> {
         let body = serde_json::to_vec(body).map_err(|error| CallError::Unreachable {
             name,
             reason: error.to_string(),
         })?;
-        self.call(name, Method::POST, path, Bytes::from(body), limit)
+        let mut measured = Measured {
+            meter: &self.meter,
+            token: self.meter.begin(clock::now()),
+            failed: false,
+        };
+        let answer = self
+            .call(name, Method::POST, path, Bytes::from(body), limit)
             .await
+            .and_then(|answer| {
+                serde_json::from_slice(&answer).map_err(|error| CallError::Wrong {
+                    name,
+                    reason: error.to_string(),
+                })
+            });
+        measured.failed = answer.is_err();
+        answer
     }
 
     /// `GET`s and waits for 200. Gives the answer's body.

@@ -413,8 +413,8 @@ mod tests {
             cpu_high: restart, restart
             cpu_starved: throttle, wait
             disk_low: clean-disk, clean-disk
-            error_rate_high: wait, recover, restart, failover
-            latency_high: wait, recover, restart, failover
+            error_rate_high: wait, recover, wait, wait, restart, failover
+            latency_high: wait, recover, wait, wait, restart, failover
             memory_high: restart
             node_degraded.node: quarantine
             node_silent: wait

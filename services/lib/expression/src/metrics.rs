@@ -13,6 +13,8 @@ pub const SERVICE_METRICS: &[&str] = &[
     "latency_p95_ms",
     "storage_latency_p95_ms",
     "storage_used_percent",
+    "upstream_error_percent",
+    "upstream_latency_p95_ms",
     "user_request_rate_hz",
     "user_error_percent",
     "user_latency_p95_ms",
