@@ -47,6 +47,64 @@ fn latency_of_its_own_is_cured_by_a_reset() {
 }
 
 #[test]
+fn a_broken_way_to_a_dependency_is_no_reason_for_a_restart() {
+    check(
+        "0 status node-1/orders RUNNING PASSING 10 1 calls=payments
+         0 status node-2/orders RUNNING PASSING 30 1 calls=payments
+         0 status node-2/payments RUNNING PASSING 20 1
+         1000 opened a node-1/orders error_rate_high upstream_error_percent=50
+         1500 outcome a SUCCEEDED
+         7600 tick
+         37700 tick",
+        &expect![[r#"
+            0      status node-1/orders RUNNING PASSING 10 1 calls=payments
+            0      status node-2/orders RUNNING PASSING 30 1 calls=payments
+            0      status node-2/payments RUNNING PASSING 20 1
+            1000   opened a node-1/orders error_rate_high upstream_error_percent=50
+            1000     a.1 ACT ACTING 2/6: as the detector says; its own state makes it fail (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
+            1500   outcome a SUCCEEDED
+            1500     a.2 VERIFY VERIFYING 2/6: recover of node-1/orders succeeded after 500 ms (pid 10 to 99); error_rate_high must clear within 6 s and stay clear for 1 s
+            7500     a.3 WAIT PLANNING 3/6: recover of node-1/orders did not clear error_rate_high within 6 s; left alone for up to 30 s, because what it calls fails to it, and shows nothing of that itself: the way there, not its process (dependency_hurt = false, calls_fail = true (50 % of them))
+            7600   tick
+            37500    a.4 ACT ACTING 6/6: error_rate_high did not clear while it was left alone; its node makes it fail (dependency_hurt = false, replicas_up = 1, standby_available = false), so it fails over; passed over: wait (dependency_hurt = false, calls_fail = true (50 % of them), replicas_hurt = 0, replicas_up = 1), restart (dependency_hurt = false, calls_fail = true (50 % of them), replicas_hurt = 0, replicas_up = 1)
+            37500    -> cmd-a.4 DRAIN node-1/orders generation 1
+            37700  tick
+        "#]],
+    );
+}
+
+#[test]
+fn what_all_replicas_show_is_no_reason_for_a_restart() {
+    check(
+        "0 status node-1/orders RUNNING PASSING 10 1
+         0 status node-2/orders RUNNING PASSING 30 1
+         1000 opened a node-1/orders latency_high latency_p95_ms=400 upstream_latency_p95_ms=30
+         1500 outcome a SUCCEEDED
+         2000 opened b node-2/orders latency_high latency_p95_ms=400
+         7600 tick
+         37700 tick",
+        &expect![[r#"
+            0      status node-1/orders RUNNING PASSING 10 1
+            0      status node-2/orders RUNNING PASSING 30 1
+            1000   opened a node-1/orders latency_high latency_p95_ms=400 upstream_latency_p95_ms=30
+            1000     a.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
+            1500   outcome a SUCCEEDED
+            1500     a.2 VERIFY VERIFYING 2/6: recover of node-1/orders succeeded after 500 ms (pid 10 to 99); latency_high must clear within 6 s and stay clear for 1 s
+            2000   opened b node-2/orders latency_high latency_p95_ms=400
+            2000     b.1 ACT ACTING 2/6: as the detector says; its own state makes it slow (dependency_hurt = false); passed over: wait (dependency_hurt = false)
+            2000     -> cmd-b.1 RECOVER node-2/orders pid 30 generation 1
+            7500     a.3 WAIT PLANNING 4/6: recover of node-1/orders did not clear latency_high within 6 s; left alone for up to 30 s, because all its replicas are slow: load, or something that they share, and not its process (dependency_hurt = false, calls_slow = false (30 ms), replicas_hurt = 1, replicas_up = 0); passed over: wait (dependency_hurt = false, calls_slow = false (30 ms))
+            7600   tick
+            23000    b.2 WAIT PLANNING 4/6: no outcome of cmd-b.1 within 21 s: recover of node-2/orders is UNKNOWN, which is not taken for success; left alone for up to 30 s, because all its replicas are slow: load, or something that they share, and not its process (dependency_hurt = false, calls_slow = false, replicas_hurt = 1, replicas_up = 0); passed over: wait (dependency_hurt = false, calls_slow = false)
+            37500    a.4 ESCALATE ESCALATED 6/6: latency_high did not clear while it was left alone; its 6 rungs are used up, a person is needed; nothing that may be done to it makes it faster: look at what it depends on, the way there, and the load; passed over: restart (dependency_hurt = false, calls_slow = false (30 ms), replicas_hurt = 1, replicas_up = 0), failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
+            37700  tick
+        "#]],
+    );
+}
+
+#[test]
 fn a_service_is_left_alone_while_its_dependency_is_slow() {
     check(
         "0 status node-1/orders RUNNING PASSING 10 1 calls=payments

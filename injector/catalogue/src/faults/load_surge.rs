@@ -12,14 +12,15 @@ pub(crate) const FAULT: Fault = Fault {
     needs: &[Need::Itself],
     summary: "Many more users come.",
     description: "The traffic generator sends `factor` times as many requests. Goes away with its process; but \
-                   to end users is not to heal, so no action counts as a cure.",
+                   to end users is not to heal, so no action counts as a cure. Slow gets what is nearest to its limit, \
+                   mostly the ledger, and not the traffic itself; five times as many the built-in arena does not even feel.",
     params: &[Param {
         name: "factor",
         what: "times as many",
         kind: Kind::Count {
             min: 2,
             max: 50,
-            default: 5,
+            default: 20,
             unit: "",
         },
         at_most: None,
