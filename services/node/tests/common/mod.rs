@@ -8,7 +8,7 @@ use arena_bus::{Bus, Consume, Deliveries, NatsArgs, Partitions, Role};
 use arena_chassis::Clock;
 use arena_proto::{
     ActionKind, Command, FaultOperation, FaultRequest, FaultState, FaultStatus, NodeName, Outcome,
-    Preconditions, ProcessState, ServiceName, ServiceStatus,
+    Preconditions, ProcessState, ServiceStatus,
 };
 use arena_testkit::{NatsServer, TempDir, free_port, temp_dir, wait_for};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -270,24 +270,6 @@ impl Arena {
         ttl: Duration,
         params: &[(&str, &str)],
     ) {
-        let service = Some(service.parse().expect("a name"));
-        self.apply_to(id, fault, service, ttl, params).await;
-    }
-
-    /// A fault of the whole node, for a minute at most.
-    pub(crate) async fn apply_to_node(&self, id: &str, fault: &str, params: &[(&str, &str)]) {
-        let ttl = Duration::from_mins(1);
-        self.apply_to(id, fault, None, ttl, params).await;
-    }
-
-    async fn apply_to(
-        &self,
-        id: &str,
-        fault: &str,
-        service: Option<ServiceName>,
-        ttl: Duration,
-        params: &[(&str, &str)],
-    ) {
         let params = params
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -301,6 +283,12 @@ impl Arena {
             params: params.collect(),
         };
         self.request(id, operation).await;
+    }
+
+    /// A fault of the whole node, for a minute at most.
+    pub(crate) async fn apply_to_node(&self, id: &str, fault: &str, params: &[(&str, &str)]) {
+        let ttl = Duration::from_mins(1);
+        self.apply(id, fault, "", ttl, params).await;
     }
 
     pub(crate) async fn revert(&self, id: &str) {
