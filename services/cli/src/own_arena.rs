@@ -2,17 +2,27 @@
 //!
 //! Invariant: who drops it without [`OwnArena::down`] (an error, a panic) stops it all the same.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 use crate::exit::{Exit, Failure};
+
+/// `arena up --wait` gives up after twice 30 s; this is more.
+const START_LIMIT: Duration = Duration::from_secs(90);
+/// Between two looks whether it has returned.
+const START_POLL: Duration = Duration::from_millis(50);
 
 /// An arena that this command started.
 pub(crate) struct OwnArena {
     /// `None` once it was stopped, or kept.
     folder: Option<tempfile::TempDir>,
+    /// The `arena up` that has not yet returned.
+    starting: Option<Child>,
     /// Where its bus is.
     pub nats_url: String,
 }
@@ -23,6 +33,7 @@ impl OwnArena {
         let folder = tempfile::Builder::new().prefix(prefix).tempdir()?;
         Ok(Self {
             folder: Some(folder),
+            starting: None,
             nats_url,
         })
     }
@@ -35,24 +46,25 @@ impl OwnArena {
     }
 
     /// `arena up` in it, healthy when this returns. `quiet`: what it says is told only when it fails.
-    pub(crate) async fn up(&self, arguments: &[&str], quiet: bool) -> Result<(), Failure> {
+    pub(crate) async fn up(&mut self, arguments: &[&str], quiet: bool) -> Result<(), Failure> {
         let up = ["up", "-d", "--wait", "--chaos", "--brief"];
         let mut command = self.command(&up)?;
         command.args(["--nats-url", &self.nats_url]).args(arguments);
-        if !quiet {
-            let status = command.status().await?;
-            return if status.success() {
-                Ok(())
-            } else {
-                Err(Exit::Failed.because(format!("the arena was not started ({status})")))
-            };
+        // A Ctrl-C is for this command: half a start would leave what nobody knows of.
+        command.stdin(Stdio::null()).process_group(0);
+        let log = self.data_dir().join("up.log");
+        if quiet {
+            // Not a pipe: who writes to one that nobody reads any more dies of it.
+            command.stderr(File::create(&log)?);
         }
-        let output = command.stdin(Stdio::null()).output().await?;
-        if output.status.success() {
+        let status = self.starting.insert(command.spawn()?).wait().await?;
+        self.starting = None;
+        if status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(Exit::Failed.because(format!("the arena was not started:\n{}", said.trim_end())))
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        let what = format!("the arena was not started ({status})\n{said}");
+        Err(Exit::Failed.because(what.trim_end()))
     }
 
     /// Stops it; its folder goes with it.
@@ -64,6 +76,10 @@ impl OwnArena {
 
     /// Stops it; its folder stays until this is dropped, for who wants to look at what is left.
     pub(crate) async fn stop(&mut self) -> Result<(), Failure> {
+        // A start that is still under way is waited for: what it has not begun yet cannot be stopped.
+        if let Some(mut starting) = self.starting.take() {
+            let _ = timeout(START_LIMIT, starting.wait()).await;
+        }
         // What `arena down` says is for an arena that keeps its data.
         let down = self.command(&["down"])?.output().await?;
         if down.status.success() || down.status.code() == Some(Exit::NotRunning as i32) {
@@ -71,6 +87,20 @@ impl OwnArena {
         }
         eprint!("{}", String::from_utf8_lossy(&down.stderr));
         Err(self.keep(&format!("not stopped ({})", down.status)))
+    }
+
+    /// The same as in [`OwnArena::stop`], where nothing can be awaited.
+    fn await_start(&mut self) {
+        let looks = START_LIMIT.as_millis() / START_POLL.as_millis();
+        let Some(mut starting) = self.starting.take() else {
+            return;
+        };
+        for _ in 0..looks {
+            match starting.try_wait() {
+                Ok(None) => std::thread::sleep(START_POLL),
+                _ => return,
+            }
+        }
     }
 
     /// Something may still run in it, and `arena down` needs what it holds.
@@ -98,9 +128,11 @@ impl OwnArena {
 
 impl Drop for OwnArena {
     fn drop(&mut self) {
-        if self.folder.is_none() || !self.data_dir().join("arena.lock").exists() {
+        let is_used = self.starting.is_some() || self.data_dir().join("arena.lock").exists();
+        if self.folder.is_none() || !is_used {
             return;
         }
+        self.await_start();
         let down = std::env::current_exe().and_then(|program| {
             let mut command = std::process::Command::new(program);
             command.args(["down", "--data-dir"]).arg(self.data_dir());

@@ -96,6 +96,14 @@ async fn a_scenario_is_healed_judged_recorded_and_cleaned_up() {
 async fn an_interrupted_run_leaves_nothing_behind() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let arena = place();
+    // While its arena starts, and in the middle of it: the fault was made, and nobody heals.
+    interrupt(&arena, "-TERM", "policy none");
+    interrupt(&arena, "-INT", "inject");
+    check_nothing_is_left(&arena);
+}
+
+/// Sends a signal to a run that has said this.
+fn interrupt(arena: &Arena, signal: &str, word: &str) {
     let mut command = arena.program("arena");
     command.args(["run", "dies-crash", "--live", "--policy", "none"]);
     let mut child = command
@@ -105,17 +113,15 @@ async fn an_interrupted_run_leaves_nothing_behind() {
         .expect("arena runs");
     let stderr = child.stderr.take().expect("stderr");
     let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-    // In the middle of it: the fault was made, and nobody heals.
-    assert!(lines.any(|line| line.contains("inject")), "a fault is made");
+    assert!(lines.any(|line| line.contains(word)), "it says {word}");
     let pid = child.id().to_string();
-    let killed = std::process::Command::new("kill")
-        .args(["-INT", &pid])
+    let sent = std::process::Command::new("kill")
+        .args([signal, &pid])
         .status();
-    assert!(killed.expect("kill").success());
+    assert!(sent.expect("kill").success());
     let rest: Vec<String> = lines.collect();
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(130), "{rest:?}");
-    check_nothing_is_left(&arena);
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnArena>, Failure
         Err(failure) if failure.exit == Exit::NotRunning => {}
         Err(failure) => return Err(failure),
     }
-    let own = OwnArena::prepare("arena-demo-", nats.nats_url.clone())?;
+    let mut own = OwnArena::prepare("arena-demo-", nats.nats_url.clone())?;
     eprintln!(
         "no arena runs at {}: starting one in {}",
         nats.nats_url,

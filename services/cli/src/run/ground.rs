@@ -56,9 +56,9 @@ impl Ground {
         scenario: &Scenario,
         policy: Policy,
     ) -> Result<Bus, Failure> {
-        if let Some(own) = &self.own {
+        if let Some(own) = &mut self.own {
             let config = own.data_dir().join("scenario.toml");
-            let config = config.to_string_lossy();
+            let config = config.to_string_lossy().into_owned();
             own.up(&["--no-viewer", "--config", &config], true).await?;
         }
         let bus = client::connect(&self.nats).await?;
