@@ -170,8 +170,7 @@ fn trouble(scenario: &mut Scenario, chance: &mut Chance) {
     }
     scenario.truth.expect = Expect::Heal;
     if lies {
-        let lie = lie(scenario, chance);
-        scenario.injections.extend(lie);
+        deceive(scenario, chance);
     }
 }
 
@@ -241,8 +240,17 @@ fn lookalike(scenario: &mut Scenario, chance: &mut Chance) {
         }
         return;
     }
+    deceive(scenario, chance);
+}
+
+/// Adds a lie. What it makes the detector open may stay open as long as it lasts: healed is then only what users feel.
+fn deceive(scenario: &mut Scenario, chance: &mut Chance) {
     let lie = lie(scenario, chance);
     scenario.injections.extend(lie);
+    scenario
+        .healed
+        .checks
+        .retain(|check| !check.0.contains("incidents_open"));
 }
 
 /// One node is told of wrongly until the end. Never twice in the same way: the telemetry of every node may be bad already.
@@ -252,6 +260,8 @@ fn lie(scenario: &Scenario, chance: &mut Chance) -> Option<Injection> {
         FaultName::TelemetryLoss => quality.loss_percent > 0,
         FaultName::TelemetryDuplicate => quality.duplicate_percent > 0,
         FaultName::TelemetryDelay => !quality.delay.is_zero(),
+        // Where nothing is to be done, a person is called for it, and rightly.
+        FaultName::TelemetryFreeze => scenario.truth.expect == Expect::NoAction,
         _ => false,
     };
     let fits = |recipe: &&Recipe| recipe.difficulty <= scenario.difficulty && !taken(recipe.fault);
