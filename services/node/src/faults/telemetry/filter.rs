@@ -44,7 +44,7 @@ pub(super) trait Stage: Debug + Send {
 
 /// In which order a message meets the faults: first what is wrong with its contents, the values before the clock, then what
 /// is wrong with its way, and at its end whether anything gets out at all.
-const ORDER: [FaultName; 9] = [
+pub(super) const ORDER: [FaultName; 9] = [
     FaultName::TelemetryFreeze,
     FaultName::TelemetryBias,
     FaultName::TelemetryForge,

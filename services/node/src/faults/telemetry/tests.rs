@@ -442,4 +442,31 @@ proptest! {
                 + Duration::from_secs(message.seq));
         }
     }
+
+    #[test]
+    fn whatever_there_was_nothing_of_it_stays(
+        steps in proptest::collection::vec((0..filter::ORDER.len(), any::<bool>(), 0..4_u64), 1..40),
+    ) {
+        let mut world = World::new();
+        for (at, begins, seconds) in steps {
+            let name = filter::ORDER[at].as_str();
+            world.end(name);
+            if begins {
+                world.begin(name, name, &[]).expect("made");
+            }
+            world.run(seconds);
+        }
+        for name in filter::ORDER {
+            world.end(name.as_str());
+        }
+        world.came.clear();
+        world.run(3);
+        let told = world.told();
+        let mut clean = World::new();
+        (clean.now, clean.seq) = (world.now - Duration::from_secs(3), world.seq - 3);
+        clean.run(3);
+        prop_assert_eq!(told, clean.told());
+        prop_assert_eq!(world.filter.next_wakeup(), None);
+        prop_assert!(!world.filter.is_silent());
+    }
 }
