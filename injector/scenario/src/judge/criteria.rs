@@ -1,6 +1,6 @@
 //! The criteria, one by one.
 
-use arena_proto::{ActionKind, Entity, RiskClass};
+use arena_proto::{Entity, RiskClass};
 
 use super::case::{Case, covers, seconds};
 use super::facts::{ActionFact, Policy};
@@ -112,16 +112,15 @@ impl Case<'_> {
     }
 
     pub(super) fn wrong_target(&self) -> Criterion {
-        let wrong = |action: &&ActionFact| !self.is_at_root(action) && !action.takes_back();
+        let wrong = |action: &&ActionFact| !self.is_at_root(action) && !action.is_free();
         let wrong: Vec<&ActionFact> = self.facts.actions.iter().filter(wrong).collect();
         counted("wrong_target", &wrong, 0, "at what is not to blame")
     }
 
-    /// At a root: what is no accepted cure, and a cure once more of what was cured. A start helps only the dead: it is never needless.
+    /// At a root: what is no accepted cure, and a cure once more of what was cured.
     pub(super) fn needless(&self) -> Criterion {
         let needless = |action: &&ActionFact| {
-            if !self.is_at_root(action) || action.takes_back() || action.action == ActionKind::Start
-            {
+            if !self.is_at_root(action) || action.is_free() {
                 return false;
             }
             let cured = self.cured_ms(&action.target);
@@ -192,7 +191,7 @@ impl Case<'_> {
     /// What was tried cannot have hurt.
     pub(super) fn harmless(&self) -> Criterion {
         let hurts = |action: &&ActionFact| {
-            !action.takes_back() && action.risk.is_none_or(|risk| risk > RiskClass::Low)
+            !action.is_free() && action.risk.is_none_or(|risk| risk > RiskClass::Low)
         };
         let harmful: Vec<&ActionFact> = self.facts.actions.iter().filter(hurts).collect();
         counted("harmless", &harmful, 0, "that can hurt, and cure nothing")

@@ -180,12 +180,15 @@ impl ActionFact {
         self.outcome == CommandState::Succeeded
     }
 
-    /// It takes back what was done before, and does nothing of its own.
+    /// It hurts nobody who is well: it takes back what was done before, or starts what is dead (nodes refuse to start anything else).
     #[must_use]
-    pub const fn takes_back(&self) -> bool {
+    pub const fn is_free(&self) -> bool {
         matches!(
             self.action,
-            ActionKind::Undrain | ActionKind::Unthrottle | ActionKind::Unquarantine
+            ActionKind::Undrain
+                | ActionKind::Unthrottle
+                | ActionKind::Unquarantine
+                | ActionKind::Start
         )
     }
 }

@@ -292,6 +292,10 @@ fn rungs_in_vain_and_taking_back_are_no_crime() {
     facts
         .actions
         .push(action(ActionKind::Undrain, "node-2/orders", 14_000));
+    let standby = "node-3/orders";
+    facts
+        .actions
+        .push(action(ActionKind::Start, standby, 14_000));
     let heal = scenario(Expect::Heal, &[ActionKind::Restart]);
     assert_eq!(failures(&heal, &facts), "");
 }

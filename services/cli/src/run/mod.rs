@@ -140,7 +140,9 @@ async fn run_one(
     }
     match record.ending {
         Ending::Met => Ok(()),
-        Ending::Failed => Err(Exit::Failed.because(format!("{}: {}", source.name, record.why))),
+        Ending::Failed => {
+            Err(Exit::Failed.because(format!("{} did not meet its goal", source.name)))
+        }
         Ending::NoSteadyState => {
             Err(Exit::Timeout.because(format!("{}: {}", source.name, record.why)))
         }
