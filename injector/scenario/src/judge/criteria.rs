@@ -75,7 +75,7 @@ impl Case<'_> {
         let required = self.facts.policy != Policy::Reference;
         let found = |root: &&Entity| {
             let mut incidents = self.facts.incidents.iter();
-            incidents.any(|incident| covers(root, &incident.root_cause))
+            incidents.any(|incident| incident.root_cause == **root)
         };
         let missed: Vec<&Entity> = self.roots.iter().filter(|root| !found(root)).collect();
         let reason = if missed.is_empty() {

@@ -492,3 +492,16 @@ fn a_fault_is_felt_from_when_its_node_began_with_it() {
     let verdict = judge(&heal, &facts).unwrap();
     assert_eq!((verdict.met, verdict.detect_ms), (true, Some(100)));
 }
+
+#[test]
+fn of_a_node_that_is_to_blame_one_service_is_half_the_truth() {
+    let mut heal = scenario(Expect::Heal, &[ActionKind::Quarantine]);
+    heal.truth.roots = vec!["node-1".parse().unwrap()];
+    let mut facts = healed_run();
+    facts.faults[0].target = "node-1".parse().unwrap();
+    facts.actions = vec![action(ActionKind::Quarantine, "node-1", 15_000)];
+    expect!["root_found: no incident names node-1 as its cause"]
+        .assert_eq(&failures(&heal, &facts));
+    facts.incidents = vec![incident("node-1")];
+    assert_eq!(failures(&heal, &facts), "");
+}
