@@ -2,7 +2,7 @@
 
 use arena_proto::{Entity, RiskClass};
 
-use super::case::{Case, covers, seconds};
+use super::case::{Case, seconds};
 use super::facts::{ActionFact, Policy};
 use super::hold::{Held, Hold};
 use super::verdict::Criterion;
