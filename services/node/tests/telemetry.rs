@@ -187,9 +187,10 @@ async fn times_and_values_are_wrong_until_the_revert() {
     begin(&mut arena, "telemetry-skew", &skew).await;
     listener.until(|heard| heard.age_ms > 9 * MINUTE_MS).await;
     // Several at once: each is seen, and each revert takes its own away.
-    let bias = [("metric", "memory_bytes"), ("factor", "300")];
+    let bias = [("metric", "memory_bytes"), ("factor", "1000")];
     begin(&mut arena, "telemetry-bias", &bias).await;
-    let biased = |heard: &Heard| memory(heard) >= truth * 2.9;
+    // The kernel may take pages of a process that sleeps: the truth moves a little.
+    let biased = |heard: &Heard| memory(heard) > truth * 5.0;
     let heard = listener.until(biased).await;
     assert!(heard.age_ms > 9 * MINUTE_MS);
     assert!(heard.value("web", "latency_p95_ms").is_nan());
@@ -267,6 +268,17 @@ async fn nothing_is_heard_of_a_silent_node_but_what_it_was_asked() {
     assert!(missing >= 2, "only {missing} messages were held back");
     listener.in_order().await;
     arena.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_node_that_is_stopped_says_so() {
+    let mut arena = Arena::start().await;
+    arena.healthy("web").await;
+    begin(&mut arena, "node-silent", &[]).await;
+    assert!(arena.stop().await.success());
+    assert_eq!(arena.node_state().await, ProcessState::Stopping);
+    let over = arena.faults_over(&["node-silent"]).await;
+    assert_eq!(over[0].state, FaultState::Reverted, "{over:?}");
 }
 
 #[tokio::test]
