@@ -102,6 +102,27 @@ async fn an_interrupted_run_leaves_nothing_behind() {
     check_nothing_is_left(&arena);
 }
 
+#[tokio::test]
+async fn a_run_that_panics_leaves_nothing_behind() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let arena = place();
+    let mut command = arena.program("arena");
+    command.args(["run", "dies-crash", "--live", "--policy", "none"]);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("arena runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
+    let steady = lines.any(|line| line.is_ok_and(|line| line.contains("steady")));
+    assert!(steady, "it runs");
+    // Whoever tells something to nobody panics.
+    drop(lines);
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(101));
+    check_nothing_is_left(&arena);
+}
+
 /// Sends a signal to a run that has said this.
 fn interrupt(arena: &Arena, signal: &str, word: &str) {
     let mut command = arena.program("arena");
