@@ -57,8 +57,12 @@ bench-loop *ARGS:
 bench-idle *ARGS:
     cargo bench --quiet -p arena-cli --bench idle -- {{ ARGS }}
 
-# Both benchmarks
-bench: bench-loop bench-idle
+# What the sidecar adds to a request, beside a direct connection
+bench-proxy *ARGS:
+    cargo bench --quiet -p arena-cli --bench proxy -- {{ ARGS }}
+
+# All benchmarks
+bench: bench-loop bench-idle bench-proxy
 
 # Every curated scenario on real processes, one after the other (long), or those that are named
 scenarios *ARGS:
