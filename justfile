@@ -59,7 +59,7 @@ bench-idle *ARGS:
 
 # What the sidecar adds to a request, beside a direct connection
 bench-proxy *ARGS:
-    cargo bench --quiet -p arena-cli --bench proxy -- {{ ARGS }}
+    cargo bench --quiet -p arena-node --bench proxy -- {{ ARGS }}
 
 # All benchmarks
 bench: bench-loop bench-idle bench-proxy

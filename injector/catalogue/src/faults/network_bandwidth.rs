@@ -20,7 +20,8 @@ pub(crate) const FAULT: Fault = Fault {
             kind: Kind::Count {
                 min: 1,
                 max: 102_400,
-                default: 4,
+                // A request and its answer have half a KiB: it takes half a second, and more when they queue.
+                default: 1,
                 unit: "KiB/s",
             },
             at_most: None,

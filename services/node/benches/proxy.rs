@@ -5,20 +5,22 @@
 //! the medians and ratios of one run, and read the spread of the rounds first. Client, proxy and service share the machine's
 //! cores, so the throughput is that of the three together.
 
-#[path = "common/machine.rs"]
+#[path = "../../cli/benches/common/machine.rs"]
 mod machine;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use arena_bus::{Bus, NatsArgs, Role};
-use arena_testkit::{Arena, ArenaBuilder, wait_for};
-use http_body_util::{BodyExt as _, Empty};
-use hyper::Request;
-use hyper::body::Bytes;
+use arena_proto::ServiceStatus;
+use arena_testkit::{NatsServer, free_port, temp_dir, wait_for};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 const ROUNDS_DEFAULT: usize = 7;
 /// One after another on one connection: enough for a 99th percentile.
@@ -30,21 +32,24 @@ const THROUGHPUT_REQUESTS: usize = 400;
 /// Before anything is measured: connections are open and code is warm.
 const WARM_UP_REQUESTS: usize = 500;
 
-/// A service that does next to nothing, so that the proxy shows; and one that knows the way to it.
+/// The first argument that makes this program the service instead.
+const SERVE: &str = "serve";
+
+/// A service that does next to nothing, so that the proxy shows; and one that knows the way to it. `PROGRAM` is this one.
 const CONFIG: &str = r#"
 [[node]]
 name = "node-1"
 
 [[node.service]]
-name = "edge"
-command = ["arena-workload", "edge", "--port", "{port}"]
-port = 1
+name = "small"
+command = ["PROGRAM", "serve", "{port}"]
+port = PORT
 health = { http = "/healthz", interval = "1s" }
 
 [[node.service]]
 name = "caller"
-command = ["sh", "-c", "echo reached at $ARENA_UPSTREAM_EDGE; exec sleep 100000"]
-depends_on = ["edge"]
+command = ["sh", "-c", "echo reached at $ARENA_UPSTREAM_SMALL; exec sleep 100000"]
+depends_on = ["small"]
 "#;
 
 /// What one way gave in the rounds.
@@ -57,11 +62,16 @@ struct Way {
     per_second: Vec<f64>,
 }
 
-fn main() -> anyhow::Result<()> {
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, port] = arguments.as_slice()
+        && first == SERVE
+    {
+        return serve(port.parse()?).await;
+    }
     // Cargo hands on `--bench`.
-    let given = std::env::args()
-        .skip(1)
-        .find(|argument| !argument.starts_with('-'));
+    let given = arguments.iter().find(|given| !given.starts_with('-'));
     let rounds = match given {
         None => ROUNDS_DEFAULT,
         Some(text) => text
@@ -69,23 +79,97 @@ fn main() -> anyhow::Result<()> {
             .with_context(|| format!("{text:?} is not a number of rounds"))?,
     };
     println!("{}", machine::describe());
-    println!("command: cargo bench -p arena-cli --bench proxy -- {rounds}");
+    println!("command: cargo bench -p arena-node --bench proxy -- {rounds}");
     println!(
         "{rounds} rounds; in each, by turns: {LATENCY_REQUESTS} requests one after another, then {CONNECTIONS} connections with \
          {THROUGHPUT_REQUESTS} each\n"
     );
-    let arena = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), CONFIG)
-        .env("OTEL_SDK_DISABLED", "true")
-        .start();
-    // The runtime is not there yet when the arena starts, which blocks.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(measure(&arena, rounds))
+    let (mut agent, ways) = start().await?;
+    let measured = measure(ways, rounds).await;
+    end(&mut agent.process).await?;
+    measured
 }
 
-async fn measure(arena: &Arena, rounds: usize) -> anyhow::Result<()> {
-    let mut ways = ways(arena).await?;
+/// The service: `ok`, whatever it is asked.
+async fn serve(port: u16) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let answer = service_fn(async |_: Request<hyper::body::Incoming>| {
+            anyhow::Ok(Response::new(Full::new(Bytes::from_static(b"ok"))))
+        });
+        let connection = hyper::server::conn::http1::Builder::new();
+        tokio::spawn(connection.serve_connection(TokioIo::new(stream), answer));
+    }
+}
+
+/// An agent, and what it lives on.
+struct Agent {
+    process: std::process::Child,
+    _nats: NatsServer,
+    _folder: arena_testkit::TempDir,
+}
+
+/// Starts an agent with the service; gives the ways to it.
+async fn start() -> anyhow::Result<(Agent, Vec<Way>)> {
+    let nats = NatsServer::start().await;
+    let args = NatsArgs {
+        nats_url: nats.url(),
+    };
+    let bus = Bus::connect(&args, Role::Operator, "bench").await?;
+    bus.ensure_streams().await?;
+    let folder = temp_dir();
+    let program = std::env::current_exe()?;
+    let config = CONFIG
+        .replace("PROGRAM", &program.display().to_string())
+        .replace("PORT", &free_port().to_string());
+    std::fs::write(folder.path().join("arena.toml"), config)?;
+    let log = std::fs::File::create(folder.path().join("agent.log"))?;
+    let process = std::process::Command::new(env!("CARGO_BIN_EXE_arena-node"))
+        .args(["--node", "node-1", "--nats-url", &nats.url()])
+        .arg("--config")
+        .arg(folder.path().join("arena.toml"))
+        .arg("--state-dir")
+        .arg(folder.path().join("state"))
+        .env("OTEL_SDK_DISABLED", "true")
+        .stdin(std::process::Stdio::null())
+        .stderr(log)
+        .spawn()?;
+    let small = wait_for("the service", async || {
+        let statuses = bus.statuses().await.unwrap_or_default();
+        let mut services = statuses.into_iter().flat_map(|node| node.services);
+        services.find(|service| service.name.as_str() == "small" && service.is_healthy())
+    })
+    .await;
+    let outbound = wait_for("the outbound leg's port", async || {
+        let log = folder.path().join("state/logs/caller.log");
+        let told = std::fs::read_to_string(log).ok()?;
+        told.trim().rsplit_once(':')?.1.parse().ok()
+    })
+    .await;
+    let agent = Agent {
+        process,
+        _nats: nats,
+        _folder: folder,
+    };
+    Ok((agent, ways(&small, outbound)?))
+}
+
+/// As an operator would: its services end with it.
+async fn end(agent: &mut std::process::Child) -> anyhow::Result<()> {
+    let told = std::process::Command::new("kill")
+        .args(["-TERM", &agent.id().to_string()])
+        .status()?;
+    ensure!(told.success(), "the agent cannot be stopped");
+    wait_for("the agent to stop", async || {
+        agent.try_wait().ok().flatten()
+    })
+    .await;
+    Ok(())
+}
+
+async fn measure(mut ways: Vec<Way>, rounds: usize) -> anyhow::Result<()> {
     for way in &ways {
         one_after_another(way.port, WARM_UP_REQUESTS).await?;
     }
@@ -105,30 +189,15 @@ async fn measure(arena: &Arena, rounds: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn ways(arena: &Arena) -> anyhow::Result<Vec<Way>> {
-    let args = NatsArgs {
-        nats_url: arena.nats_url.clone(),
-    };
-    let bus = Bus::connect_once(&args, Role::Operator, "bench").await?;
-    let statuses = bus.statuses().await?;
-    let mut services = statuses.iter().flat_map(|node| &node.services);
-    let edge = services.find(|service| service.name.as_str() == "edge");
-    let edge = edge.context("no service edge")?;
-    let outbound = wait_for("the outbound leg's port", async || {
-        let told = arena.run(&["logs", "caller"]).stdout;
-        let told = String::from_utf8_lossy(&told).into_owned();
-        let (_, port) = told.trim().rsplit_once(':')?;
-        port.parse().ok()
-    })
-    .await;
+fn ways(small: &ServiceStatus, outbound: u16) -> anyhow::Result<Vec<Way>> {
     let way = |name, port| Way {
         name,
         port,
         ..Way::default()
     };
     Ok(vec![
-        way("direct", edge.port.context("no port")?),
-        way("inbound leg", edge.proxy_port.context("no leg")?),
+        way("direct", small.port.context("no port")?),
+        way("inbound leg", small.proxy_port.context("no leg")?),
         way("outbound and inbound leg", outbound),
     ])
 }
