@@ -84,10 +84,8 @@ async fn main() -> anyhow::Result<()> {
         "{rounds} rounds; in each, by turns: {LATENCY_REQUESTS} requests one after another, then {CONNECTIONS} connections with \
          {THROUGHPUT_REQUESTS} each\n"
     );
-    let (mut agent, ways) = start().await?;
-    let measured = measure(ways, rounds).await;
-    end(&mut agent.process).await?;
-    measured
+    let (_agent, ways) = start().await?;
+    measure(ways, rounds).await
 }
 
 /// The service: `ok`, whatever it is asked.
@@ -107,8 +105,21 @@ async fn serve(port: u16) -> anyhow::Result<()> {
 /// An agent, and what it lives on.
 struct Agent {
     process: std::process::Child,
+    folder: arena_testkit::TempDir,
     _nats: NatsServer,
-    _folder: arena_testkit::TempDir,
+}
+
+/// As an operator would, whatever came of it: its services end with it.
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let id = self.process.id().to_string();
+        let told = std::process::Command::new("kill")
+            .args(["-TERM", &id])
+            .status();
+        if told.is_ok_and(|told| told.success()) {
+            let _ = self.process.wait();
+        }
+    }
 }
 
 /// Starts an agent with the service; gives the ways to it.
@@ -136,6 +147,11 @@ async fn start() -> anyhow::Result<(Agent, Vec<Way>)> {
         .stdin(std::process::Stdio::null())
         .stderr(log)
         .spawn()?;
+    let agent = Agent {
+        process,
+        folder,
+        _nats: nats,
+    };
     let small = wait_for("the service", async || {
         let statuses = bus.statuses().await.unwrap_or_default();
         let mut services = statuses.into_iter().flat_map(|node| node.services);
@@ -143,30 +159,12 @@ async fn start() -> anyhow::Result<(Agent, Vec<Way>)> {
     })
     .await;
     let outbound = wait_for("the outbound leg's port", async || {
-        let log = folder.path().join("state/logs/caller.log");
+        let log = agent.folder.path().join("state/logs/caller.log");
         let told = std::fs::read_to_string(log).ok()?;
         told.trim().rsplit_once(':')?.1.parse().ok()
     })
     .await;
-    let agent = Agent {
-        process,
-        _nats: nats,
-        _folder: folder,
-    };
     Ok((agent, ways(&small, outbound)?))
-}
-
-/// As an operator would: its services end with it.
-async fn end(agent: &mut std::process::Child) -> anyhow::Result<()> {
-    let told = std::process::Command::new("kill")
-        .args(["-TERM", &agent.id().to_string()])
-        .status()?;
-    ensure!(told.success(), "the agent cannot be stopped");
-    wait_for("the agent to stop", async || {
-        agent.try_wait().ok().flatten()
-    })
-    .await;
-    Ok(())
 }
 
 async fn measure(mut ways: Vec<Way>, rounds: usize) -> anyhow::Result<()> {
@@ -297,7 +295,10 @@ fn report(ways: &mut [Way]) {
             cell(p99),
             cell(rate)
         );
-        let (direct_p50, direct_p99, direct_rate) = *direct.get_or_insert((p50.0, p99.0, rate.0));
+        let Some((direct_p50, direct_p99, direct_rate)) = direct else {
+            direct = Some((p50.0, p99.0, rate.0));
+            continue;
+        };
         println!(
             "{:<26} {:>28} {:>28} {:>30}",
             "  beside direct",
