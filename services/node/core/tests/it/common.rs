@@ -202,6 +202,29 @@ impl World {
         lease_ms: Option<u64>,
         params: &[(&str, &str)],
     ) -> Vec<Output> {
+        self.apply_in("web", id, fault, ttl_ms, lease_ms, params)
+    }
+
+    pub(crate) fn apply_to(
+        &mut self,
+        service: &str,
+        id: &str,
+        fault: &str,
+        ttl_ms: u64,
+        params: &[(&str, &str)],
+    ) -> Vec<Output> {
+        self.apply_in(service, id, fault, ttl_ms, None, params)
+    }
+
+    fn apply_in(
+        &mut self,
+        service: &str,
+        id: &str,
+        fault: &str,
+        ttl_ms: u64,
+        lease_ms: Option<u64>,
+        params: &[(&str, &str)],
+    ) -> Vec<Output> {
         let params = params
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
@@ -209,7 +232,7 @@ impl World {
         let whole = known.is_ok_and(|known| known.scope == arena_faults::Scope::Node);
         let operation = FaultOperation::Apply {
             fault: fault.to_owned(),
-            service: (!whole).then(|| name("web")),
+            service: (!whole).then(|| name(service)),
             ttl: Duration::from_millis(ttl_ms),
             lease: lease_ms.map(Duration::from_millis),
             params: params.collect(),

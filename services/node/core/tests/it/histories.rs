@@ -31,7 +31,8 @@ const FAULTS: [(&str, &[(&str, &str)]); 12] = [
 ];
 /// What a bad definition is known by.
 const BAD: &str = "--arena-bad-config";
-const TTL_MS: u64 = 3_000;
+/// Long enough for a service that died to be started again meanwhile.
+const TTL_MS: u64 = 12_000;
 
 /// What may happen next.
 #[derive(Debug, Clone)]
@@ -41,7 +42,7 @@ enum Event {
     Dies(usize),
     Probe(bool),
     Command(ActionKind, usize),
-    Fault(usize),
+    Fault(usize, usize),
     Revert(usize),
     /// What a fault lived in is gone.
     Gone(usize),
@@ -59,8 +60,8 @@ fn event() -> impl Strategy<Value = Event> {
         6 => prop::bool::weighted(0.8).prop_map(Event::Answer),
         1 => service.clone().prop_map(Event::Dies),
         3 => any::<bool>().prop_map(Event::Probe),
-        2 => (prop::sample::select(ActionKind::ALL), service).prop_map(|(a, s)| Event::Command(a, s)),
-        2 => (0..FAULTS.len()).prop_map(Event::Fault),
+        2 => (prop::sample::select(ActionKind::ALL), service.clone()).prop_map(|(a, s)| Event::Command(a, s)),
+        3 => (0..FAULTS.len(), service.clone()).prop_map(|(f, s)| Event::Fault(f, s)),
         1 => (0..20_usize).prop_map(Event::Revert),
         1 => (0..20_usize).prop_map(Event::Gone),
         1 => any::<bool>().prop_map(Event::Bus),
@@ -316,6 +317,16 @@ impl Shell {
                 if effect.name != FaultName::Crash {
                     self.made.insert(effect.fault.to_string());
                 }
+                let kills = matches!(
+                    effect.name,
+                    FaultName::Crash
+                        | FaultName::CrashLoop
+                        | FaultName::SlowStart
+                        | FaultName::PortSquat
+                );
+                if let Some(process) = effect.process.filter(|_| kills) {
+                    self.dies(process, 137);
+                }
                 let result = result.map_err(|words| (arena_proto::FaultReason::Unsupported, words));
                 Input::Applied {
                     fault: effect.fault,
@@ -413,11 +424,12 @@ impl Shell {
                 let outputs = self.world.command(&id, *action, SERVICES[*service]);
                 self.see(outputs);
             }
-            Event::Fault(fault) => {
+            Event::Fault(fault, service) => {
                 self.asked += 1;
                 let id = format!("f-{}", self.asked);
                 let (fault, params) = FAULTS[*fault];
-                let outputs = self.world.apply_with(&id, fault, TTL_MS, None, params);
+                let service = SERVICES[*service];
+                let outputs = self.world.apply_to(service, &id, fault, TTL_MS, params);
                 self.see(outputs);
             }
             Event::Gone(number) => self.give(Input::FaultGone {
