@@ -97,8 +97,8 @@ async fn an_interrupted_run_leaves_nothing_behind() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let arena = place();
     // While its arena starts, and in the middle of it: the fault was made, and nobody heals.
-    interrupt(&arena, "-TERM", "policy none");
-    interrupt(&arena, "-INT", "inject");
+    interrupt(&arena, &[], "-TERM", "policy none");
+    interrupt(&arena, &[], "-INT", "inject");
     check_nothing_is_left(&arena);
 }
 
@@ -124,9 +124,10 @@ async fn a_run_that_panics_leaves_nothing_behind() {
 }
 
 /// Sends a signal to a run that has said this.
-fn interrupt(arena: &Arena, signal: &str, word: &str) {
+fn interrupt(arena: &Arena, arguments: &[&str], signal: &str, word: &str) {
     let mut command = arena.program("arena");
     command.args(["run", "dies-crash", "--live", "--policy", "none"]);
+    command.args(arguments);
     let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -162,8 +163,11 @@ async fn the_arena_that_runs_is_used_when_it_is_the_scenarios_and_stays() {
     let calm = file(&arena, "calm.toml", CALM);
     let fits = arena.run(&["run", &calm, "--live", "--attach", "--policy", "none"]);
     assert_eq!(fits.status.code(), Some(0), "{}", said(&fits));
+    // It is given back as it was, and what the run had left dead is healed by whom it belongs to.
+    interrupt(&arena, &["--attach"], "-INT", "inject");
     let status = arena.json(&["status", "--json"]);
     assert_eq!(status["mode"], "AUTO", "as it was: {status:#}");
+    assert_eq!(status["faults_active"], 0, "{status:#}");
     let down = arena.run(&["down"]);
     assert!(down.status.success(), "{}", said(&down));
     check_nothing_is_left(&arena);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use arena_expression::Mistake;
 use arena_proto::{Entity, FaultReason};
 
-use super::facts::{ActionFact, Facts, FaultFact, Part, Sample};
+use super::facts::{ActionFact, Facts, FaultFact, IncidentFact, Part, Policy, Sample};
 use super::hold::{Conditions, Held, Hold};
 use super::roots;
 use crate::model::Scenario;
@@ -55,6 +55,16 @@ impl<'a> Case<'a> {
             .map(|incident| incident.opened_ms);
         let opened = opened.filter(|opened| *opened >= first).min()?;
         Some(opened - first)
+    }
+
+    /// Incidents for which who is to heal called a person, and when. A remediator that only observes calls, too: that is nobody's merit
+    /// or fault where it is not to heal.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (&'a IncidentFact, u64)> {
+        let is_felix = self.facts.policy == Policy::Felix;
+        let incidents = self.facts.incidents.iter();
+        incidents
+            .filter(move |_| is_felix)
+            .filter_map(|one| Some((one, one.escalated_ms?)))
     }
 
     /// It acts on a root (or on a service of a node that is one), and does not take back what was done before.

@@ -140,12 +140,8 @@ impl Case<'_> {
     pub(super) fn quiet(&self) -> Criterion {
         let all: Vec<&ActionFact> = self.facts.actions.iter().collect();
         let mut quiet = counted("quiet", &all, 0, "where nothing should be done");
-        let called = self
-            .facts
-            .incidents
-            .iter()
-            .find(|one| one.escalated_ms.is_some());
-        if let Some(incident) = called.filter(|_| quiet.passed) {
+        let called = self.calls().next().filter(|_| quiet.passed);
+        if let Some((incident, _)) = called {
             quiet.passed = false;
             quiet.reason = format!(
                 "a person was called for {} of {}",
@@ -173,11 +169,7 @@ impl Case<'_> {
 
     pub(super) fn escalated(&self) -> Criterion {
         let first = self.first_fault_ms();
-        let called = self
-            .facts
-            .incidents
-            .iter()
-            .filter_map(|one| one.escalated_ms);
+        let called = self.calls().map(|(_, at_ms)| at_ms);
         called.min().map_or_else(
             || Criterion::new("escalated_ms", false, "no person was called"),
             |at| {

@@ -505,3 +505,14 @@ fn of_a_node_that_is_to_blame_one_service_is_half_the_truth() {
     facts.incidents = vec![incident("node-1")];
     assert_eq!(failures(&heal, &facts), "");
 }
+
+#[test]
+fn what_a_remediator_calls_that_only_observes_counts_for_nobody() {
+    let mut called = run(30_000);
+    called.policy = Policy::None;
+    called.incidents[0].escalated_ms = Some(20_000);
+    let control = scenario(Expect::NoAction, &[]);
+    assert_eq!(failures(&control, &called), "");
+    let hopeless = scenario(Expect::Escalate, &[]);
+    expect!["escalated_ms: no person was called"].assert_eq(&failures(&hopeless, &called));
+}

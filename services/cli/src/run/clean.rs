@@ -59,12 +59,15 @@ pub(super) async fn clean(
             .map(|fault| format!("{} {}", fault.id, fault.state))
             .collect();
         left.processes = processes(&ids);
+        // As it was decided before: where that is to heal, it heals what the run has left ill.
+        if let Err(failure) = ground.give_back().await {
+            left.errors.push(format!("{:#}", failure.error));
+        }
         if ground.data_dir().is_none() {
             left.arena = await_health(eyes).await.to_owned();
-            if let Err(failure) = ground.give_back(bus).await {
-                left.errors.push(format!("{:#}", failure.error));
-            }
         }
+    } else if let Err(failure) = ground.give_back().await {
+        left.errors.push(format!("{:#}", failure.error));
     }
     if let Some(folder) = ground.data_dir().map(Path::to_owned) {
         match ground.stop().await {

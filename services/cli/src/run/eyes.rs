@@ -1,5 +1,6 @@
 //! Looking at an arena: every stream that tells of it, folded into a [`View`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arena_bus::{Bus, Consume, Deliveries, From, Partitions, TelemetryStream, Values};
@@ -7,14 +8,13 @@ use arena_chassis::Clock;
 use arena_proto::{
     FaultStatus, IncidentEvent, NodeStatus, Outcome, Plan, Schema, Telemetry, Timestamp,
 };
-use std::sync::Arc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::tell::Teller;
 use super::view::View;
 use crate::exit::{Exit, Failure};
 
-/// Between two samples: telemetry is not faster, and an injection is at most this late.
+/// Between two samples: telemetry is not faster, and what the nodes and the detector say is seen at most this late.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Who looks.

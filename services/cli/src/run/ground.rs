@@ -94,11 +94,12 @@ impl Ground {
     }
 
     /// Gives somebody else's arena back as it was decided.
-    pub(super) async fn give_back(&self, bus: &Bus) -> Result<(), Failure> {
+    pub(super) async fn give_back(&self) -> Result<(), Failure> {
         let Some(before) = self.before.clone().filter(|_| self.own.is_none()) else {
             return Ok(());
         };
-        control::change(bus, move |control| {
+        let bus = client::connect(&self.nats).await?;
+        control::change(&bus, move |control| {
             control.mode = before.mode;
             control.modes.clone_from(&before.modes);
             Ok(())

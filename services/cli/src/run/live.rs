@@ -7,7 +7,7 @@ use std::future::Future;
 use arena_bus::{Bus, NatsArgs};
 use arena_expression::Mistake;
 use arena_proto::Timestamp;
-use arena_scenario::judge::{self, Conditions, Hold, Policy};
+use arena_scenario::judge::{self, Conditions, Hold, Part, Policy};
 use arena_scenario::{Expect, Scenario};
 
 use super::clean::{self, CleanUp};
@@ -177,6 +177,7 @@ fn ended(
     let first = facts
         .faults
         .iter()
+        .filter(|fault| fault.part == Part::Injection)
         .filter_map(|fault| fault.active_ms)
         .min();
     let since = at_ms.saturating_sub(first.unwrap_or(facts.play_ms));
@@ -184,13 +185,17 @@ fn ended(
     let patience = ms(scenario.healed.within + scenario.healed.hold).min(limit);
     let over = facts.faults.iter().all(|fault| fault.state.is_final());
     let played = villain.has_played(at_ms);
-    let escalated = || facts.incidents.iter().any(|one| one.escalated_ms.is_some());
+    let is_felix = facts.policy == Policy::Felix;
+    let escalated = || is_felix && facts.incidents.iter().any(|one| one.escalated_ms.is_some());
     let answer = match scenario.truth.expect {
         Expect::Heal if played && judge::healed(scenario, facts).map_err(bad_check)? => {
             Some(("healed", "users are well"))
         }
         Expect::Heal if played && since > patience => Some(("end", "it had to be healed by now")),
         Expect::Escalate if played && escalated() => Some(("end", "a person was called")),
+        Expect::Escalate if played && !is_felix && since > patience => {
+            Some(("end", "nobody was there to call a person"))
+        }
         Expect::NoAction
             if played
                 && over
