@@ -181,18 +181,13 @@ fn choose<'a>(
     roles: &mut Vec<&'a str>,
     first: bool,
 ) -> Option<(&'static Recipe, &'a str)> {
-    let Topology::Generated { replicas, .. } = scenario.topology else {
-        return None;
-    };
     let fits = |recipe: &&Recipe| {
         let level = if first {
             recipe.difficulty == scenario.difficulty
         } else {
             recipe.difficulty <= scenario.difficulty
         };
-        level
-            && scenario.load.rate >= recipe.rate_min * replicas
-            && roles.iter().any(|role| recipe.roles.contains(role))
+        level && roles.iter().any(|role| recipe.roles.contains(role))
     };
     let recipes: Vec<&Recipe> = RECIPES.iter().filter(fits).collect();
     let recipe = *chance.pick(&recipes)?;
