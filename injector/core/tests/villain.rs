@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use arena_injector_core::Input;
 use arena_proto::{
-    FaultOperation, LeverPosition, VillainOperation, VillainPolicy, VillainRequest, VillainStopWhen,
+    FaultOperation, LeverPosition, ServiceName, VillainOperation, VillainPolicy, VillainRequest,
+    VillainStopWhen,
 };
+use arena_scenario::{Layout, Scenario};
 use expect_test::expect;
 use proptest::prelude::*;
 use world::{Happening, World, at, tell};
@@ -389,6 +391,48 @@ fn at_most_half_of_the_replicas_are_under_faults_whoever_asks() {
     );
 }
 
+/// A scenario that came with the project and that the ceilings forbid could never be played.
+#[test]
+fn every_curated_scenario_is_played_without_a_refusal() {
+    for (name, text) in arena_scenario::curated() {
+        let scenario = Scenario::parse(name, text).unwrap();
+        let layout = Layout::of(&scenario.topology, scenario.seed);
+        let nodes: Vec<(&str, Vec<&str>)> = layout
+            .nodes
+            .iter()
+            .map(|(node, services)| {
+                let services = services.iter().map(ServiceName::as_str);
+                (node.as_str(), services.collect())
+            })
+            .collect();
+        let nodes: Vec<(&str, &[&str])> = nodes
+            .iter()
+            .map(|(node, services)| (*node, services.as_slice()))
+            .collect();
+        let mut world = World::of(1, &nodes);
+        let request = VillainRequest {
+            op: VillainOperation::Start,
+            policy: Some(VillainPolicy::Scripted),
+            scenario: Some((*text).to_owned()),
+            ..VillainRequest::default()
+        };
+        assert_eq!(world.villain(&request).error, None, "{name}");
+        for seconds in (10..400).step_by(4) {
+            world.run_until(at(seconds * 1000));
+            // For what waits until users feel something.
+            world.happen(&Happening::Users(Some(60.0)));
+        }
+        let status = world.villain(&VillainRequest::default());
+        assert_eq!(status.refusals, Vec::<String>::new(), "{name}");
+        let made = status.faults.len();
+        assert_eq!(
+            made > 0,
+            !scenario.all_injections().is_empty(),
+            "{name}: {made}"
+        );
+    }
+}
+
 /// What may happen to a villain, with pauses in milliseconds.
 fn histories() -> impl Strategy<Value = Vec<(u64, Happening)>> {
     let happening = prop_oneof![
@@ -408,7 +452,7 @@ fn histories() -> impl Strategy<Value = Vec<(u64, Happening)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     /// Whatever happens: neither budget nor ceilings are exceeded ([`World`] looks at each request), nothing begins after the stop, under
     /// the lever or where faults are refused, all is reverted, and the same seed with the same inputs gives the same.

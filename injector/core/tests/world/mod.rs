@@ -84,15 +84,25 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(nonce: u64) -> Self {
-        let nodes = [
-            ("node-1", &["edge", "orders", "payments", "traffic"][..]),
-            ("node-2", &["edge", "orders", "inventory", "ledger"]),
-            ("node-3", &["payments", "inventory", "ledger", "batch"]),
-        ];
+        Self::of(
+            nonce,
+            &[
+                ("node-1", &["edge", "orders", "payments", "traffic"][..]),
+                ("node-2", &["edge", "orders", "inventory", "ledger"]),
+                ("node-3", &["payments", "inventory", "ledger", "batch"]),
+            ],
+        )
+    }
+
+    /// Of these nodes with these services.
+    pub(crate) fn of(nonce: u64, nodes: &[(&str, &[&str])]) -> Self {
         let mut world = Self {
             now: START,
             injector: Injector::new(Schedule::default(), nonce),
-            nodes: nodes.map(|(name, services)| node(name, services)).to_vec(),
+            nodes: nodes
+                .iter()
+                .map(|(name, services)| node(name, services))
+                .collect(),
             made: BTreeMap::new(),
             applied: Vec::new(),
             log: Vec::new(),
@@ -457,11 +467,7 @@ fn node(name: &str, services: &[&str]) -> NodeStatus {
             restarts: 0,
             port: (*name != "batch").then_some(18100),
             proxy_port: (*name != "batch").then_some(28100),
-            depends_on: if *name == "edge" {
-                vec!["orders".parse().unwrap()]
-            } else {
-                vec![]
-            },
+            depends_on: arena_scenario::dependencies(&name.parse().unwrap()).to_vec(),
             since: START,
             exit_code: None,
             message: String::new(),
