@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::exit::{Exit, Failure};
+use crate::up::background::own_program;
 
 /// `arena up --wait` gives up after twice 30 s; this is more.
 const START_LIMIT: Duration = Duration::from_secs(90);
@@ -115,7 +116,7 @@ impl OwnArena {
 
     /// This program once more, for the arena of this folder.
     fn command(&self, arguments: &[&str]) -> Result<Command, Failure> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(own_program()?);
         command
             .args(arguments)
             .arg("--data-dir")
@@ -133,10 +134,10 @@ impl Drop for OwnArena {
             return;
         }
         self.await_start();
-        let down = std::env::current_exe().and_then(|program| {
+        let down = own_program().and_then(|program| {
             let mut command = std::process::Command::new(program);
             command.args(["down", "--data-dir"]).arg(self.data_dir());
-            command.stdin(Stdio::null()).output()
+            Ok(command.stdin(Stdio::null()).output()?)
         });
         let stopped = down.is_ok_and(|down| {
             down.status.success() || down.status.code() == Some(Exit::NotRunning as i32)

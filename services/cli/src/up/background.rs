@@ -58,7 +58,7 @@ pub(crate) fn start(data: &DataDir) -> anyhow::Result<Background> {
 }
 
 /// This program, also when Cargo has replaced its file since it was started.
-fn own_program() -> anyhow::Result<PathBuf> {
+pub(crate) fn own_program() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?;
     if program.is_file() {
         return Ok(program);

@@ -7,7 +7,7 @@
 //! while is not trusted.
 
 pub(crate) mod address;
-mod background;
+pub(crate) mod background;
 mod backoff;
 mod cargo;
 pub(crate) mod data_dir;
