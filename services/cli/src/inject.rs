@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_bus::{Bus, Consume, Deliveries, From};
+use arena_faults::{Fault, Scope};
 use arena_proto::{
-    FaultRequest, FaultState, FaultStatus, InjectReply, InjectRequest, RevertRequest,
+    Entity, FaultRequest, FaultState, FaultStatus, InjectReply, InjectRequest, RevertRequest,
 };
 
 use crate::args::{InjectArgs, RevertArgs, parameters};
@@ -26,6 +27,7 @@ pub(crate) async fn run(args: InjectArgs) -> Result<(), Failure> {
     let parameters = parameters(args.parameters)?;
     let bus = client::connect(&args.nats).await?;
     client::known(&bus, &args.target).await?;
+    check_scope(&args.fault, &args.target)?;
     let mut statuses = bus
         .consume::<FaultStatus>(Consume::ephemeral().from(From::New))
         .await?;
@@ -53,6 +55,24 @@ pub(crate) async fn run(args: InjectArgs) -> Result<(), Failure> {
         say_end(&status)?;
     }
     Ok(())
+}
+
+/// A fault of a service needs a service, one of a node a node. What is no fault at all, the injector tells.
+fn check_scope(fault: &str, target: &Entity) -> Result<(), Failure> {
+    let Ok(fault) = Fault::named(fault) else {
+        return Ok(());
+    };
+    let name = fault.name;
+    match (fault.scope, &target.service) {
+        (Scope::Service, None) => Err(Exit::Usage.because(format!(
+            "{target} is a node, and {name} is made in a service\n  mend: write {target}/SERVICE"
+        ))),
+        (Scope::Node, Some(_)) => Err(Exit::Usage.because(format!(
+            "{target} is a service, and {name} is made in a node\n  mend: write {}",
+            target.node
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Asks the injector for a fault; the id of it.

@@ -136,8 +136,8 @@ fn a_node_is_a_target_too(arena: &Arena) {
     );
     assert!(arena.run(&["revert", "all"]).status.success());
     let (code, told) = refused(arena, &["inject", "hang", "node-1"]);
-    assert_eq!(code, Some(1));
-    assert!(told.contains("name node-1/SERVICE"), "{told}");
+    assert_eq!(code, Some(2));
+    assert!(told.contains("write node-1/SERVICE"), "{told}");
 }
 
 #[test]
