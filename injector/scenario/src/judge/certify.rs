@@ -12,7 +12,10 @@ pub fn certify(
 ) -> Result<&'static str, String> {
     need(nobody, "injected")?;
     match expect {
-        Expect::Heal if nobody.met => Err("it heals when nobody acts".to_owned()),
+        // Without a cure a run is never met; what counts is that it is ill to the end.
+        Expect::Heal if is_well_at_the_end(nobody) => {
+            Err("all is well at the end when nobody acts".to_owned())
+        }
         Expect::Heal => match reference {
             Some(verdict) if verdict.met => {
                 Ok("it stays ill when nobody acts, and its reference cure heals it")
@@ -32,6 +35,11 @@ pub fn certify(
     }
 }
 
+fn is_well_at_the_end(verdict: &Verdict) -> bool {
+    let settled = verdict.criterion("settled_ms");
+    settled.is_none_or(|criterion| criterion.passed)
+}
+
 fn need(verdict: &Verdict, name: &str) -> Result<(), String> {
     match verdict.criterion(name) {
         Some(criterion) if !criterion.passed => Err(criterion.reason.clone()),
@@ -44,24 +52,29 @@ mod tests {
     use super::*;
     use crate::judge::Criterion;
 
-    fn verdict(injected: bool, detected: bool, rest: bool) -> Verdict {
+    fn verdict([injected, detected, rest, settled]: [bool; 4]) -> Verdict {
         Verdict::of(vec![
             Criterion::new("injected", injected, "it was refused"),
             Criterion::new("detected_ms", detected, "nothing was seen"),
             Criterion::new("rest", rest, "it is ill"),
+            Criterion::new("settled_ms", settled, "it is ill at the end").required(false),
         ])
     }
 
     #[test]
     fn only_what_is_ill_alone_and_healed_by_its_cure_is_certified() {
-        let (ill, well) = (verdict(true, true, false), verdict(true, true, true));
-        let refused = verdict(false, true, false);
-        let unseen = verdict(true, false, false);
+        let ill = verdict([true, true, false, false]);
+        let well = verdict([true, true, true, true]);
+        let refused = verdict([false, true, false, false]);
+        let unseen = verdict([true, false, false, false]);
+        // Nobody cured it, and it hurts nobody.
+        let harmless = verdict([true, true, false, true]);
         let cases = [
             (Expect::Heal, &ill, Some(&well), true),
             (Expect::Heal, &ill, Some(&ill), false),
             (Expect::Heal, &ill, None, false),
             (Expect::Heal, &well, Some(&well), false),
+            (Expect::Heal, &harmless, Some(&well), false),
             (Expect::Heal, &refused, Some(&well), false),
             (Expect::NoAction, &well, None, true),
             (Expect::NoAction, &ill, None, false),

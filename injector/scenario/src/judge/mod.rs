@@ -38,6 +38,7 @@ pub fn judge(scenario: &Scenario, facts: &Facts) -> Result<Verdict, Mistake> {
             criteria.push(case.cured());
             criteria.push(case.wrong_target());
             criteria.push(case.needless());
+            criteria.push(case.settled().required(false));
         }
         Expect::NoAction => {
             criteria.push(case.quiet());

@@ -183,6 +183,7 @@ fn a_cure_at_the_root_in_time_passes() {
             ok cured: restart at node-1/orders
             ok wrong_target: no action at what is not to blame
             ok needless: no action that cured nothing
+            ok settled_ms: users are well at the end
         "#]],
     );
 }
@@ -200,6 +201,7 @@ fn doing_nothing_fails_also_when_users_feel_nothing() {
             FAILED cured: no restart was done at node-1/orders
             ok wrong_target: no action at what is not to blame
             ok needless: no action that cured nothing
+            ok settled_ms: users are well at the end
         "#]],
     );
     check_heal(
@@ -213,6 +215,7 @@ fn doing_nothing_fails_also_when_users_feel_nothing() {
             FAILED cured: no restart was done at node-1/orders
             ok wrong_target: no action at what is not to blame
             ok needless: no action that cured nothing
+            ok settled_ms: users are well at the end
         "#]],
     );
 }
@@ -258,6 +261,7 @@ fn restarting_everything_fails() {
             ok cured: restart at node-1/orders
             FAILED wrong_target: 3 at what is not to blame, at most 0: restart node-1/edge, restart node-2/orders, restart node-2/ledger
             ok needless: no action that cured nothing
+            ok settled_ms: users are well at the end
         "#]],
     );
 }
@@ -279,6 +283,7 @@ fn restarting_the_root_again_and_again_fails() {
             ok cured: restart at node-1/orders
             ok wrong_target: no action at what is not to blame
             FAILED needless: 3 that cured nothing, at most 2: restart node-1/orders, restart node-1/orders, restart node-1/orders
+            ok settled_ms: users are well at the end
         "#]],
     );
 }
@@ -391,6 +396,7 @@ fn every_root_has_to_be_found_and_cured() {
             FAILED cured: no restart was done at node-2/ledger
             ok wrong_target: no action at what is not to blame
             ok needless: no action that cured nothing
+            ok settled_ms: users are well at the end
         "#]],
     );
 }
@@ -411,6 +417,7 @@ fn who_knows_the_truth_needs_no_detector() {
             ok cured: restart at node-1/orders
             ok wrong_target: no action at what is not to blame
             ok needless: no action that cured nothing
+            ok settled_ms: users are well at the end
         "#]],
     );
 }

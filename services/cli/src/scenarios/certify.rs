@@ -19,7 +19,7 @@ use crate::up::signals::Signals;
 
 pub(super) const HELP: &str = "\
 What is certified:
-  heal       doing nothing fails it, and its reference cure (the truth's, at each root) passes it
+  heal       it is ill to the end when nobody acts, and its reference cure (the truth's, at each root) passes it
   escalate   doing nothing fails it, and there is an incident to call a person for
   no-action  doing nothing passes it: users are well at the end
 A scenario without a steady state, or with a fault that is refused here, is dropped.";
