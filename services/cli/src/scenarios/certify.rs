@@ -88,7 +88,11 @@ pub(super) async fn run(args: CertifyArgs) -> Result<(), Failure> {
     if let Some(folder) = &args.out {
         for ((source, scenario), certificate) in all.iter().zip(&certificates) {
             if certificate.certified {
-                keep(folder, &scenario.name, &source.text)?;
+                let line = keep(folder, &scenario.name, &source.text)?;
+                // With --json stdout is the report alone.
+                if !args.json {
+                    screen::print(&line)?;
+                }
             }
         }
     }

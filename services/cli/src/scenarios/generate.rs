@@ -51,7 +51,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Failure> {
         let text = scenario.to_toml();
         match &args.out {
             None => screen::print(&format!("# {}.toml\n{text}\n", scenario.name))?,
-            Some(folder) => keep(folder, &scenario.name, &text)?,
+            Some(folder) => screen::print(&keep(folder, &scenario.name, &text)?)?,
         }
     }
     let wanted = usize::try_from(args.count).unwrap_or(usize::MAX);

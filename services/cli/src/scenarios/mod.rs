@@ -140,14 +140,14 @@ fn check(files: &[String]) -> Result<(), Failure> {
     Err(Exit::Usage.because(format!("{} of {} are wrong", wrong.len(), sources.len())))
 }
 
-/// Writes one scenario, and tells its path on stdout.
-fn keep(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
+/// Writes one scenario; its path, as a line for stdout.
+fn keep(folder: &Path, name: &str, text: &str) -> Result<String, Failure> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("{name}.toml"));
     std::fs::write(&path, text).map_err(|error| {
         Exit::Failed.because(format!("cannot write {}: {error}", path.display()))
     })?;
-    Ok(screen::print(&format!("{}\n", path.display()))?)
+    Ok(format!("{}\n", path.display()))
 }
 
 /// What was read, with its text as it was written.
