@@ -40,6 +40,10 @@ test *ARGS:
 test-faults *FAULTS:
     ARENA_FAULTS="{{ FAULTS }}" cargo test -p arena-cli --test faults_live -- --include-ignored --nocapture
 
+# Random faults and random deaths in an arena of its own, then an independent look at the machine: nothing may be left
+soak-faults COUNT="500" SEED="1":
+    ARENA_SOAK_COUNT={{ COUNT }} ARENA_SOAK_SEED={{ SEED }} cargo test -p arena-cli --test soak -- --nocapture
+
 # Format, lints and style
 lint:
     cargo fmt --all --check
