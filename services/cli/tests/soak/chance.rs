@@ -16,7 +16,7 @@ pub(crate) struct Request {
 }
 
 /// Longest time to live: long enough for each fault to have its effect, and for several to meet.
-pub(crate) const SECONDS_MAX: u64 = 15;
+pub(crate) const SECONDS_MAX: u64 = 10;
 
 impl Chance {
     pub(crate) fn below(&mut self, limit: u64) -> u64 {

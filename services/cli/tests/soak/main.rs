@@ -24,12 +24,19 @@ use crate::chance::{Chance, Request, SECONDS_MAX};
 /// Of the sample in `cargo test`.
 const COUNT: u64 = 15;
 const SEED: u64 = 4;
-/// Somebody is killed after each so many requests.
-const KILL_EVERY: u64 = 7;
+/// So many are asked for between two deaths: few in the sample, so that there are deaths at all.
+const BATCH: u64 = 7;
+/// The same of a long soak: each death ends many faults, and what is to be seen needs some that meet.
+const BATCH_LONG: u64 = 25;
 /// Askers at once; the injector's and the nodes' ceilings then decide how many faults there are.
 const AT_ONCE: usize = 10;
 /// Many are refused, as the machine allows or the services can; so many are asked for, at most, for each that is made.
 const ASKED_PER_MADE_MAX: u64 = 6;
+/// The supervisor leaves alone who ends ten times in a row within 30 s of its start; a party that was killed is spared for
+/// longer than that.
+const SPARED: Duration = Duration::from_secs(35);
+/// Nothing more is asked for after this; what was made by then is what is told.
+const MINUTES_MAX: u64 = 30;
 /// Between two looks of the one who starts what has died.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -108,25 +115,43 @@ impl Soak {
         let nodes: Vec<String> = statuses.iter().map(|node| node.node.to_string()).collect();
         let services: Vec<String> = statuses.iter().flat_map(services_of).collect();
         let mut tally = Tally::default();
+        let batch = if count > COUNT { BATCH_LONG } else { BATCH };
+        let mut killed_at = BTreeMap::new();
         let mut asked = 0;
+        let limit = Duration::from_mins(number("ARENA_SOAK_MINUTES", MINUTES_MAX));
+        let began = Clock::new().now();
         while (tally.made.len() as u64) < count && asked < count * ASKED_PER_MADE_MAX {
-            let requests: Vec<Request> = (0..KILL_EVERY)
+            let now = Clock::new().now();
+            if now.saturating_since(began) > limit {
+                break;
+            }
+            let requests: Vec<Request> = (0..batch)
                 .map(|_| chance.request(&nodes, &services))
                 .collect();
-            asked += KILL_EVERY;
+            asked += batch;
             let asking = async {
                 let answers = stream::iter(&requests).map(|request| self.ask(request));
                 answers.buffered(AT_ONCE).collect::<Vec<_>>().await
             };
             let party = *chance.one_of(&["injector", "agent", "service", "nats-server"]);
             let victim = chance.below(u64::MAX);
+            let last = killed_at.get(party).copied();
+            let is_spared = last.is_some_and(|last| now.saturating_since(last) < SPARED);
             // In the middle of it: while some are being made and others last.
             let killing = async {
                 tokio::time::sleep(Duration::from_millis(victim % 1_000)).await;
-                self.kill(party, victim).await
+                !is_spared && self.kill(party, victim).await
             };
             let (answers, killed) = tokio::join!(asking, killing);
+            if killed {
+                killed_at.insert(party, now);
+            }
             *tally.kills.entry(party).or_default() += u64::from(killed);
+            // Who asks while nobody can answer learns nothing.
+            wait_for("the bus", async || {
+                (!self.statuses().await.is_empty()).then_some(())
+            })
+            .await;
             for (request, answer) in requests.iter().zip(answers) {
                 match answer {
                     Ok(id) => {
