@@ -49,7 +49,7 @@ const VICTIMS: &[(&str, &[Victim])] = &[
             ("ledger", "ledger", &[]),
         ],
     ),
-    ("node-4", &[("starved", "inventory", &[])]),
+    ("node-4", &[("small", "inventory", &[])]),
 ];
 
 /// The nodes of telemetry's own faults: each has one small service.

@@ -20,10 +20,6 @@ use crate::topology;
 
 /// Requests to each victim: ten a second, which is what a detector's second of samples needs.
 const ASK_EVERY: Duration = Duration::from_millis(100);
-/// The kernel shields who hardly uses the CPU; this one has something to do.
-const STARVED: &str = "node-4/starved";
-/// Sixty a second, at which the detector's rule was measured.
-const BUSY_EVERY: Duration = Duration::from_millis(15);
 /// What is known is looked up anew so often.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// Between two looks at what others gather.
@@ -117,13 +113,12 @@ impl World {
     fn ask_on(&self) {
         for row in ROWS {
             if let Some(request) = row.effect.request() {
-                self.keep_asking(row.target, request, ASK_EVERY);
+                self.keep_asking(row.target, request);
             }
         }
-        self.keep_asking(STARVED, "GET /healthz", BUSY_EVERY);
     }
 
-    fn keep_asking(&self, target: &'static str, request: &'static str, every: Duration) {
+    fn keep_asking(&self, target: &'static str, request: &'static str) {
         let (node, service) = target.split_once('/').expect("a service");
         let known = Arc::clone(&self.known);
         let arena = Arc::downgrade(&self.arena);
@@ -132,7 +127,7 @@ impl World {
                 if arena.strong_count() == 0 {
                     return;
                 }
-                tokio::time::sleep(every).await;
+                tokio::time::sleep(ASK_EVERY).await;
                 let status = service_of(&lock(&known).nodes, node, service);
                 let Some(port) = status.and_then(|status| status.proxy_port) else {
                     continue;
