@@ -31,7 +31,7 @@ const BATCH_LONG: u64 = 25;
 /// Askers at once; the injector's and the nodes' ceilings then decide how many faults there are.
 const AT_ONCE: usize = 10;
 /// Many are refused, as the machine allows or the services can; so many are asked for, at most, for each that is made.
-const ASKED_PER_MADE_MAX: u64 = 6;
+const ASKED_PER_MADE_MAX: u64 = 12;
 /// The supervisor leaves alone who ends ten times in a row within 30 s of its start; a party that was killed is spared for
 /// longer than that.
 const SPARED: Duration = Duration::from_secs(35);
