@@ -29,9 +29,9 @@ pub(crate) async fn hurt(world: &World, row: &Row, ttl: &str) -> Result<String, 
 /// The detector says what the catalogue says that it should, in an incident that was not known before.
 async fn shown(world: &World, row: &Row, known: &BTreeSet<String>) -> Result<(), String> {
     let main = row.fault.fault().symptoms.first();
-    let entity = row.shows_on();
+    let entity = row.target;
     let symptom = match (row.shows, main) {
-        (Shows::Symptom | Shows::On(_), Some(symptom)) => *symptom,
+        (Shows::Symptom, Some(symptom)) => *symptom,
         (Shows::Nothing, _) => {
             let (node, _) = row.place();
             let raised = world.symptoms_of_node(node);
@@ -80,7 +80,7 @@ pub(crate) async fn whole(world: &World, row: &Row) -> Result<(), String> {
             .map_or(0, |service| service.restarts)
     };
     let before = restarts();
-    let entity = row.shows_on();
+    let entity = row.target;
     until("no incident to be open", || async {
         let calm = world.is_calm(entity).then_some(());
         calm.ok_or(format!("{entity} has one"))

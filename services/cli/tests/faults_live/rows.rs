@@ -23,8 +23,6 @@ pub(crate) struct Row {
 pub(crate) enum Shows {
     /// The catalogue's main symptom, on the target.
     Symptom,
-    /// The catalogue's main symptom, on this entity.
-    On(&'static str),
     /// Nothing at all of this node: it is well.
     Nothing,
     /// Nobody can tell: what is told may deceive the detector or not.
@@ -162,8 +160,9 @@ pub(crate) const ROWS: &[Row] = &[
             Slow(HEALTH, 500),
         )
     },
+    // What cannot keep up shows it in its own way: latency, errors, or a thread for each who waits.
     Row {
-        shows: Shows::On("node-3/edge"),
+        shows: Shows::Unknown,
         ..row(
             FaultName::LoadSurge,
             "node-3/load-surge",
@@ -229,14 +228,6 @@ const fn telemetry(
 }
 
 impl Row {
-    /// Where its symptom shows.
-    pub(crate) fn shows_on(&self) -> &'static str {
-        match self.shows {
-            Shows::On(entity) => entity,
-            _ => self.target,
-        }
-    }
-
     /// It takes the CPU of the whole machine.
     pub(crate) fn is_greedy(&self) -> bool {
         self.fault == FaultName::NoisyNeighbour
