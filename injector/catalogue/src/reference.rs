@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::CATALOGUE;
-use crate::fault::{Fault, Scope};
+use crate::fault::{Family, Fault, Scope};
 use crate::limits::{TTL_MAX, TTL_MIN};
 
 const INTRODUCTION: &str = "# Faults
@@ -128,8 +128,10 @@ fn symptoms(fault: &Fault) -> String {
         .iter()
         .map(|name| format!("`{name}`"))
         .collect();
-    if quoted.is_empty() {
-        return "nothing: the node is well".to_owned();
+    match fault.family {
+        _ if !quoted.is_empty() => {}
+        Family::Telemetry => return "nothing: the node is well".to_owned(),
+        _ => return "nothing that the detector has a name for".to_owned(),
     }
     quoted.join(", ")
 }

@@ -13,7 +13,8 @@ pub(crate) const FAULT: Fault = Fault {
     summary: "A process that belongs to no service takes the CPU.",
     description: "A burner process of its own beside the services of the node. Nothing that is done to a service \
                    ends it: the right answer is to see that the service is not to blame, and to wait or to tell a \
-                   person.",
+                   person. The detector has no name for it (`cpu_starved` asks for a neighbour that is a service); \
+                   it may see what the services suffer.",
     params: &[Param {
         name: "cores",
         what: "busy threads",
@@ -25,6 +26,6 @@ pub(crate) const FAULT: Fault = Fault {
         },
         at_most: None,
     }],
-    symptoms: &["cpu_starved"],
+    symptoms: &[],
     cures: &[],
 };

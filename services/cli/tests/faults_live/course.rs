@@ -67,6 +67,10 @@ pub(crate) async fn over(world: &World, row: &Row, id: &str) -> Result<(), Strin
         if world.faults().iter().any(|active| active == id) {
             return Err(format!("{id} is active still"));
         }
+        // The dead use no CPU, hold no files and refuse nobody: they look well.
+        if let Some(state) = state.filter(|state| *state != ProcessState::Running) {
+            return Err(format!("{} is {state}", row.target));
+        }
         is(world, row, id, Sign::Well).await
     })
     .await
