@@ -11,6 +11,7 @@ mod name;
 mod param;
 mod reference;
 mod target;
+mod written;
 
 pub use error::CatalogueError;
 pub use fault::{Carrier, Family, Fault, Need, Scope, check_ttl};

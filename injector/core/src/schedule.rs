@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_config::Diagnostic;
-use arena_faults::{CatalogueError, Fault, Params, check_ttl};
+use arena_faults::{Fault, Params, check_ttl};
 use arena_proto::Entity;
 use serde::Deserialize;
 use toml::{Spanned, Value};
@@ -114,7 +114,7 @@ impl File<'_> {
             fault,
             target: self.target(fault, &raw.target)?,
             ttl,
-            params: self.params(fault, raw)?,
+            params: fault.read_params((self.name, self.text), &raw.fault, &raw.params)?,
             repeat: self.repeat(raw, ttl)?,
         })
     }
@@ -140,39 +140,6 @@ impl File<'_> {
             return Err(self.wrong(raw, what, &format!("write {ttl} (its `for`) to 24h")));
         }
         Ok(Some(repeat))
-    }
-
-    fn params(&self, fault: &Fault, raw: &RawEntry) -> Result<Params, Diagnostic> {
-        let mut given = BTreeMap::new();
-        for (name, value) in &raw.params {
-            let text = match value.get_ref() {
-                Value::String(text) => text.clone(),
-                Value::Integer(number) => number.to_string(),
-                _ => {
-                    let what = "a parameter is a text or a whole number";
-                    return Err(self.wrong(value, what, "write it as in latency = \"400ms\""));
-                }
-            };
-            given.insert(name.get_ref().clone(), text);
-        }
-        fault.fill(&given).map_err(|error| {
-            let (name, is_name) = match &error {
-                CatalogueError::UnknownParam { name, .. } => (name.as_str(), true),
-                CatalogueError::NotAllowed { name, .. } => (*name, false),
-                CatalogueError::UnknownFault { .. } => ("", false),
-            };
-            let found = raw
-                .params
-                .iter()
-                .find(|(given, _)| given.get_ref().starts_with(name));
-            let span = match found {
-                Some((name, _)) if is_name => name.span(),
-                Some((_, value)) => value.span(),
-                None => raw.fault.span(),
-            };
-            let mend = "see `arena inject --help` or docs/faults.md";
-            Diagnostic::at(self.name, self.text, span, error.to_string(), mend)
-        })
     }
 
     fn duration(&self, raw: &Spanned<String>) -> Result<Duration, Diagnostic> {
@@ -264,17 +231,17 @@ repeat = "1m"
                   |
                 7 | params = { cores = 99 }
                   |                    ^^
-                  mend: see `arena inject --help` or docs/faults.md"#]],
+                  mend: docs/faults.md tells what each fault takes"#]],
         );
         check(
             "cores = 2",
             "corse = 2",
             &expect![[r#"
-            demo.toml:7:12: cpu-spike has no parameter "corse"; it has cores
-              |
-            7 | params = { corse = 2 }
-              |            ^^^^^
-              mend: see `arena inject --help` or docs/faults.md"#]],
+                demo.toml:7:12: cpu-spike has no parameter "corse"; it has cores
+                  |
+                7 | params = { corse = 2 }
+                  |            ^^^^^
+                  mend: docs/faults.md tells what each fault takes"#]],
         );
         check(
             "cores = 2",

@@ -1,12 +1,11 @@
 //! Reads one `[[fault]]`: when, which, in what, for how long, how.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_config::Diagnostic;
-use arena_faults::{CatalogueError, Fault, FaultName, Params, Scope, check_ttl};
+use arena_faults::{Fault, FaultName, Params, Scope, check_ttl};
 use arena_proto::{Entity, ServiceName};
-use toml::{Spanned, Value};
+use toml::Spanned;
 
 use crate::layout::{Layout, ROLES, dependencies};
 use crate::model::{Injection, Selector, When};
@@ -26,7 +25,7 @@ impl Source<'_> {
         let fault = Fault::named(raw.fault.get_ref())
             .map_err(|error| self.wrong(&raw.fault, &error, "write one of these faults"))?;
         let target = self.target(&raw.target, fault, layout)?;
-        let params = self.params(fault, raw)?;
+        let params = fault.read_params((self.file, self.text), &raw.fault, &raw.params)?;
         self.check_services(raw, fault, &target, &params, layout)?;
         let when = self.when(raw, limit)?;
         let ttl = match &raw.r#for {
@@ -197,38 +196,6 @@ impl Source<'_> {
                 Err(self.wrong(whole, "this chooses nothing, or twice", mend))
             }
         }
-    }
-
-    fn params(&self, fault: &Fault, raw: &RawInjection) -> Result<Params, Diagnostic> {
-        let mut given = BTreeMap::new();
-        for (name, value) in &raw.params {
-            let text = match value.get_ref() {
-                Value::String(text) => text.clone(),
-                Value::Integer(number) => number.to_string(),
-                _ => {
-                    let what = "a parameter is a text or a whole number";
-                    return Err(self.wrong(value, what, "write it as in latency = \"400ms\""));
-                }
-            };
-            given.insert(name.get_ref().clone(), text);
-        }
-        fault.fill(&given).map_err(|error| {
-            let (name, is_name) = match &error {
-                CatalogueError::UnknownParam { name, .. } => (name.as_str(), true),
-                CatalogueError::NotAllowed { name, .. } => (*name, false),
-                CatalogueError::UnknownFault { .. } => ("", false),
-            };
-            let span = match raw
-                .params
-                .iter()
-                .find(|(given, _)| given.get_ref().starts_with(name))
-            {
-                Some((name, _)) if is_name => name.span(),
-                Some((_, value)) => value.span(),
-                None => raw.fault.span(),
-            };
-            Diagnostic::at(self.file, self.text, span, error.to_string(), SEE_FAULTS)
-        })
     }
 
     /// Parameters that name services name some that are there, and that the target calls.

@@ -15,6 +15,7 @@ pub(crate) mod gray;
 pub(crate) mod hang;
 pub(crate) mod load_surge;
 pub(crate) mod memory_leak;
+mod network;
 pub(crate) mod network_bandwidth;
 pub(crate) mod network_delay;
 pub(crate) mod network_loss;

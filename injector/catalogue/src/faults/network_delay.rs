@@ -2,6 +2,7 @@
 
 use arena_proto::ActionKind;
 
+use super::network::{DIRECTION, TO};
 use crate::fault::{Carrier, Family, Fault, Need, Scope};
 use crate::name::FaultName;
 use crate::param::{Kind, Param};
@@ -37,20 +38,8 @@ pub(crate) const FAULT: Fault = Fault {
             },
             at_most: Some("latency"),
         },
-        Param {
-            name: "direction",
-            what: "`in`: requests to the service, whoever sends them; `out`: its own requests to its dependencies",
-            kind: Kind::Word(&["in", "out"]),
-            at_most: None,
-        },
-        Param {
-            name: "to",
-            what: "of `out`: which dependency",
-            kind: Kind::Service {
-                nothing: "every dependency",
-            },
-            at_most: None,
-        },
+        DIRECTION,
+        TO,
     ],
     symptoms: &["latency_high"],
     cures: &[ActionKind::Recover, ActionKind::Restart],

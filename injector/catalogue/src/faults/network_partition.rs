@@ -1,5 +1,6 @@
 //! `network-partition`.
 
+use super::network::TO;
 use crate::fault::{Carrier, Family, Fault, Scope};
 use crate::name::FaultName;
 use crate::param::{Kind, Param};
@@ -23,14 +24,7 @@ pub(crate) const FAULT: Fault = Fault {
             kind: Kind::Word(&["both", "in", "out"]),
             at_most: None,
         },
-        Param {
-            name: "to",
-            what: "of `out`: which dependency",
-            kind: Kind::Service {
-                nothing: "every dependency",
-            },
-            at_most: None,
-        },
+        TO,
     ],
     symptoms: &["latency_high", "error_rate_high"],
     cures: &[],
