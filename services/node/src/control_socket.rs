@@ -1,6 +1,7 @@
 //! The Unix socket where a service may answer its agent: samples of its own, recover, faults
 //! (docs/ARCHITECTURE.md, "A service and its agent").
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,7 +64,11 @@ impl ControlSocket {
         let exchange = async {
             let mut connection = Connection::unix(&self.path)
                 .await
-                .map_err(|_| SocketError::Absent)?;
+                .map_err(|error| match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::ConnectionRefused => SocketError::Absent,
+                    // Somebody may be there, and nobody asked it.
+                    _ => SocketError::Failed(error.to_string()),
+                })?;
             connection
                 .ask(method, path, body)
                 .await

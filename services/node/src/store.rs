@@ -21,6 +21,9 @@ use tokio::sync::mpsc;
 /// however long a disk is stuck: a fault is only made once its entry is written, and of the states the last one counts.
 const WRITES_MAX: usize = 256;
 
+/// The extension of a journal entry that is being written.
+const NEXT: &str = "next";
+
 /// A Unix socket's path has 108 bytes, with its final zero.
 const SOCKET_PATH_MAX: usize = 107;
 
@@ -155,13 +158,19 @@ pub(crate) fn load(folders: &Folders) -> anyhow::Result<(State, Vec<JournalEntry
     let mut journal = Vec::new();
     for entry in fs::read_dir(folders.root.join("journal"))? {
         let path = entry?.path();
-        let entry = fs::read(&path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        match entry {
-            Some(entry) => journal.push(entry),
+        if path.extension().is_some_and(|extension| extension == NEXT) {
             // Half written: its fault was never made.
-            None => fs::remove_file(&path)?,
+            fs::remove_file(&path)?;
+            continue;
+        }
+        let entry = fs::read(&path).map_err(anyhow::Error::from);
+        match entry.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?)) {
+            Ok(entry) => journal.push(entry),
+            // Of another version, perhaps, which alone knows how to undo it.
+            Err(error) => tracing::warn!(
+                path = %path.display(),
+                "an entry of the undo journal cannot be read, and stays: {error:#}"
+            ),
         }
     }
     Ok((state, journal))
@@ -217,11 +226,15 @@ impl Store {
     }
 
     pub(crate) fn save(&self, core: Saved) {
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(State {
+        let state = State {
             core,
             ports: self.ports.clone(),
-        });
-        if let Some(writes) = &self.writes {
+        };
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that waits is written in this one's place: however many there are, the queue has room for the journal.
+        let waits = latest.replace(state).is_some();
+        drop(latest);
+        if let Some(writes) = self.writes.as_ref().filter(|_| !waits) {
             // A full queue is no loss: the state is looked for after each write.
             let _ = writes.try_send(Write::State);
         }
@@ -280,9 +293,11 @@ fn write_all(
 
 fn write_journal(folders: &Folders, entry: &JournalEntry) -> io::Result<()> {
     let path = folders.journal(&entry.id);
-    let mut file = File::create(&path)?;
+    let next = path.with_extension(NEXT);
+    let mut file = File::create(&next)?;
     file.write_all(&serde_json::to_vec(entry)?)?;
     file.sync_all()?;
+    fs::rename(next, path)?;
     // The entry's name is the folder's content.
     File::open(folders.root.join("journal"))?.sync_all()
 }

@@ -94,16 +94,18 @@ impl World {
         let arena = Arc::downgrade(&self.arena);
         tokio::spawn(async move {
             while let Some(arena) = arena.upgrade() {
-                // While the bus is away, what was known before is what is known.
-                if let Ok(nodes) = bus.statuses().await {
-                    lock(&known).nodes = nodes;
-                }
                 let told = tokio::task::spawn_blocking(move || {
                     let incidents = json(&arena.run(&["incidents", "--json"]));
                     (incidents, json(&arena.run(&["status", "--json"])))
                 });
                 let (incidents, status) = told.await.expect("it does not panic");
-                lock(&known).take(incidents, status);
+                // The nodes last: who is told that a fault is over must not find its target as it was before. While the bus is
+                // away, what was known before is what is known.
+                if let Ok(nodes) = bus.statuses().await {
+                    let mut known = lock(&known);
+                    known.take(incidents, status);
+                    known.nodes = nodes;
+                }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_faults::limits::{LEASE_MIN, PER_NODE_MAX, TTL_MAX};
-use arena_faults::{Carrier, Need, Scope};
+use arena_faults::{Carrier, FaultName, Need, Scope};
 use arena_proto::{
     FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus, ProcessState, ServiceName,
     Timestamp,
@@ -70,14 +70,7 @@ impl FaultBook {
             let message = format!("{} has {PER_NODE_MAX} faults at once already", self.node);
             return refuse(FaultReason::Limit, message);
         }
-        let twin = |other: &Fault| other.service == *service && other.name == kind.name;
-        if let Some(other) = self.faults.values().find(|other| twin(other)) {
-            let who = service
-                .as_ref()
-                .map_or(self.node.as_str(), ServiceName::as_str);
-            let message = format!("{who} has a {} already: {}", kind.name, other.id);
-            return refuse(FaultReason::Limit, message);
-        }
+        self.check_others(kind, service.as_ref())?;
         self.check_ceilings(kind, &params)?;
         Ok(Fault {
             id: request.id.clone(),
@@ -95,6 +88,29 @@ impl FaultBook {
             held_until: None,
             note: String::new(),
         })
+    }
+
+    /// No other fault of the target is in the way of this one.
+    fn check_others(
+        &self,
+        kind: &arena_faults::Fault,
+        service: Option<&ServiceName>,
+    ) -> Result<(), (FaultReason, String)> {
+        let others = self.faults.values();
+        let mut others = others.filter(|other| other.service.as_ref() == service);
+        let in_the_way = others.find_map(|other| {
+            if other.name == kind.name {
+                let who = service.map_or(self.node.as_str(), ServiceName::as_str);
+                let message = format!("{who} has a {} already: {}", kind.name, other.id);
+                return Some((FaultReason::Limit, message));
+            }
+            // Both stop the process, and the end of either would set it going.
+            (kind.name == FaultName::Hang && other.held_until.is_some()).then(|| {
+                let message = format!("its start is held already, by {}", other.id);
+                (FaultReason::NotAllowed, message)
+            })
+        });
+        in_the_way.map_or(Ok(()), Err)
     }
 
     /// The process of a service that a fault can be made in.

@@ -62,10 +62,10 @@ impl FaultBook {
                 }
             }
             FaultOperation::Revert if !self.faults.contains_key(&request.id) => {
-                // Not remembered: its APPLY may still be on its way.
                 let message = format!("{} has no fault {}", self.node, request.id);
+                // Remembered: an APPLY that is delivered again after this must not make it.
                 let status = self.rejected(now, request, FaultReason::UnknownTarget, message);
-                out.push(Output::FaultStatus(status));
+                self.finish(status, out);
             }
             FaultOperation::Revert => {
                 self.end(now, &request.id, FaultReason::RevertRequested, out);

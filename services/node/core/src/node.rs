@@ -271,6 +271,12 @@ impl Node {
             let mut service = Service::new(node, config.clone(), last, resumed, now);
             let alive = found.iter().find(|found| found.service == config.name);
             match alive {
+                // Its agent died while it was being stopped: that goes on.
+                Some(found) if !service.wanted => {
+                    service.adopt(now, found.process, last.throttle, out);
+                    let grace = service.config.stop_grace;
+                    service.stop(now, grace, Next::Stopped, out);
+                }
                 Some(found) => service.adopt(now, found.process, last.throttle, out),
                 None if !service.wanted => {}
                 // It died while nobody looked. To start it again would be healing; to start an arena is not.

@@ -26,8 +26,10 @@ pub(super) async fn apply(faults: &Faults, effect: &Effect) -> Result<(), Refusa
 }
 
 pub(super) async fn revert(faults: &Faults, effect: &Effect) -> Result<(), String> {
-    in_service::revert(faults, effect).await?;
-    helpers::end(faults, effect, kind(effect)).await
+    let in_service = in_service::revert(faults, effect).await;
+    // Whatever became of the one, the other is ended.
+    helpers::end(faults, effect, kind(effect)).await?;
+    in_service
 }
 
 fn kind(effect: &Effect) -> Kind {

@@ -10,11 +10,14 @@ use arena_supervisor::{Identity, Process, Signal, identity_of};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-use super::{Faults, Refusal, settled};
+use super::{Faults, Refusal, is_alive, settled};
 use crate::helper::{Call, Kind, LAUNCHER, SUBCOMMAND};
 
 /// A launcher starts a process and ends: longer than this takes only a machine that is out of everything.
 const LAUNCH_MAX: Duration = Duration::from_secs(5);
+
+/// Between the end of a helper and that of the leader of its group: a killed leader is a zombie until it is waited for.
+const LEADER_WAIT: Duration = Duration::from_secs(1);
 
 /// Starts one in the process group of the service, whose CPU, memory, files and threads are the service's then, and which a
 /// restart ends.
@@ -32,8 +35,15 @@ pub(super) fn start_in_service(
     if let Some(pid) = child.id() {
         faults.members.add(service.clone(), pid);
     }
-    // It has to be waited for, or it would stay as a zombie.
-    tokio::spawn(async move { child.wait().await });
+    let watch = Watch::new(faults, effect);
+    tokio::spawn(async move {
+        let _ = child.wait().await;
+        // Most often its service has ended, and it with it: that is another end of the fault.
+        tokio::time::sleep(LEADER_WAIT).await;
+        if is_alive(process) {
+            watch.ended().await;
+        }
+    });
     Ok(())
 }
 
