@@ -383,3 +383,13 @@ fn a_standby_waits_to_be_asked_and_is_wanted_from_then_on() {
     assert_eq!(next.service("quiet").state, ProcessState::Starting);
     assert_eq!(next.service("quiet").restarts, 0, "a new arena");
 }
+
+#[test]
+fn what_was_being_stopped_when_its_agent_died_is_stopped_by_the_next_one() {
+    let mut world = World::up();
+    world.command("c-1", ActionKind::Stop, "web");
+    let mut next = reborn(&world, config(), &[("web", 101)]);
+    assert_eq!(next.service("web").state, ProcessState::Stopping);
+    next.exited("web", 1, 143);
+    assert_eq!(next.service("web").state, ProcessState::Stopped);
+}
