@@ -101,6 +101,11 @@ impl Folders {
         self.root.join("state.json")
     }
 
+    /// Where and what a `disk-full` has made, beside its entry in the undo journal.
+    pub(crate) fn disk_full(&self, fault: &FaultId) -> PathBuf {
+        self.root.join("disk-full").join(format!("{fault}.json"))
+    }
+
     /// The entry of a fault in the undo journal.
     pub(crate) fn journal(&self, fault: &FaultId) -> PathBuf {
         self.root.join("journal").join(format!("{fault}.json"))

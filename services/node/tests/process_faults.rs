@@ -406,6 +406,54 @@ async fn a_full_disk_is_a_quota_and_a_file_that_cleaning_deletes() {
     arena.apply("f-4", "disk-full", "web", LONG, &[]).await;
     let status = arena.fault_status("f-4", FaultState::Rejected).await;
     assert_eq!(status.reason, Some(FaultReason::Unsupported));
+    // And where somebody else has set one, which stays.
+    std::fs::write(folder.join("quota"), "1000000").expect("a quota");
+    arena.apply("f-5", "disk-full", "keeper", LONG, &[]).await;
+    let status = arena.fault_status("f-5", FaultState::Rejected).await;
+    assert_eq!(status.reason, Some(FaultReason::NotAllowed), "{status:?}");
+    let quota = std::fs::read_to_string(folder.join("quota"));
+    assert_eq!(quota.expect("theirs"), "1000000");
+    arena.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_that_of_the_process_whatever_arena_toml_says_by_now() {
+    let mut arena = Arena::start_with_services(KEEPER).await;
+    let makes = |keeper: &arena_proto::ServiceStatus| !keeper.detail.makes_faults.is_empty();
+    arena.service("keeper", makes).await;
+    let (folder, elsewhere) = (arena.path("work/keeper"), arena.path("elsewhere"));
+    let is_empty = |folder: &std::path::Path| {
+        let left: Vec<_> = std::fs::read_dir(folder).expect("a folder").collect();
+        assert!(left.is_empty(), "{left:?}");
+    };
+    active(&mut arena, "f-1", "disk-full", "keeper", &[]).await;
+    assert!(folder.join("quota").exists());
+    std::fs::create_dir(&elsewhere).expect("a folder");
+    let moved = format!("name = \"keeper\"\nworking_dir = {elsewhere:?}");
+    arena.kill_agent();
+    arena.change_config("name = \"keeper\"", &moved);
+    arena.start_agent();
+    over(&mut arena, "f-1", FaultReason::AgentRestarted).await;
+    is_empty(&folder);
+
+    // The process runs as it was started.
+    arena.service("keeper", makes).await;
+    active(&mut arena, "f-2", "disk-full", "keeper", &[]).await;
+    assert!(folder.join("quota").exists());
+    is_empty(&elsewhere);
+    arena.revert("f-2").await;
+    over(&mut arena, "f-2", FaultReason::RevertRequested).await;
+    is_empty(&folder);
+
+    // Nor does the service have to be there any more.
+    active(&mut arena, "f-3", "disk-full", "keeper", &[]).await;
+    let keeper = arena.service("keeper", makes).await.pid.expect("a process");
+    arena.kill_agent();
+    arena.change_config("name = \"keeper\"", "name = \"another\"");
+    signal(keeper, "KILL");
+    arena.start_agent();
+    over(&mut arena, "f-3", FaultReason::AgentRestarted).await;
+    is_empty(&folder);
     arena.stop().await;
 }
 

@@ -135,6 +135,14 @@ impl Arena {
         self.agent = Some(agent);
     }
 
+    /// For the next agent.
+    pub(crate) fn change_config(&self, from: &str, to: &str) {
+        let path = self.folder.path().join("arena.toml");
+        let config = std::fs::read_to_string(&path).expect("arena.toml");
+        assert!(config.contains(from), "{from}");
+        std::fs::write(path, config.replace(from, to)).expect("arena.toml");
+    }
+
     /// As an operator would.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         let mut agent = self.agent.take().expect("an agent");
