@@ -171,7 +171,7 @@ impl Shell {
                     if let Err(error) = self.bus.publish(&request, None).await {
                         tracing::error!("{}: not published: {error}", request.id);
                         unpublished = Some(error.to_string());
-                        self.injector.forget(self.clock.now(), &request.id);
+                        self.injector.unpublished(self.clock.now(), &request);
                     }
                 }
                 Output::Reply(ticket, reply) => self.reply(ticket, reply, unpublished.as_deref()),

@@ -1,5 +1,7 @@
-//! The ceiling that no asker gets beyond: at most half of a service's replicas, rounded up, are under faults at once. The other half is
-//! what heals, and what users are served by.
+//! The ceiling that no asker gets beyond: a fault leaves at most half of a service's replicas, rounded up, under faults or down. The other
+//! half is what heals, and what users are served by.
+//!
+//! One that does not run, or whose probe does not pass, is down, whoever caused it. One that stands by is no replica.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +24,7 @@ pub(crate) fn check<'a>(
     }
     let hurts =
         |name: &str| Fault::named(name).is_ok_and(|known| known.family != Family::Telemetry);
-    let hurt: BTreeSet<&Entity> = live
+    let under_faults: BTreeSet<&Entity> = live
         .filter(|(name, _)| hurts(name))
         .map(|(_, entity)| entity)
         .collect();
@@ -36,36 +38,41 @@ pub(crate) fn check<'a>(
     };
     services
         .into_iter()
-        .try_for_each(|service| check_service(nodes, service, &target.node, &hurt))
+        .try_for_each(|service| check_service(nodes, service, &target.node, &under_faults))
 }
 
 fn check_service(
     nodes: &BTreeMap<NodeName, NodeStatus>,
     service: &ServiceName,
-    node: &NodeName,
-    hurt: &BTreeSet<&Entity>,
+    target: &NodeName,
+    under_faults: &BTreeSet<&Entity>,
 ) -> Result<(), String> {
-    let is_hurt = |node: &NodeName| {
-        hurt.contains(&Entity::node(node.clone()))
-            || hurt.contains(&Entity::service(node.clone(), service.clone()))
+    let is_under_fault = |node: &NodeName| {
+        under_faults.contains(&Entity::node(node.clone()))
+            || under_faults.contains(&Entity::service(node.clone(), service.clone()))
     };
-    if is_hurt(node) {
+    let is_replica = replicas(nodes, service).any(|(node, _)| node == target);
+    if is_under_fault(target) || !is_replica {
         return Ok(());
     }
-    let replicas: Vec<&NodeName> = replicas(nodes, service).map(|(node, _)| node).collect();
-    let max = replicas.len().div_ceil(2);
-    let under: Vec<String> = replicas
+    let all = replicas(nodes, service).count();
+    let max = all.div_ceil(2);
+    let hurt: Vec<&NodeName> = replicas(nodes, service)
+        .filter(|(node, status)| !status.is_healthy() || is_under_fault(node))
+        .map(|(node, _)| node)
+        .collect();
+    // In one that is down it hurts nobody else.
+    let after = hurt.len() + usize::from(!hurt.contains(&target));
+    if after <= max {
+        return Ok(());
+    }
+    let hurt: Vec<String> = hurt
         .iter()
-        .filter(|node| is_hurt(node))
         .map(|node| format!("{node}/{service}"))
         .collect();
-    if under.is_empty() || under.len() < max {
-        return Ok(());
-    }
     Err(format!(
-        "{} of the {} replicas of {service} are under faults ({}), and at most {max}, half of them rounded up, may be at once: revert one, or wait",
-        under.len(),
-        replicas.len(),
-        under.join(", ")
+        "{} of the {all} replicas of {service} are under faults or down ({}), and at most {max}, half of them rounded up, may be at once: revert one, or wait",
+        hurt.len(),
+        hurt.join(", ")
     ))
 }

@@ -11,7 +11,8 @@ use arena_proto::{
 
 use crate::checked::{Checked, check};
 use crate::io::{Input, Output};
-use crate::live::{LEASE, Live};
+use crate::live::{LEASE, Live, check_room};
+use crate::refusal::Refusal;
 use crate::schedule::Schedule;
 use crate::villain::{Public, Villain};
 use crate::{ceiling, targets};
@@ -95,11 +96,15 @@ impl Injector {
         due.chain(self.live.next_wakeup()).chain(villain).min()
     }
 
-    /// A request about this fault did not reach the bus: its node has never heard of it, or will end it by its lease.
-    pub fn forget(&mut self, now: Timestamp, id: &FaultId) {
-        self.live.end(id);
+    /// A request did not reach the bus. A fault whose node has never heard of it is none. One that was not renewed is live, and its
+    /// next renewal may be in time; one that was not reverted ends by its lease.
+    pub fn unpublished(&mut self, now: Timestamp, request: &FaultRequest) {
+        if !matches!(request.operation, FaultOperation::Apply { .. }) {
+            return;
+        }
+        self.live.end(&request.id);
         if let Some(villain) = &mut self.villain {
-            villain.lose(now, id);
+            villain.lose(now, &request.id);
         }
     }
 
@@ -115,13 +120,13 @@ impl Injector {
         request: &InjectRequest,
         outputs: &mut Vec<Output>,
     ) -> InjectReply {
-        let checked = check(request);
+        let checked = check(request).map_err(Refusal::ForGood);
         match checked.and_then(|checked| self.begin(now, checked, outputs)) {
             Ok(id) => InjectReply {
                 ids: vec![id.to_string()],
                 error: None,
             },
-            Err(error) => refused(error),
+            Err(refusal) => refused(refusal.why().to_owned()),
         }
     }
 
@@ -144,17 +149,18 @@ impl Injector {
         now: Timestamp,
         checked: Checked,
         outputs: &mut Vec<Output>,
-    ) -> Result<FaultId, String> {
+    ) -> Result<FaultId, Refusal> {
         let Checked {
             fault,
             target,
             ttl,
             params,
         } = checked;
-        self.may_begin()?;
+        self.may_begin().map_err(Refusal::ForNow)?;
         targets::check(self.public.nodes(), fault, &target)?;
-        ceiling::check(self.public.nodes(), fault, &target, self.live.all())?;
-        self.live.check_room(fault)?;
+        ceiling::check(self.public.nodes(), fault, &target, self.live.all())
+            .and_then(|()| check_room(fault, self.live.all()))
+            .map_err(Refusal::ForNow)?;
         let id = FaultId::derive(fault.name.as_str(), &target, now, self.nonce);
         self.nonce = self.nonce.wrapping_add(1);
         outputs.push(Output::Note(format!(
@@ -320,8 +326,9 @@ impl Injector {
             params: entry.params.clone(),
         };
         let name = format!("{} on {}", entry.fault.name, entry.target);
-        if let Err(error) = self.begin(now, checked, outputs) {
-            outputs.push(Output::Warning(format!("schedule: no {name}: {error}")));
+        if let Err(refusal) = self.begin(now, checked, outputs) {
+            let why = refusal.why();
+            outputs.push(Output::Warning(format!("schedule: no {name}: {why}")));
         }
         // Starts that were slept through are not made up for.
         let behind = now.saturating_since(at).as_nanos();

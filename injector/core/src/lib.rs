@@ -10,6 +10,7 @@ mod injector;
 mod io;
 mod live;
 mod play;
+mod refusal;
 mod schedule;
 mod targets;
 pub mod villain;

@@ -53,26 +53,29 @@ pub(crate) struct Live {
     over: VecDeque<FaultId>,
 }
 
-impl Live {
-    /// There is room for another fault; else why not, with the numbers.
-    pub(crate) fn check_room(&self, fault: &Fault) -> Result<(), String> {
-        let is_telemetrys =
-            |name: &str| Fault::named(name).is_ok_and(|known| known.family == Family::Telemetry);
-        let max = if fault.family == Family::Telemetry {
-            TELEMETRY_FAULTS_MAX
-        } else {
-            FAULTS_MAX
-        };
-        let alike = |name: &str| is_telemetrys(name) == is_telemetrys(fault.name.as_str());
-        let live = self.all().filter(|(name, _)| alike(name)).count();
-        if live < max {
-            return Ok(());
-        }
-        Err(format!(
-            "{live} faults are live, and no more are allowed at once: revert one, or wait"
-        ))
+/// There is room for another fault beside those that are `live` (their names, and what they are in); else why not, with the numbers.
+pub(crate) fn check_room<'a>(
+    fault: &Fault,
+    live: impl Iterator<Item = (&'a str, &'a Entity)>,
+) -> Result<(), String> {
+    let is_telemetrys =
+        |name: &str| Fault::named(name).is_ok_and(|known| known.family == Family::Telemetry);
+    let max = if fault.family == Family::Telemetry {
+        TELEMETRY_FAULTS_MAX
+    } else {
+        FAULTS_MAX
+    };
+    let alike = |name: &str| is_telemetrys(name) == is_telemetrys(fault.name.as_str());
+    let live = live.filter(|(name, _)| alike(name)).count();
+    if live < max {
+        return Ok(());
     }
+    Err(format!(
+        "{live} faults are live, and no more are allowed at once: revert one, or wait"
+    ))
+}
 
+impl Live {
     pub(crate) fn has_own(&self) -> bool {
         !self.own.is_empty()
     }

@@ -94,14 +94,15 @@ impl Injector {
             return;
         };
         let was_told = villain.because().is_some();
-        for choice in villain.choose(now, &self.public) {
+        let faults: Vec<_> = self.live.all().collect();
+        for choice in villain.choose(now, &self.public, &faults) {
             match self.begin(now, checked(&choice), outputs) {
                 Ok(id) => villain.began(now, id, choice),
-                Err(error) => {
+                Err(refusal) => {
                     let Choice { fault, target, .. } = &choice;
-                    let line = format!("villain: no {} on {target}: {error}", fault.name);
+                    let line = format!("villain: no {} on {target}: {}", fault.name, refusal.why());
                     outputs.push(Output::Note(line));
-                    villain.refused(&choice, &error);
+                    villain.refused(&choice, &refusal);
                 }
             }
         }

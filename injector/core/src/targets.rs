@@ -6,6 +6,8 @@ use arena_config::closest;
 use arena_faults::{Fault, Scope};
 use arena_proto::{Entity, NodeName, NodeStatus, ProcessState};
 
+use crate::refusal::Refusal;
+
 /// So many targets are listed for somebody who named one that is not there; a screen's worth.
 const LISTED_MAX: usize = 30;
 
@@ -28,21 +30,23 @@ pub(crate) fn check_scope(fault: &Fault, target: &Entity) -> Result<(), String> 
 }
 
 /// A fault can be asked for there; else why not, with the mend.
-pub(crate) fn check(nodes: &Nodes, fault: &Fault, target: &Entity) -> Result<(), String> {
-    check_scope(fault, target)?;
+pub(crate) fn check(nodes: &Nodes, fault: &Fault, target: &Entity) -> Result<(), Refusal> {
+    check_scope(fault, target).map_err(Refusal::ForGood)?;
     let node = nodes.get(&target.node);
     let known = node.filter(|node| match &target.service {
         Some(service) => node.services.iter().any(|known| known.name == *service),
         None => true,
     });
     let Some(node) = known else {
-        return Err(unknown(nodes, target));
+        return Err(Refusal::ForGood(unknown(nodes, target)));
     };
     if !node.chaos {
-        return Err("faults are off: start the arena with --chaos".to_owned());
+        let why = "faults are off: start the arena with --chaos".to_owned();
+        return Err(Refusal::ForGood(why));
     }
     if node.state == ProcessState::Stopping {
-        return Err(format!("node {} is stopping", node.node));
+        let why = format!("node {} is stopping", node.node);
+        return Err(Refusal::ForNow(why));
     }
     Ok(())
 }

@@ -429,8 +429,44 @@ fn the_schedule_passes_over_what_is_due_while_the_lever_is_stopped() {
 fn what_did_not_reach_the_bus_is_not_renewed() {
     let mut injector = shop("");
     let id = begun(&mut injector, START, 30_000);
-    injector.forget(at(0), &id);
+    let apply = FaultOperation::Apply {
+        fault: "hang".to_owned(),
+        service: Some("orders".parse().unwrap()),
+        ttl: Duration::from_secs(30),
+        lease: Some(LEASE),
+        params: BTreeMap::new(),
+    };
+    injector.unpublished(at(0), &about(&id, apply));
     assert_eq!(injector.next_wakeup(), None);
+}
+
+fn about(id: &FaultId, operation: FaultOperation) -> FaultRequest {
+    FaultRequest {
+        id: id.clone(),
+        node: "node-1".parse().unwrap(),
+        at: START,
+        operation,
+    }
+}
+
+#[test]
+fn a_fault_is_live_though_its_renewal_or_its_revert_did_not_reach_the_bus() {
+    let mut injector = shop("");
+    let id = begun(&mut injector, START, 30_000);
+    injector.unpublished(at(1700), &about(&id, FaultOperation::Renew));
+    assert!(injector.has_live_faults());
+    let outputs = injector.step(at(4000), Input::Tick);
+    let renews = |output: &Output| matches!(output, Output::Publish(request) if request.operation == FaultOperation::Renew);
+    assert!(outputs.iter().any(renews), "{outputs:?}");
+
+    let all = RevertRequest {
+        id: "all".to_owned(),
+    };
+    injector.step(at(4100), Input::Revert(Ticket(1), all.clone()));
+    injector.unpublished(at(4100), &about(&id, FaultOperation::Revert));
+    let outputs = injector.step(at(4200), Input::Revert(Ticket(2), all));
+    let reverts = |output: &Output| matches!(output, Output::Publish(request) if request.operation == FaultOperation::Revert);
+    assert!(outputs.iter().any(reverts), "{outputs:?}");
 }
 
 #[test]

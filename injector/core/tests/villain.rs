@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use arena_injector_core::Input;
 use arena_proto::{
-    FaultOperation, LeverPosition, ServiceName, VillainOperation, VillainPolicy, VillainRequest,
-    VillainStopWhen,
+    FaultOperation, FaultReason, LeverPosition, ServiceName, VillainOperation, VillainPolicy,
+    VillainRequest, VillainStopWhen,
 };
 use arena_scenario::{Layout, Scenario};
 use expect_test::expect;
@@ -270,11 +270,12 @@ fn adaptive_learns_what_hurts_and_does_it_again() {
 }
 
 #[test]
-fn adaptive_prefers_a_replica_that_is_alone_and_leaves_what_is_down() {
+fn adaptive_prefers_a_replica_that_is_alone_and_leaves_what_is_not_well() {
     let mut hit = BTreeSet::new();
     for seed in 0..200 {
         let mut world = World::new(1);
-        world.node_down("node-1", "orders");
+        world.change("node-1", "orders", |orders| orders.detail.drained = true);
+        world.node_down("node-1", "payments");
         let mut request = start(VillainPolicy::Adaptive, seed);
         request.faults = vec!["gray".to_owned()];
         request.budget = Some(1);
@@ -283,8 +284,12 @@ fn adaptive_prefers_a_replica_that_is_alone_and_leaves_what_is_down() {
         hit.extend(world.applied.iter().map(|(_, target)| target.to_string()));
     }
     assert!(
-        !hit.contains("node-1/orders"),
-        "it is down already: {hit:?}"
+        !hit.contains("node-1/orders") && !hit.contains("node-1/payments"),
+        "they serve nobody already: {hit:?}"
+    );
+    assert!(
+        !hit.contains("node-3/payments"),
+        "the last that is up: {hit:?}"
     );
     assert!(
         hit.contains("node-2/orders") && hit.contains("node-1/edge"),
@@ -294,15 +299,19 @@ fn adaptive_prefers_a_replica_that_is_alone_and_leaves_what_is_down() {
 
 #[test]
 fn adaptive_tries_first_what_it_tried_least() {
-    for seed in 0..50 {
+    // What was refused was not tried.
+    for (seed, refused) in (0..50).flat_map(|seed| [(seed, false), (seed, true)]) {
         let mut world = World::new(1);
         let mut request = start(VillainPolicy::Adaptive, seed);
         request.faults = vec!["telemetry-loss".to_owned(), "load-surge".to_owned()];
         request.budget = Some(2);
         request.at_once = Some(2);
         request.every_ms = Some(1000);
+        if refused {
+            world.happen(&Happening::RejectNext(FaultReason::Limit));
+        }
         world.villain(&request);
-        world.run_until(at(10_000));
+        world.run_until(at(15_000));
         let faults: BTreeSet<&str> = world
             .applied
             .iter()
@@ -374,7 +383,7 @@ fn at_most_half_of_the_replicas_are_under_faults_whoever_asks() {
     let refusal = world.ask("cpu-spike", "node-2/orders").unwrap_err();
     assert_eq!(
         refusal,
-        "1 of the 2 replicas of orders are under faults (node-1/orders), and at most 1, half of them rounded up, may be at once: revert one, or wait"
+        "1 of the 2 replicas of orders are under faults or down (node-1/orders), and at most 1, half of them rounded up, may be at once: revert one, or wait"
     );
     // A second one in the same replica hits nobody else; nor does bad telemetry; one in a node hits all on it.
     assert!(world.ask("cpu-spike", "node-1/orders").is_ok());
@@ -445,7 +454,8 @@ fn histories() -> impl Strategy<Value = Vec<(u64, Happening)>> {
         1 => Just(Happening::Lever(LeverPosition::Released)),
         1 => Just(Happening::StopVillain),
         1 => (0_usize..3).prop_map(Happening::ChaosOff),
-        1 => Just(Happening::RejectNext),
+        1 => Just(Happening::RejectNext(FaultReason::Unsupported)),
+        1 => Just(Happening::RejectNext(FaultReason::Limit)),
         1 => Just(Happening::LoseNext),
     ];
     prop::collection::vec((0_u64..20_000, happening), 1..40)

@@ -4,7 +4,6 @@
 //! with the longest mean pain, sometimes ([`EXPLORE_PERCENT`]) one of those that were tried least. UCB1 would try each of some hundred
 //! pairs once before it used what it learnt, and a budget is smaller than that.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use arena_faults::FaultName;
@@ -87,10 +86,7 @@ impl Adaptive {
                     .count()
             })
         };
-        let fewest = targets
-            .iter()
-            .map(others)
-            .max_by_key(|count| Reverse(*count))?;
+        let fewest = targets.iter().map(others).min()?;
         let alone: Vec<&Entity> = targets
             .iter()
             .filter(|target| others(target) == fewest)
@@ -126,8 +122,11 @@ impl Policy for Adaptive {
         self.due.into_iter().chain(self.lessons.next_wakeup()).min()
     }
 
-    fn refused(&mut self, choice: &Choice) {
+    fn came_to_nothing(&mut self, choice: &Choice) {
         self.lessons.unbegin(choice.fault.name, &choice.target);
+    }
+
+    fn refused(&mut self, choice: &Choice) {
         self.refused
             .insert((choice.fault.name, choice.target.clone()));
     }

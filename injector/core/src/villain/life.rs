@@ -4,9 +4,12 @@
 
 use std::collections::VecDeque;
 
-use arena_proto::{FaultId, FaultState, FaultStatus, Timestamp, VillainPolicy, VillainStatus};
+use arena_proto::{
+    Entity, FaultId, FaultState, FaultStatus, Timestamp, VillainPolicy, VillainStatus,
+};
 
 use super::{Choice, Deed, Policy, Public, Start, StopWhen, View};
+use crate::refusal::Refusal;
 
 /// Refusals that are told.
 const REFUSALS_TOLD: usize = 5;
@@ -79,8 +82,13 @@ impl Villain {
         self.because.as_deref()
     }
 
-    /// What it wants to be made now.
-    pub(crate) fn choose(&mut self, now: Timestamp, public: &Public) -> Vec<Choice> {
+    /// What it wants to be made now, beside everybody's faults that are `live` (their names, and what they are in).
+    pub(crate) fn choose(
+        &mut self,
+        now: Timestamp,
+        public: &Public,
+        live: &[(&str, &Entity)],
+    ) -> Vec<Choice> {
         if self.phase != Phase::Running {
             return Vec::new();
         }
@@ -88,6 +96,7 @@ impl Villain {
             public,
             users: public.users(now),
             own: &self.deeds,
+            faults: live,
             room: self.room(),
         };
         let room = view.room;
@@ -102,7 +111,8 @@ impl Villain {
         }
         let mut choices = self.policy.step(now, &view);
         for dropped in choices.split_off(room.min(choices.len())) {
-            self.refused(&dropped, "more at once, or in all, than it may make");
+            let why = "more at once, or in all, than it may make".to_owned();
+            self.refused(&dropped, &Refusal::ForNow(why));
         }
         let is_calm = self.deeds.iter().all(|deed| !deed.is_live());
         if self.refusals >= REFUSALS_MAX {
@@ -139,11 +149,14 @@ impl Villain {
     }
 
     /// A choice was refused.
-    pub(crate) fn refused(&mut self, choice: &Choice, why: &str) {
-        self.policy.refused(choice);
+    pub(crate) fn refused(&mut self, choice: &Choice, refusal: &Refusal) {
+        self.policy.came_to_nothing(choice);
+        if matches!(refusal, Refusal::ForGood(_)) {
+            self.policy.refused(choice);
+        }
         self.refusals += 1;
-        self.told
-            .push_back(format!("{} on {}: {why}", choice.fault.name, choice.target));
+        let (fault, target, why) = (choice.fault.name, &choice.target, refusal.why());
+        self.told.push_back(format!("{fault} on {target}: {why}"));
         if self.told.len() > REFUSALS_TOLD {
             self.told.pop_front();
         }
@@ -158,7 +171,8 @@ impl Villain {
         deed.put(now, status);
         if was_live && status.state == FaultState::Rejected {
             let choice = deed.choice.clone();
-            self.refused(&choice, &status.message);
+            let refusal = Refusal::of_node(status.reason, &status.message);
+            self.refused(&choice, &refusal);
         }
         self.settle();
     }

@@ -57,7 +57,10 @@ pub trait Policy: Debug + Send {
     /// When it wants to look again, at the latest; after a step, never before it.
     fn next_wakeup(&self) -> Option<Timestamp>;
 
-    /// A choice was refused, by the injector or by the node.
+    /// A choice was refused, by the injector or by the node, for now or for good: nothing came of it.
+    fn came_to_nothing(&mut self, _: &Choice) {}
+
+    /// A choice was refused for good, as its target cannot take it: choosing it again is no use.
     fn refused(&mut self, choice: &Choice);
 
     /// It will never choose anything again.

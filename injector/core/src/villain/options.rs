@@ -9,8 +9,9 @@ use arena_proto::{Entity, NodeStatus};
 
 use super::{Budget, Chance, Choice, View};
 use crate::ceiling;
+use crate::live::check_room;
 
-/// Refused once, a pair of fault and target is not asked for again by the same villain: what a target lacks, it seldom gets.
+/// Refused for good, a pair of fault and target is not asked for again by the same villain: what a target lacks, it seldom gets.
 pub(super) type Refused = BTreeSet<(FaultName, Entity)>;
 
 /// The targets of each fault that has any.
@@ -19,10 +20,7 @@ pub(super) fn options(
     budget: &Budget,
     refused: &Refused,
 ) -> BTreeMap<FaultName, Vec<Entity>> {
-    let live: Vec<(&str, &Entity)> = view
-        .live()
-        .map(|deed| (deed.choice.fault.name.as_str(), &deed.choice.target))
-        .collect();
+    let live = view.faults;
     let mut options: BTreeMap<FaultName, Vec<Entity>> = BTreeMap::new();
     for node in view.public.nodes().values() {
         let on_node = live.iter().filter(|(_, other)| other.node == node.node);
@@ -35,6 +33,7 @@ pub(super) fn options(
                 let takes = fault.check_target(node, target.service.as_ref()).is_ok()
                     && !live.contains(&(name.as_str(), &target))
                     && !refused.contains(&(*name, target.clone()))
+                    && check_room(fault, live.iter().copied()).is_ok()
                     && ceiling::check(view.public.nodes(), fault, &target, live.iter().copied())
                         .is_ok();
                 if takes {

@@ -1,4 +1,5 @@
-//! What is public: how the nodes stand, which incidents are open, what users feel. A villain sees this, its own faults, and nothing else.
+//! What is public: how the nodes stand, which incidents are open, what users feel. A villain sees this, its own
+//! faults, which faults are live, and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -171,6 +172,8 @@ pub struct View<'a> {
     pub users: Users,
     /// Its own faults, oldest first, those that are over among them.
     pub own: &'a [Deed],
+    /// Every fault that is not over, whoever made it, as nodes tell everybody: its name, and what it is in.
+    pub faults: &'a [(&'a str, &'a Entity)],
     /// So many more it may make now.
     pub room: usize,
 }

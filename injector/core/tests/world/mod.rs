@@ -10,10 +10,10 @@ use std::time::Duration;
 use arena_faults::{Family, Fault};
 use arena_injector_core::{Injector, Input, Output, Schedule, Ticket};
 use arena_proto::{
-    Column, Control, Decision, Entity, FaultId, FaultOperation, FaultRequest, FaultState,
-    FaultStatus, IncidentId, IncidentState, InjectReply, InjectRequest, LeverPosition, NodeStatus,
-    Plan, PlanBasis, PlanId, ProbeVerdict, ProcessState, Schema, ServiceStatus, Telemetry,
-    Timestamp, VillainRequest, VillainStatus,
+    Column, Control, Decision, Entity, FaultId, FaultOperation, FaultReason, FaultRequest,
+    FaultState, FaultStatus, IncidentId, IncidentState, InjectReply, InjectRequest, LeverPosition,
+    NodeStatus, Plan, PlanBasis, PlanId, ProbeVerdict, ProcessState, Schema, ServiceStatus,
+    Telemetry, Timestamp, VillainRequest, VillainStatus,
 };
 
 const START: Timestamp = Timestamp::from_unix_millis(1_000_000);
@@ -38,8 +38,8 @@ pub(crate) enum Happening {
     StopVillain,
     /// This node refuses faults from now on.
     ChaosOff(usize),
-    /// The next request is refused by its node.
-    RejectNext,
+    /// The next request is refused by its node, for this reason.
+    RejectNext(FaultReason),
     /// The next request does not reach the bus.
     LoseNext,
 }
@@ -53,13 +53,11 @@ struct Made {
     /// What is to be told next, and when.
     next: Option<(Timestamp, FaultState)>,
     is_villains: bool,
+    /// Why it is rejected.
+    reason: Option<FaultReason>,
 }
 
 /// The arena.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "what is to happen next, each by itself"
-)]
 pub(crate) struct World {
     pub(crate) now: Timestamp,
     injector: Injector,
@@ -77,7 +75,7 @@ pub(crate) struct World {
     is_asking: bool,
     lever: LeverPosition,
     villain_stopped: bool,
-    reject_next: bool,
+    reject_next: Option<FaultReason>,
     lose_next: bool,
     user_errors: Option<f64>,
 }
@@ -112,7 +110,7 @@ impl World {
             is_asking: false,
             lever: LeverPosition::Released,
             villain_stopped: false,
-            reject_next: false,
+            reject_next: None,
             lose_next: false,
             user_errors: None,
         };
@@ -179,6 +177,25 @@ impl World {
         self.happen(&Happening::Flip(node, service));
     }
 
+    /// A node says something new of one of its services.
+    pub(crate) fn change(
+        &mut self,
+        node: &str,
+        service: &str,
+        change: impl FnOnce(&mut ServiceStatus),
+    ) {
+        let mut nodes = self.nodes.iter_mut();
+        let node = nodes.find(|known| known.node.as_str() == node).unwrap();
+        let mut services = node.services.iter_mut();
+        change(
+            services
+                .find(|known| known.name.as_str() == service)
+                .unwrap(),
+        );
+        let status = node.clone();
+        self.step(Input::Node(status));
+    }
+
     pub(crate) fn happen(&mut self, happening: &Happening) {
         match happening {
             Happening::Nothing => {}
@@ -215,7 +232,7 @@ impl World {
                 let status = self.nodes[*node].clone();
                 self.step(Input::Node(status));
             }
-            Happening::RejectNext => self.reject_next = true,
+            Happening::RejectNext(reason) => self.reject_next = Some(*reason),
             Happening::LoseNext => self.lose_next = true,
         }
     }
@@ -352,7 +369,7 @@ impl World {
                 };
                 self.judge(fault, &target);
                 if std::mem::take(&mut self.lose_next) {
-                    self.injector.forget(now, &request.id);
+                    self.injector.unpublished(now, request);
                     return;
                 }
                 let made = Made {
@@ -361,12 +378,14 @@ impl World {
                     ends_at: now + *ttl,
                     next: Some((now + ANSWER, FaultState::Active)),
                     is_villains: !self.is_asking,
+                    reason: None,
                 };
-                if std::mem::take(&mut self.reject_next) {
+                if let Some(reason) = self.reject_next.take() {
                     self.made.insert(
                         request.id.clone(),
                         Made {
                             next: Some((now + ANSWER, FaultState::Rejected)),
+                            reason: Some(reason),
                             ..made
                         },
                     );
@@ -494,7 +513,7 @@ fn status(now: Timestamp, id: &FaultId, made: &Made, state: FaultState) -> Fault
         node: made.target.node.clone(),
         service: made.target.service.clone(),
         state,
-        reason: None,
+        reason: made.reason,
         message: "as the test wants it".to_owned(),
         at: now,
         active_at: (state == FaultState::Active).then_some(now),
