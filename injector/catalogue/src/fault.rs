@@ -209,7 +209,16 @@ pub fn check_ttl(ttl: Duration) -> Result<(), CatalogueError> {
 
 /// What somebody wrote may be long; enough to recognize it is told back.
 pub(crate) fn cut(text: &str) -> String {
-    text.chars().take(80).collect()
+    let shown = |sign: char| {
+        // What would move the cursor, or turn the line around, is not sent to somebody's terminal.
+        let turns = matches!(sign, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if sign.is_control() || turns {
+            '?'
+        } else {
+            sign
+        }
+    };
+    text.chars().take(80).map(shown).collect()
 }
 
 fn list(names: impl Iterator<Item = &'static str>) -> String {

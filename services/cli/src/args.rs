@@ -25,7 +25,7 @@ Examples:
   arena explain inc-440cb03c056b            one of them in plain words: why it went as it did
   arena villain start random                have it hurt by chance, within a budget
   arena mode approve                        nothing is done without `arena approve`
-  arena run crash-edge --live               play a scenario in an arena of its own, and judge it
+  arena run dies-crash --live               play a scenario in an arena of its own, and judge it
   arena lever stop                          halt every action, revert every fault
   arena watch                               everything on the bus, live
   arena down                                stop it all; data stays

@@ -174,6 +174,9 @@ pub(crate) fn not_running(error: BusError) -> Failure {
         error @ BusError::NotRunning { .. } => Exit::NotRunning.because(format!(
             "{error}\n  mend: `arena up` starts what is missing"
         )),
+        error @ BusError::NoAnswer { .. } => Exit::Failed.because(format!(
+            "{error}\n  mend: `arena status` shows whether it runs; when it wakes up it drops what it was asked meanwhile"
+        )),
         error => error.into(),
     }
 }

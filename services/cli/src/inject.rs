@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_bus::{Bus, Consume, Deliveries, From};
-use arena_faults::{Fault, Scope};
-use arena_proto::{
-    Entity, FaultRequest, FaultState, FaultStatus, InjectReply, InjectRequest, RevertRequest,
-};
+use arena_faults::{Fault, Scope, check_ttl};
+use arena_proto::{Entity, FaultState, FaultStatus, InjectReply, InjectRequest, RevertRequest};
 
 use crate::args::{InjectArgs, RevertArgs, parameters};
 use crate::client;
@@ -21,9 +19,7 @@ const REVERT_WAIT: Duration = Duration::from_secs(10);
 
 /// Injects a fault, and says when it is active. Its id goes to stdout.
 pub(crate) async fn run(args: InjectArgs) -> Result<(), Failure> {
-    if args.ttl > FaultRequest::TTL_MAX || args.ttl.is_zero() {
-        return Err(Exit::Usage.because("--for is out of range: use more than 0s and at most 1h"));
-    }
+    check_ttl(args.ttl).map_err(|error| Exit::Usage.because(format!("--{error}")))?;
     let parameters = parameters(args.parameters)?;
     let bus = client::connect(&args.nats).await?;
     client::known(&bus, &args.target).await?;
@@ -123,8 +119,10 @@ pub(crate) async fn revert(args: RevertArgs) -> Result<(), Failure> {
     if let Some(error) = reply.error {
         return Err(Exit::NotRunning.because(error));
     }
-    if reply.ids.is_empty() {
-        eprintln!("no fault is active");
+    match (reply.ids.as_slice(), args.id.as_str()) {
+        ([], "all") => eprintln!("no fault is active"),
+        ([], id) => eprintln!("{id} is over already"),
+        _ => {}
     }
     // They end in any order.
     let mut left = reply.ids;
@@ -156,13 +154,20 @@ async fn await_end(
     match tokio::time::timeout(REVERT_WAIT, search).await {
         Ok(Some(status)) => Ok(status),
         Ok(None) => Err(Exit::NotRunning.because("the bus went away")),
-        Err(_) => Err(Exit::Timeout.because(format!("no end was told of {}", ids.join(", ")))),
+        Err(_) => Err(Exit::Timeout.because(format!(
+            "no end was told of {}\n  mend: `arena status` shows whether the agent of its node runs; what it holds ends by its time to live",
+            ids.join(", ")
+        ))),
     }
 }
 
 fn say_end(status: &FaultStatus) -> Result<(), Failure> {
     if status.state == FaultState::RevertFailed {
         let what = format!("{} could not be reverted: {}", status.fault, status.message);
+        return Err(Exit::Failed.because(what));
+    }
+    if status.state == FaultState::Rejected {
+        let what = format!("{} was not reverted: {}", status.id, status.message);
         return Err(Exit::Failed.because(what));
     }
     let reason = status.reason.map_or("", arena_proto::FaultReason::as_str);

@@ -3,6 +3,7 @@
 //! Invariant: who drops it without [`OwnArena::down`] (an error, a panic) stops it all the same.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -82,7 +83,8 @@ impl OwnArena {
             let _ = timeout(START_LIMIT, starting.wait()).await;
         }
         // What `arena down` says is for an arena that keeps its data.
-        let down = self.command(&["down"])?.output().await?;
+        // In a group of its own: an impatient Ctrl-C is for us, and must not end what cleans up.
+        let down = self.command(&["down"])?.process_group(0).output().await?;
         if down.status.success() || down.status.code() == Some(Exit::NotRunning as i32) {
             return Ok(());
         }
@@ -136,7 +138,10 @@ impl Drop for OwnArena {
         self.await_start();
         let down = own_program().and_then(|program| {
             let mut command = std::process::Command::new(program);
-            command.args(["down", "--data-dir"]).arg(self.data_dir());
+            command
+                .args(["down", "--data-dir"])
+                .arg(self.data_dir())
+                .process_group(0);
             Ok(command.stdin(Stdio::null()).output()?)
         });
         let stopped = down.is_ok_and(|down| {

@@ -6,6 +6,15 @@ use std::io::{self, Write as _};
 
 use owo_colors::{OwoColorize as _, Stream};
 
+/// A line of talk on stderr. Who does not listen any more (`2>&1 | head`) ends nothing by that.
+macro_rules! talk {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+pub(crate) use talk;
+
 /// How a cell is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {

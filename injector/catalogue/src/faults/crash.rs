@@ -12,8 +12,8 @@ pub(crate) const FAULT: Fault = Fault {
     carrier: Carrier::Nothing,
     needs: &[],
     summary: "The service's process dies.",
-    description: "SIGKILL to the process group. It is over the moment it is made: there is nothing to revert, \
-                   and its time to live means nothing.",
+    description: "SIGKILL to the process group. There is nothing to revert: it is over when a process of the \
+                   service runs again, and is told to be at its time to live at the latest, whether one runs or not.",
     params: &[],
     symptoms: &["process_exited"],
     cures: &[ActionKind::Start],

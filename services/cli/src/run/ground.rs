@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use arena_bus::{Bus, NatsArgs};
 use arena_config::arena::Arena;
-use arena_proto::{Control, LeverPosition, Mode, NodeName, ServiceName};
+use arena_proto::{Control, LeverPosition, Mode, NodeName, RiskClass, ServiceName};
 use arena_scenario::judge::Policy;
 use arena_scenario::{Layout, PORTS_MAX, Scenario};
 
@@ -63,7 +63,7 @@ impl Ground {
         }
         let bus = client::connect(&self.nats).await?;
         if self.own.is_none() {
-            check_fits(&bus, scenario).await?;
+            check_fits(&bus, scenario, policy).await?;
         }
         self.set_mode(&bus, policy).await?;
         Ok(bus)
@@ -151,7 +151,7 @@ fn config(scenario: &Scenario) -> Result<(String, u16), Failure> {
 type Places = BTreeMap<NodeName, Vec<ServiceName>>;
 
 /// A scenario is about its own topology: elsewhere its truth is none.
-async fn check_fits(bus: &Bus, scenario: &Scenario) -> Result<(), Failure> {
+async fn check_fits(bus: &Bus, scenario: &Scenario, policy: Policy) -> Result<(), Failure> {
     let nodes = bus.statuses().await?;
     let sorted = |mut services: Vec<ServiceName>| {
         services.sort();
@@ -184,7 +184,16 @@ async fn check_fits(bus: &Bus, scenario: &Scenario) -> Result<(), Failure> {
             node.node
         )));
     }
-    if bus.decided().await?.control().lever == LeverPosition::Stopped {
+    let control = bus.decided().await?.control();
+    let heals = [RiskClass::Low, RiskClass::Medium]
+        .iter()
+        .all(|risk| control.mode_for(*risk) == Mode::Auto);
+    if policy == Policy::Felix && !heals {
+        return Err(Exit::Failed.because(
+            "the remediator does not act by itself there, and is to be judged\n  mend: arena mode auto; or --policy none",
+        ));
+    }
+    if control.lever == LeverPosition::Stopped {
         return Err(Exit::Failed
             .because("the lever is STOPPED: faults are refused\n  mend: arena lever resume"));
     }

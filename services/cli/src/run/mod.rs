@@ -24,7 +24,7 @@ use arena_scenario::judge::Policy;
 use clap::{Args, ValueEnum};
 
 use crate::exit::{Exit, Failure};
-use crate::screen::{self, Cell, Tone};
+use crate::screen::{self, Cell, Tone, talk};
 use crate::up::data_dir::DataDirArgs;
 use crate::up::signals::Signals;
 use live::Options;
@@ -34,7 +34,7 @@ pub(crate) use record::{Ending, Record};
 #[derive(Debug, Args)]
 #[command(before_help = "\
 Examples:
-  arena run crash-edge --live                 a curated one (arena scenarios list), in an arena of its own
+  arena run dies-crash --live                 a curated one (arena scenarios list), in an arena of its own
   arena run my.toml --live --seed 7 --json    the record goes to stdout, too
   arena run scenarios/ --live                 all files of a folder, one after the other
   arena run my.toml --live --attach           in the arena that runs
@@ -120,7 +120,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
             Ok(record) => all.push((one.name.clone(), Ok(record))),
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) => {
-                eprintln!("{}: {:#}", one.name, failure.error);
+                talk!("{}: {:#}", one.name, failure.error);
                 all.push((one.name.clone(), Err(format!("{:#}", failure.error))));
             }
         }
@@ -156,7 +156,7 @@ async fn play(
     signals: &mut Signals,
 ) -> Result<Record, Failure> {
     let scenario = source.read(args.seed)?;
-    eprintln!(
+    talk!(
         "{}: {} (seed {}, policy {})",
         scenario.name,
         scenario.summary,
@@ -171,14 +171,14 @@ async fn play(
         None => record.place(&args.data.path()?),
     };
     record.write(&path)?;
-    eprintln!("record: {}", path.display());
+    talk!("record: {}", path.display());
     Ok(record)
 }
 
 /// Waits for a signal that asks for the end.
 pub(crate) async fn interrupted(signals: &mut Signals) -> Failure {
     let signal = signals.next().await;
-    eprintln!("{signal}: cleaning up");
+    talk!("{signal}: cleaning up");
     Exit::Interrupted.because("interrupted")
 }
 
@@ -190,14 +190,14 @@ fn tell(record: &Record) {
             (false, true) => "FAILED",
             (false, false) => "no    ",
         };
-        eprintln!("  {word} {:<13} {}", one.name, one.reason);
+        talk!("  {word} {:<13} {}", one.name, one.reason);
     }
     let left = if record.clean_up.clean {
         "ok    "
     } else {
         "FAILED"
     };
-    eprintln!("  {left} {:<13} arena {}", "clean", record.clean_up.arena);
+    talk!("  {left} {:<13} arena {}", "clean", record.clean_up.arena);
     let word = if record.ending == Ending::Met {
         "MET"
     } else {
@@ -208,7 +208,7 @@ fn tell(record: &Record) {
     } else {
         format!(": {}", record.why)
     };
-    eprintln!("{} {word}{why}", record.scenario.name);
+    talk!("{} {word}{why}", record.scenario.name);
 }
 
 fn tell_all(args: &RunArgs, all: &[Played]) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use owo_colors::{OwoColorize as _, Stream};
 
 use super::view::Event;
+use crate::screen::talk;
 
 /// Tells what is new of a story.
 #[derive(Debug, Default)]
@@ -31,9 +32,11 @@ impl Teller {
             };
             let kind = format!("{:<9}", event.kind);
             let kind = kind.if_supports_color(Stream::Stderr, |text| text.bold());
-            eprintln!(
+            talk!(
                 "{}{:>7} ms  {kind} {entity}{}",
-                self.prefix, event.at_ms, event.what
+                self.prefix,
+                event.at_ms,
+                event.what
             );
         }
         self.told = events.len();

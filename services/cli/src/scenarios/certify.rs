@@ -14,7 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::run::live::{self, Options};
 use crate::run::source;
 use crate::run::{Ending, Record};
-use crate::screen::{self, Cell, Tone};
+use crate::screen::{self, Cell, Tone, talk};
 use crate::up::signals::Signals;
 
 pub(super) const HELP: &str = "\
@@ -77,7 +77,7 @@ pub(super) async fn run(args: CertifyArgs) -> Result<(), Failure> {
     let certificates = tokio::select! {
         certificates = &mut certify => certificates,
         signal = signals.next() => {
-            eprintln!("{signal}: cleaning up");
+            talk!("{signal}: cleaning up");
             stop.cancel();
             // Each run cleans up behind itself.
             certify.await;
@@ -115,7 +115,7 @@ async fn certify(scenario: &Scenario, stop: &CancellationToken) -> Result<Certif
     };
     let certified = answer.is_ok();
     let (Ok(why) | Err(why)) = answer;
-    eprintln!(
+    talk!(
         "{}: {} ({why})",
         scenario.name,
         if certified { "CERTIFIED" } else { "DROPPED" }

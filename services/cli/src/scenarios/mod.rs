@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 use crate::run::source::{self, Source};
-use crate::screen::{self, Cell};
+use crate::screen::{self, Cell, talk};
 
 /// `arena scenarios`.
 #[derive(Debug, Args)]
@@ -131,10 +131,10 @@ fn check(files: &[String]) -> Result<(), Failure> {
     let wrong = sources.iter().filter_map(|source| source.read(None).err());
     let wrong: Vec<Failure> = wrong.collect();
     for failure in &wrong {
-        eprintln!("{:#}", failure.error);
+        talk!("{:#}", failure.error);
     }
     if wrong.is_empty() {
-        eprintln!("{} checked, all right", sources.len());
+        talk!("{} checked, all right", sources.len());
         return Ok(());
     }
     Err(Exit::Usage.because(format!("{} of {} are wrong", wrong.len(), sources.len())))

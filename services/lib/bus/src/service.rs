@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::RequestErrorKind;
+use arena_chassis::Clock;
+use arena_proto::Timestamp;
 use async_nats::service::{self, ServiceExt, endpoint::Endpoint};
+use async_nats::{HeaderMap, HeaderValue, RequestErrorKind};
 use futures::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +19,10 @@ use crate::{Bus, BusError, subject};
 const CONCURRENT_MAX: usize = 16;
 /// How long an answer is waited for: a database query takes milliseconds, a person does not wait longer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// Until when a request may be carried out, in milliseconds since the Unix epoch. A service that slept must not do what was given up.
+const EXPIRES: &str = "Arena-Expires";
+/// So much later than its sender has given up a request is still carried out: clocks of machines that keep time differ by less.
+const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(2);
 /// Pings that are collected at most.
 const PINGS_MAX: usize = 10_000;
 
@@ -87,13 +93,34 @@ where
     let handler = &handler;
     endpoint
         .for_each_concurrent(CONCURRENT_MAX, |request| async move {
-            let reply = answer(&request.message.payload, handler).await;
+            let headers = request.message.headers.as_ref();
+            let reply = match headers.filter(|headers| is_expired(headers, Clock::new().now())) {
+                None => answer(&request.message.payload, handler).await,
+                Some(_) => Err(service::error::Error {
+                    code: 408,
+                    status: "it came too late: nobody waits for it any more".to_owned(),
+                }),
+            };
             // Who asked may be gone by now.
             if let Err(error) = request.respond(reply).await {
                 tracing::debug!("answering {}: {error}", request.message.subject);
             }
         })
         .await;
+}
+
+/// Who asks without saying until when (`nats req`) waits for ever.
+fn is_expired(headers: &HeaderMap, now: Timestamp) -> bool {
+    let expires = headers.get(EXPIRES).map(HeaderValue::as_str);
+    let expires = expires.and_then(|text| text.parse::<i64>().ok());
+    expires.is_some_and(|expires| now.unix_nanos() / 1_000_000 > expires)
+}
+
+fn expires(now: Timestamp) -> HeaderMap {
+    let at = now + ANSWER_MAX + CLOCKS_DIFFER_MAX;
+    let mut headers = HeaderMap::new();
+    headers.insert(EXPIRES, (at.unix_nanos() / 1_000_000).to_string().as_str());
+    headers
 }
 
 async fn answer<Req, Rep, H, F>(
@@ -159,10 +186,11 @@ impl Bus {
     ) -> Result<Rep, BusError> {
         let service = || service.to_owned();
         let body = serde_json::to_vec(request).map_err(BusError::BadRequest)?;
-        let request = self
-            .inner
-            .client
-            .request(subject::api(&service(), endpoint), body.into());
+        let request = self.inner.client.request_with_headers(
+            subject::api(&service(), endpoint),
+            expires(Clock::new().now()),
+            body.into(),
+        );
         let no_answer = || BusError::NoAnswer {
             service: service(),
             seconds: ANSWER_MAX.as_secs(),
@@ -219,5 +247,19 @@ impl Bus {
         let _ = tokio::time::timeout(timeout, collect).await;
         pings.sort();
         Ok(pings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_waits_for_any_more_has_expired() {
+        let now = Timestamp::from_unix_nanos(1_000_000_000_000);
+        let headers = expires(now);
+        assert!(!is_expired(&headers, now + ANSWER_MAX));
+        assert!(is_expired(&headers, now + ANSWER_MAX * 2));
+        assert!(!is_expired(&HeaderMap::new(), now));
     }
 }

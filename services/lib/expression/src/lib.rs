@@ -166,9 +166,38 @@ impl std::fmt::Display for Fact {
     }
 }
 
+/// Parentheses in parentheses: nobody can read more, and the parser goes as deep as they do.
+const DEPTH_MAX: u32 = 32;
+
+fn check_depth(source: &str) -> Result<(), Mistake> {
+    let mut depth = 0_u32;
+    let mut prefixes = 0_u32;
+    for (at, sign) in source.char_indices() {
+        match sign {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        prefixes = if matches!(sign, '!' | '-') {
+            prefixes + 1
+        } else {
+            0
+        };
+        if depth > DEPTH_MAX || prefixes > DEPTH_MAX {
+            return Err(Mistake {
+                range: at..at + sign.len_utf8(),
+                what: format!("more than {DEPTH_MAX} deep"),
+                mend: "write it flatter".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
 impl Expression {
     /// Parses and checks.
     pub fn compile(source: &str, scope: &Scope<'_>) -> Result<Self, Mistake> {
+        check_depth(source)?;
         let program = Program::compile(source).map_err(|errors| broken(source, scope, &errors))?;
         let mut checker = Checker {
             source,

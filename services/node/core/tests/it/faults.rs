@@ -334,12 +334,18 @@ fn without_chaos_or_a_running_target_there_is_no_fault() {
 #[test]
 fn what_was_reverted_before_it_was_asked_for_is_not_made() {
     let mut world = World::up();
-    check(world.fault("f-1", FaultOperation::Revert), expect![[r#"
+    check(
+        world.fault("f-1", FaultOperation::Revert),
+        expect![[r#"
         fault f-1 REJECTED UNKNOWN_TARGET node-1 has no fault f-1
-    "#]]);
-    check(world.apply("f-1", "hang", 5_000), expect![[r#"
+    "#]],
+    );
+    check(
+        world.apply("f-1", "hang", 5_000),
+        expect![[r#"
         fault f-1 REJECTED UNKNOWN_TARGET node-1 has no fault f-1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -351,7 +357,10 @@ fn a_start_that_is_held_is_not_hung_as_well() {
     world.spawned("web", 2, 201);
     // A service without a probe counts as running though it is held.
     world.probed("web", 2, true);
-    check(world.apply("f-2", "hang", 5_000), expect![[r#"
+    check(
+        world.apply("f-2", "hang", 5_000),
+        expect![[r#"
         fault f-2 REJECTED NOT_ALLOWED its start is held already, by f-1
-    "#]]);
+    "#]],
+    );
 }
