@@ -170,7 +170,13 @@ async fn play(
         Some(folder) => folder.join(format!("{}.json", record.scenario.name)),
         None => record.place(&args.data.path()?),
     };
-    record.write(&path)?;
+    if let Err(failure) = record.write(&path) {
+        // A play takes a minute; what came of it is not lost for a name.
+        let kept = record.place(&args.data.path()?);
+        record.write(&kept)?;
+        let what = format!("{failure:#}\n  it is in {} instead", kept.display());
+        return Err(Exit::Failed.because(what));
+    }
     talk!("record: {}", path.display());
     Ok(record)
 }

@@ -166,10 +166,20 @@ impl std::fmt::Display for Fact {
     }
 }
 
-/// Parentheses in parentheses: nobody can read more, and the parser goes as deep as they do.
-const DEPTH_MAX: u32 = 32;
+/// Bytes of an expression: a condition that is longer is a program, and each of its operators is a step down for who reads it.
+const LENGTH_MAX: usize = 500;
+/// Parentheses in parentheses. The parser goes as deep as they do, by so much a step that 16 are too many for a thread's stack in a
+/// debug build.
+const DEPTH_MAX: u32 = 8;
 
 fn check_depth(source: &str) -> Result<(), Mistake> {
+    if source.len() > LENGTH_MAX {
+        return Err(Mistake {
+            range: 0..source.len(),
+            what: format!("{} bytes long, at most {LENGTH_MAX}", source.len()),
+            mend: "write two conditions, or a simpler one".to_owned(),
+        });
+    }
     let mut depth = 0_u32;
     let mut prefixes = 0_u32;
     for (at, sign) in source.char_indices() {
@@ -302,6 +312,25 @@ mod tests {
             })
             .collect();
         Evaluator::new().holds(&expression, &values)
+    }
+
+    #[test]
+    fn what_is_too_deep_is_refused_where_it_is() {
+        let nested = |open: &str, close: &str, times| {
+            format!(
+                "{}cpu_percent > 1.0{}",
+                open.repeat(times),
+                close.repeat(times)
+            )
+        };
+        assert!(Expression::compile(&nested("(", ")", 8), &SCOPE).is_ok());
+        for (open, close) in [("(", ")"), ("!", ""), ("[", "]")] {
+            let mistake = Expression::compile(&nested(open, close, 200), &SCOPE).unwrap_err();
+            assert_eq!(mistake.range, 8..9, "{open}");
+        }
+        let chain = |times| format!("cpu_percent{} > 1.0", " + 1.0".repeat(times));
+        assert!(Expression::compile(&chain(80), &SCOPE).is_ok());
+        assert!(Expression::compile(&chain(5000), &SCOPE).is_err());
     }
 
     #[test]
