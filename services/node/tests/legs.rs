@@ -662,6 +662,8 @@ async fn a_retry_storm_outlives_its_trigger_and_ends_with_the_leg() {
 #[tokio::test]
 async fn what_no_leg_carries_is_refused_with_what_there_is() {
     let mut world = World::start().await;
+    let runs = |quiet: &ServiceStatus| quiet.state == ProcessState::Running;
+    world.arena.service("quiet", runs).await;
     let to_nobody = [("direction", "out"), ("to", "nobody")];
     for fault in [
         "network-delay",
