@@ -116,7 +116,8 @@ pub(crate) async fn look(world: &World, row: &Row, fault_id: &str) -> Look {
         Measure::Calls(node, service, least) => {
             let before = world.calls(node, service);
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let calls = world.calls(node, service) - before;
+            // A log that was rotated meanwhile begins anew.
+            let calls = world.calls(node, service).saturating_sub(before);
             told(calls >= least, format!("{calls} calls/s"))
         }
         Measure::HeldAtStart => held_at_start(world, row).await,
