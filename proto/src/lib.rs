@@ -61,7 +61,7 @@ pub use story::{
 };
 pub use telemetry::{Column, Schema, SchemaId, ServiceInfo, ServiceSample, Telemetry};
 pub use time::Timestamp;
-pub use trace::{SpanId, TraceContext, TraceId};
+pub use trace::{SpanId, TraceContext, TraceId, fnv1a};
 pub use villain::{
     VillainFault, VillainLesson, VillainOperation, VillainPolicy, VillainRequest, VillainStatus,
     VillainStopWhen,

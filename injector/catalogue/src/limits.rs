@@ -25,3 +25,12 @@ pub const DISK_FLOOR_MIB: u64 = 1024;
 pub const FILES_MAX: u64 = 4096;
 /// Threads, idle ones, that one fault may start.
 pub const THREADS_MAX: u64 = 512;
+
+/// What a machine can give without swapping, in MiB, by the text of its `/proc/meminfo`; `None` where that does not say.
+#[must_use]
+pub fn available_mib(meminfo: &str) -> Option<u64> {
+    let mut lines = meminfo.lines();
+    let line = lines.find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024)
+}

@@ -14,7 +14,9 @@ use std::thread;
 use std::time::Duration;
 
 use arena_chassis::Clock;
-use arena_faults::limits::{CORES_MAX, FILES_MAX, MEMORY_FLOOR_MIB, MEMORY_MIB_MAX, THREADS_MAX};
+use arena_faults::limits::{
+    self, CORES_MAX, FILES_MAX, MEMORY_FLOOR_MIB, MEMORY_MIB_MAX, THREADS_MAX,
+};
 use arena_proto::Timestamp;
 use arena_supervisor::{Identity, identity_of};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
@@ -277,12 +279,7 @@ fn take_memory(life: &Life, rate: u64, ceiling: u64) {
 
 /// What the machine can give without swapping, in MiB; `None` when nobody can tell.
 pub(crate) fn available_mib() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemAvailable:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1024)
+    limits::available_mib(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
 
 fn open_files(life: &Life, rate: u64, ceiling: u64) -> std::io::Result<()> {

@@ -119,14 +119,9 @@ fn socket_folder(root: &Path) -> PathBuf {
     if near.as_os_str().len() + longest <= SOCKET_PATH_MAX {
         return near;
     }
-    let name = fnv1a(root.as_os_str().as_encoded_bytes());
+    let path = root.as_os_str().as_encoded_bytes();
+    let name = arena_proto::fnv1a(path.iter().copied());
     std::env::temp_dir().join(format!("arena-{name:016x}"))
-}
-
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 /// The state file.

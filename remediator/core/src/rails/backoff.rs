@@ -164,17 +164,10 @@ impl Backoff {
 fn backoff(incident: &IncidentId, count: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(count.saturating_sub(1));
     let whole = BACKOFF_FIRST.saturating_mul(doubled).min(BACKOFF_MAX);
-    let share = hash(incident.as_str(), count) % 501;
+    let bytes = incident.as_str().bytes().chain(count.to_le_bytes());
+    let share = arena_proto::fnv1a(bytes) % 501;
     // From 750 to 1250 thousandths.
     whole / 1000 * (750 + u32::try_from(share).unwrap_or(0))
-}
-
-/// FNV-1a, 64 bits: the same in every build (<http://www.isthe.com/chongo/tech/comp/fnv/>).
-fn hash(text: &str, count: u32) -> u64 {
-    let bytes = text.bytes().chain(count.to_le_bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use arena_faults::limits::{DISK_FLOOR_MIB, MEMORY_FLOOR_MIB};
+use arena_faults::limits::{DISK_FLOOR_MIB, MEMORY_FLOOR_MIB, available_mib};
 use arena_faults::{Fault, FaultName};
 
 use crate::up::data_dir::DataDirArgs;
@@ -43,14 +43,6 @@ impl Machine {
             )
         })
     }
-}
-
-/// `MemAvailable` of `/proc/meminfo`, which is in kB.
-fn available_mib(meminfo: &str) -> Option<u64> {
-    let mut lines = meminfo.lines();
-    let line = lines.find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024)
 }
 
 /// Of the folder, or of the nearest one above that is there.

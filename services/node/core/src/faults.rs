@@ -22,7 +22,7 @@ use crate::service::Service;
 pub(crate) struct FaultBook {
     pub(crate) node: NodeName,
     pub(crate) chaos: bool,
-    /// At most [`FAULTS_MAX`], and those of the journal.
+    /// At most [`arena_faults::limits::PER_NODE_MAX`], and those of the journal.
     pub(crate) faults: BTreeMap<FaultId, Fault>,
     /// Final statuses, oldest first; at most [`REMEMBERED_MAX`].
     pub(crate) finished: VecDeque<FaultStatus>,

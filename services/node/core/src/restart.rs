@@ -87,8 +87,8 @@ impl Ownership {
 /// The restart budget of one service.
 #[derive(Debug)]
 pub(crate) struct RestartBudget {
-    /// Of the names of the node and the service: the jitter comes of it.
-    seed: u64,
+    /// `node/service`: the jitter comes of it.
+    name: String,
     /// Restarts within the window, oldest first; at most [`RESTARTS_MAX`].
     recent: VecDeque<Timestamp>,
     /// Restarts since the service was last up for a whole window.
@@ -97,9 +97,8 @@ pub(crate) struct RestartBudget {
 
 impl RestartBudget {
     pub(crate) fn new(node: &NodeName, service: &ServiceName) -> Self {
-        let name = format!("{node}/{service}");
         Self {
-            seed: mix(FNV_START, name.as_bytes()),
+            name: format!("{node}/{service}"),
             recent: VecDeque::new(),
             in_a_row: 0,
         }
@@ -122,7 +121,8 @@ impl RestartBudget {
         }
         let doubled = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(self.in_a_row));
         let longest = doubled.min(BACKOFF_MAX);
-        let [part, ..] = mix(self.seed, &self.in_a_row.to_be_bytes()).to_le_bytes();
+        let bytes = self.name.bytes().chain(self.in_a_row.to_be_bytes());
+        let [part, ..] = arena_proto::fnv1a(bytes).to_le_bytes();
         // In whole milliseconds, as people read it.
         let longest_ms = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
         let shorter_ms = longest_ms.saturating_mul(u64::from(part)) / (256 * JITTER_PART);
@@ -162,14 +162,4 @@ impl Service {
         let message = self.message.clone();
         self.enter(now, ProcessState::Exited, &message);
     }
-}
-
-/// FNV-1a's start.
-const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// FNV-1a.
-fn mix(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }

@@ -1,6 +1,7 @@
 //! Which legs of the sidecar a fault is made in, by its target, `direction` and `to`; and its end, which is the same for every
 //! fault that lives in legs: out of all of them. They live in the agent, so a dead agent leaves nothing of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arena_faults::Carrier;
@@ -54,9 +55,10 @@ fn to_named<'a>(
     let is_meant = |leg: &&OutboundLeg| to.is_empty() || leg.dependency().as_str() == to;
     let meant: Vec<&OutboundLeg> = all.iter().copied().filter(is_meant).collect();
     if meant.is_empty() {
-        let mut known: Vec<&str> = all.iter().map(|leg| leg.dependency().as_str()).collect();
-        known.dedup();
-        let message = format!("to is {to}: {who} depends on {}", known.join(", "));
+        // Services of one node share dependencies: each is told once.
+        let known: BTreeSet<&str> = all.iter().map(|leg| leg.dependency().as_str()).collect();
+        let known = Vec::from_iter(known).join(", ");
+        let message = format!("to is {to}: {who} depends on {known}");
         return Err((FaultReason::BadParameter, message));
     }
     Ok(meant)

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use arena_faults::limits::MEMORY_FLOOR_MIB;
+use arena_faults::limits::{self, MEMORY_FLOOR_MIB};
 
 use super::leak::Hoard;
 
@@ -11,9 +11,6 @@ const MIB: usize = 1024 * 1024;
 /// What the allocator keeps to itself when it is freed is below this (glibc's largest threshold for a mapping of its own):
 /// address space for more than that is reserved, so that the end of the fault gives every page back to the system.
 const RESERVED_MIB_MIN: usize = 33;
-/// As `/proc/meminfo` counts.
-const KIB_PER_MIB: u64 = 1024;
-
 /// The memory, in MiB.
 pub(super) struct Memory(Vec<u8>);
 
@@ -46,10 +43,5 @@ impl Hoard for Memory {
 
 /// What the machine has left; `None` where nobody can tell.
 pub(super) fn available_mib() -> Option<u64> {
-    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = told
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kib / KIB_PER_MIB)
+    limits::available_mib(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
