@@ -14,6 +14,8 @@ mod guard;
 mod incident;
 mod names;
 mod number;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod plan;
 mod record;
 mod status;

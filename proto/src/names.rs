@@ -41,6 +41,7 @@ macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $what:literal, $valid:ident, $error:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(transparent)]
         pub struct $name(String);
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// One incident as `arena incidents --json` lists it. Times in milliseconds, null until known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IncidentRecord {
     /// The incident's id.
     pub id: String,
@@ -61,6 +62,7 @@ pub struct IncidentRecord {
 
 /// A symptom that another entity's incident explains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChildRecord {
     /// `node` or `node/service`.
     pub entity: String,
@@ -74,6 +76,7 @@ pub struct ChildRecord {
 
 /// One action of an incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ActionRecord {
     /// A word of [`crate::ActionKind`], in lower case.
     pub action: String,
@@ -113,6 +116,7 @@ pub struct ActionRecord {
 
 /// One decision of an incident.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DecisionRecord {
     /// A word of [`crate::Decision`].
     pub decision: String,
@@ -169,6 +173,7 @@ pub struct DecisionRecord {
 
 /// What a command did to its incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JudgedRecord {
     /// The command's id.
     pub command_id: String,
@@ -178,6 +183,7 @@ pub struct JudgedRecord {
 
 /// Asks the recorder for incidents, newest first. An absent field does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct IncidentQuery {
     /// Only this one.
@@ -192,6 +198,7 @@ pub struct IncidentQuery {
 
 /// One fault, newest first in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FaultRecord {
     /// The fault's id.
     pub id: String,
@@ -217,6 +224,7 @@ pub struct FaultRecord {
 
 /// Totals for `arena status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Summary {
     /// Incidents that are neither resolved nor closed (escalated ones are open: a human is needed).
     pub incidents_open: u64,
@@ -232,6 +240,7 @@ pub struct Summary {
 
 /// Asks the injector for a fault; the answer is [`InjectReply`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct InjectRequest {
     /// Its name in the catalogue.
@@ -246,6 +255,7 @@ pub struct InjectRequest {
 
 /// Asks the injector to undo a fault: its id, or `all`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RevertRequest {
     /// A fault's id, or `all`.
@@ -254,6 +264,7 @@ pub struct RevertRequest {
 
 /// The injector's answer: what was published, or why nothing was.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InjectReply {
     /// The faults that the request was about.
     pub ids: Vec<String>,

@@ -7,6 +7,7 @@ use crate::IncidentRecord;
 
 /// Asks the recorder for one incident's story.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct StoryQuery {
     /// The incident's id, or a prefix of it that no other incident has.
@@ -15,6 +16,7 @@ pub struct StoryQuery {
 
 /// All that is known of one incident.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IncidentStory {
     /// It.
     pub incident: IncidentRecord,
@@ -29,6 +31,7 @@ pub struct IncidentStory {
 
 /// One message about an incident. Its evidence is in [`IncidentStory::evidence`], and not here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventRecord {
     /// RFC 3339, UTC, by its sender's clock.
     pub at: String,
@@ -49,6 +52,7 @@ pub struct EventRecord {
 
 /// What a node saw just before it did a command.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EvidenceRecord {
     /// Before which command.
     pub command_id: String,
@@ -68,6 +72,7 @@ pub struct EvidenceRecord {
 
 /// One sample.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReadingRecord {
     /// RFC 3339, UTC.
     pub at: String,
@@ -79,6 +84,7 @@ pub struct ReadingRecord {
 
 /// A line of the process table.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProcessRecord {
     /// The process.
     pub pid: u32,
@@ -98,6 +104,7 @@ pub struct ProcessRecord {
 
 /// Asks the recorder what actions are worth. An absent field does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct EfficacyQuery {
     /// Only actions that were issued within this many milliseconds.
@@ -106,6 +113,7 @@ pub struct EfficacyQuery {
 
 /// What one action is worth against one symptom. The list is ordered by symptom and action.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EfficacyRow {
     /// The symptom of the incidents that it was for.
     pub symptom: String,

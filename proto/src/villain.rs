@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Asks for a villain, for its end, or how it stands; the answer is [`VillainStatus`]. What is left out has its default (docs/villain.md).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct VillainRequest {
     /// What is asked.
@@ -39,6 +40,7 @@ pub struct VillainRequest {
 
 /// What is asked about the villain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum VillainOperation {
     /// How it stands.
@@ -52,6 +54,7 @@ pub enum VillainOperation {
 
 /// How a villain chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum VillainPolicy {
     /// As a scenario says.
@@ -76,6 +79,7 @@ impl VillainPolicy {
 
 /// When a villain stops by itself, reverting its faults. The default: never.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct VillainStopWhen {
     /// More than so many percent of the users' requests fail...
@@ -88,6 +92,7 @@ pub struct VillainStopWhen {
 
 /// How the villain stands, or the last one stood; also the answer to a start and a stop.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VillainStatus {
     /// Why what was asked was not done, in plain words with the mend; `None` when all is well.
     pub error: Option<String>,
@@ -123,6 +128,7 @@ pub struct VillainStatus {
 
 /// A fault that a villain asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VillainFault {
     /// The fault's id.
     pub id: String,
@@ -146,6 +152,7 @@ pub struct VillainFault {
 
 /// How long a fault hurt a kind of target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VillainLesson {
     /// The fault.
     pub fault: String,

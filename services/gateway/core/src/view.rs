@@ -1,0 +1,145 @@
+//! The shapes that pages and scripts get, in answers and in live events alike. A contract: fields are added, never renamed.
+
+use std::collections::BTreeMap;
+
+use arena_proto::{
+    ActionKind, CommandState, Decision, Entity, FaultReason, FaultState, IncidentState,
+    RejectionReason, Resolution, RiskClass, Severity, Timestamp,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Whether the gateway hears the bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct BusView {
+    /// It does.
+    pub connected: bool,
+    /// Since when it is so.
+    pub since: Timestamp,
+}
+
+/// What is fixed while the gateway runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct About {
+    /// The gateway's version.
+    pub version: String,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// The trace viewer's address, without a slash at its end; null when there is none. A trace is at `/trace/<trace id>`.
+    pub viewer_url: Option<String>,
+    /// Nothing can be changed through this gateway.
+    pub read_only: bool,
+    /// A change wants a token.
+    pub token_required: bool,
+}
+
+/// One line of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct IncidentView {
+    /// Its id.
+    pub id: String,
+    /// Whom it is about.
+    pub entity: Entity,
+    /// The symptom that opened it.
+    pub symptom: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it stands.
+    pub state: IncidentState,
+    /// How it ended; null until it did.
+    pub resolution: Option<Resolution>,
+    /// Who is believed to be the cause.
+    pub root_cause: Option<String>,
+    /// Why it was opened, or what was decided last, in plain words.
+    pub reason: String,
+    /// The first abnormal sample.
+    pub first_abnormal_at: Timestamp,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When it was resolved, escalated or closed.
+    pub ended_at: Option<Timestamp>,
+    /// The last decision about it.
+    pub decision: Option<Decision>,
+    /// The trace that tells its story: 32 hexadecimal digits.
+    pub trace_id: String,
+}
+
+/// A fault as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FaultView {
+    /// Its id.
+    pub id: String,
+    /// Its name in the catalogue.
+    pub fault: String,
+    /// Where it is made.
+    pub target: Entity,
+    /// Where it stands.
+    pub state: FaultState,
+    /// Why it was rejected, or why it ended.
+    pub reason: Option<FaultReason>,
+    /// What the node says about it.
+    pub message: String,
+    /// Since when it has effect.
+    pub active_at: Option<Timestamp>,
+    /// When it ends whatever happens.
+    pub expires_at: Option<Timestamp>,
+    /// When it was reverted.
+    pub reverted_at: Option<Timestamp>,
+    /// Its parameters.
+    pub params: BTreeMap<String, String>,
+}
+
+/// A command as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CommandView {
+    /// Its id.
+    pub id: String,
+    /// What is done.
+    pub action: ActionKind,
+    /// To whom.
+    pub target: Entity,
+    /// Where it stands.
+    pub state: CommandState,
+    /// Why the node rejected it.
+    pub reason: Option<RejectionReason>,
+    /// What the node says about it.
+    pub message: String,
+    /// The incident that it is for; null when a person asked.
+    pub incident_id: Option<String>,
+    /// When this was said.
+    pub at: Timestamp,
+}
+
+/// What the remediator asks people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct QuestionView {
+    /// The incident.
+    pub incident: String,
+    /// The plan that waits: an answer is for this very one.
+    pub plan: String,
+    /// Whom the incident is about.
+    pub entity: Entity,
+    /// Its symptom.
+    pub symptom: String,
+    /// What would be done: `restart`, `failover`...
+    pub action: String,
+    /// To whom.
+    pub target: Entity,
+    /// How much it can hurt.
+    pub risk: Option<RiskClass>,
+    /// What is believed to be wrong.
+    pub cause: String,
+    /// Why it asks, in plain words.
+    pub reason: String,
+    /// Until when it waits; null: for ever.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The readings of one second: by node, by service (empty: the node itself), by metric. What has no reading is not there.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct SamplesView {
+    /// When they were gathered.
+    pub at: Timestamp,
+    /// The readings.
+    pub nodes: BTreeMap<String, BTreeMap<String, BTreeMap<String, f32>>>,
+}

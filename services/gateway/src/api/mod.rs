@@ -1,0 +1,3 @@
+//! What is asked for and what is given, a file a thing. Each has a `router()` that says its paths.
+
+pub mod health;

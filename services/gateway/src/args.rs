@@ -1,0 +1,22 @@
+//! Wiring: each setting is a flag with a name in the environment.
+
+use std::net::SocketAddr;
+
+use arena_bus::NatsArgs;
+
+/// The gateway: REST, live events and the dashboard.
+#[derive(Debug, clap::Parser)]
+#[command(name = "arena-gateway")]
+pub struct Args {
+    /// Where the bus is.
+    #[command(flatten)]
+    pub nats: NatsArgs,
+    /// Where it listens. Anywhere but on loopback it wants a token, or --read-only
+    #[arg(
+        long,
+        env = "ARENA_GATEWAY_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:4280"
+    )]
+    pub listen: SocketAddr,
+}

@@ -1,0 +1,14 @@
+//! HTTP itself: the router, who may ask, how much, and how a mistake is told.
+
+pub mod problem;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::api;
+use crate::state::Gateway;
+
+/// Everything that is served.
+#[must_use]
+pub fn router() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new().merge(api::health::router())
+}

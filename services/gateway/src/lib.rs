@@ -1,0 +1,45 @@
+//! The gateway's shell: sockets, the bus, files. What is shown is decided by `arena-gateway-core` and `arena-view`, what is done goes
+//! through `arena-operator`. docs/gateway.md is the contract.
+//!
+//! Absent on purpose: any truth of its own, any judgement.
+
+pub mod api;
+pub mod args;
+pub mod http;
+pub mod state;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arena_bus::{Bus, Role};
+use arena_chassis::Chassis;
+use arena_gateway_core::view::About;
+use tokio::net::TcpListener;
+
+use args::Args;
+use state::Gateway;
+
+/// Serves until told to stop.
+pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+    let gateway = Gateway {
+        bus: Bus::connect(&args.nats, Role::Gateway, "gateway").await?,
+        clock: chassis.clock,
+        about: Arc::new(About {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: chassis.clock.now(),
+            viewer_url: None,
+            read_only: false,
+            token_required: false,
+        }),
+    };
+    let (router, _openapi) = http::router().split_for_parts();
+    let shutdown = chassis.shutdown.clone();
+    axum::serve(listener, router.with_state(gateway))
+        .with_graceful_shutdown(async move { shutdown.cancelled().await })
+        .await?;
+    Ok(())
+}

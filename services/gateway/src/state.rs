@@ -1,0 +1,18 @@
+//! What every handler is given.
+
+use std::sync::Arc;
+
+use arena_bus::Bus;
+use arena_chassis::Clock;
+use arena_gateway_core::view::About;
+
+/// The gateway, as a handler sees it. Cheap to clone; clones share everything.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// The bus, in the role gateway.
+    pub bus: Bus,
+    /// The time.
+    pub clock: Clock,
+    /// What is fixed while it runs.
+    pub about: Arc<About>,
+}
