@@ -54,12 +54,7 @@ impl Fault {
         node: &NodeStatus,
         service: Option<&ServiceName>,
     ) -> Result<(), TargetError> {
-        let fault = self.name.as_str();
-        match (self.scope, service) {
-            (Scope::Service, None) => return Err(TargetError::WantsService { fault }),
-            (Scope::Node, Some(_)) => return Err(TargetError::WantsNode { fault }),
-            _ => {}
-        }
+        self.check_scope(service)?;
         if !node.chaos {
             return Err(TargetError::ChaosOff);
         }
@@ -80,8 +75,21 @@ impl Fault {
             return Err(TargetError::NotRunning(known.state));
         }
         match self.needs.iter().find(|need| self.lacks(**need, known)) {
-            Some(need) => Err(TargetError::Lacks { fault, need: *need }),
+            Some(need) => Err(TargetError::Lacks {
+                fault: self.name.as_str(),
+                need: *need,
+            }),
             None => Ok(()),
+        }
+    }
+
+    /// It is made in a service, or in a node, as the target is one. For what can be told before any node is asked.
+    pub const fn check_scope(&self, service: Option<&ServiceName>) -> Result<(), TargetError> {
+        let fault = self.name.as_str();
+        match (self.scope, service) {
+            (Scope::Service, None) => Err(TargetError::WantsService { fault }),
+            (Scope::Node, Some(_)) => Err(TargetError::WantsNode { fault }),
+            _ => Ok(()),
         }
     }
 

@@ -1,0 +1,284 @@
+//! Makes the report of what was found out.
+
+use arena_proto::{
+    Entity, FaultRecord, FaultState, IncidentRecord, IncidentState, LeverPosition, NodeStatus,
+    Observer, ObserverState, Pause, ProbeVerdict, ProcessState, RiskClass, ServiceStatus,
+    Timestamp,
+};
+
+use super::{
+    ActiveFault, COMPONENTS, ComponentReport, Found, NodeReport, ObserverReport, OpenIncident,
+    PauseReport, SILENT, ServiceReport, StatusReport, ThrottleReport, UP_DIED,
+};
+use crate::Liveness;
+use crate::action::{self, ActionView, Standing};
+
+/// The report.
+#[must_use]
+pub fn report(found: &Found) -> StatusReport {
+    let control = &found.control;
+    let is_known = found.control_lost.is_none();
+    let modes = RiskClass::ALL
+        .iter()
+        .filter(|_| is_known)
+        .map(|risk| (risk.as_str().to_lowercase(), control.mode_for(*risk)));
+    let running = |pause: &&Pause| pause.until.is_none_or(|until| found.now < until);
+    let incidents = found.incidents.as_ref().ok();
+    let faults = found.faults.as_ref().ok();
+    let mut report = StatusReport {
+        nodes: found
+            .nodes
+            .iter()
+            .map(|(node, liveness)| node_report(node, *liveness, found))
+            .collect(),
+        incidents_open: found.summary.as_ref().ok().map(|all| all.incidents_open),
+        faults_active: found.summary.as_ref().ok().map(|all| all.faults_active),
+        mode: is_known.then_some(control.mode),
+        lever: is_known.then_some(control.lever),
+        modes: modes.collect(),
+        pauses: control
+            .pauses
+            .iter()
+            .filter(running)
+            .map(pause_report)
+            .collect(),
+        observer: observer_report(&found.observers),
+        incidents: incidents.map(|all| {
+            let open = all.iter().filter(|record| is_open(record));
+            open.map(open_incident).collect()
+        }),
+        faults: faults.map(|all| {
+            let active = all.iter().filter_map(|record| active_fault(record, found));
+            active.collect()
+        }),
+        components: COMPONENTS
+            .iter()
+            .map(|name| component_report(name, found))
+            .collect(),
+        degraded: Vec::new(),
+    };
+    report.degraded = degraded(&report, found);
+    report
+}
+
+/// Is anything still done, or left to do, about this incident?
+#[must_use]
+pub fn is_open(record: &IncidentRecord) -> bool {
+    let over = [IncidentState::Resolved, IncidentState::Closed].map(IncidentState::as_str);
+    !over.contains(&record.state.as_str())
+}
+
+/// Is this fault in effect, as far as anybody can say of a node that answers? Such a node ends it in time.
+#[must_use]
+pub fn is_in_effect(record: &FaultRecord, now: Timestamp) -> bool {
+    !is_over(record) && !is_late(record, now)
+}
+
+fn is_over(record: &FaultRecord) -> bool {
+    record.state.parse().is_ok_and(FaultState::is_final)
+}
+
+/// Both times are RFC 3339 in UTC to the millisecond, which are ordered as text.
+fn is_late(record: &FaultRecord, now: Timestamp) -> bool {
+    let end = record.expires_at.as_deref();
+    end.is_some_and(|end| end <= now.to_string().as_str())
+}
+
+fn component_report(name: &str, found: &Found) -> ComponentReport {
+    let liveness = found.components.get(name).copied();
+    let liveness = liveness.unwrap_or(Liveness::Silent { since: None });
+    let state = if liveness.answers() {
+        ProcessState::Running.as_str()
+    } else {
+        SILENT
+    };
+    ComponentReport {
+        name: name.to_owned(),
+        state: state.to_owned(),
+        unknown_since: liveness.unknown_since(),
+    }
+}
+
+fn offered(
+    target: &Entity,
+    standing: Standing<'_>,
+    liveness: Liveness,
+    found: &Found,
+) -> Vec<ActionView> {
+    action::actions(
+        target,
+        standing,
+        liveness,
+        &found.control,
+        found.control_lost,
+    )
+}
+
+fn node_report(node: &NodeStatus, liveness: Liveness, found: &Found) -> NodeReport {
+    // An agent that does not answer cannot vouch for its services: what it last wrote is not what is.
+    let state = if liveness.answers() {
+        node.state.as_str()
+    } else {
+        SILENT
+    };
+    let entity = Entity::node(node.node.clone());
+    NodeReport {
+        name: node.node.to_string(),
+        state: state.to_owned(),
+        unknown_since: liveness.unknown_since(),
+        chaos: node.chaos,
+        quarantined: node.quarantined,
+        restart_owner: node.restart_owner,
+        services: node
+            .services
+            .iter()
+            .map(|service| service_report(node, service, liveness, found))
+            .collect(),
+        actions: offered(&entity, Standing::Node(node), liveness, found),
+    }
+}
+
+fn service_report(
+    node: &NodeStatus,
+    service: &ServiceStatus,
+    liveness: Liveness,
+    found: &Found,
+) -> ServiceReport {
+    let entity = Entity::service(node.node.clone(), service.name.clone());
+    let (state, probe) = if liveness.answers() {
+        (service.state.as_str(), service.probe)
+    } else {
+        (SILENT, ProbeVerdict::Unknown)
+    };
+    ServiceReport {
+        name: service.name.to_string(),
+        state: state.to_owned(),
+        unknown_since: liveness.unknown_since(),
+        probe: probe.as_str().to_owned(),
+        pid: service.pid,
+        port: service.port,
+        restarts: service.restarts,
+        message: service.message.clone(),
+        class: service.detail.class,
+        drained: service.detail.drained,
+        throttled: service
+            .detail
+            .throttled
+            .map(|(until, percent)| ThrottleReport { percent, until }),
+        standby: service.detail.standby,
+        paused: found.control.pause(&entity, found.now).is_some(),
+        depends_on: service.depends_on.iter().map(ToString::to_string).collect(),
+        since: service.since,
+        actions: offered(&entity, Standing::Service(service), liveness, found),
+    }
+}
+
+fn pause_report(pause: &Pause) -> PauseReport {
+    PauseReport {
+        entity: pause.entity.to_string(),
+        by: pause.by.clone(),
+        reason: pause.reason.clone(),
+        at: pause.at,
+        until: pause.until,
+    }
+}
+
+fn observer_report(observers: &[Observer]) -> ObserverReport {
+    let storm = observers
+        .iter()
+        .find(|observer| observer.state == ObserverState::Storm);
+    ObserverReport {
+        state: storm.or(observers.first()).map(|observer| observer.state),
+        reason: storm.map_or_else(String::new, |observer| {
+            format!(
+                "{} (detector {}, since {})",
+                observer.reason, observer.detector, observer.since
+            )
+        }),
+    }
+}
+
+fn open_incident(record: &IncidentRecord) -> OpenIncident {
+    OpenIncident {
+        id: record.id.clone(),
+        entity: record.entity.clone(),
+        symptom: record.symptom.clone(),
+        state: record.state.clone(),
+    }
+}
+
+/// `None` for one that is over. At the end of its time to live it is, where the node answers; a node that does not may be
+/// frozen, and the fault with it.
+fn active_fault(record: &FaultRecord, found: &Found) -> Option<ActiveFault> {
+    let overdue = is_late(record, found.now);
+    if is_over(record) || (overdue && !is_of_silent_node(record, found)) {
+        return None;
+    }
+    Some(ActiveFault {
+        id: record.id.clone(),
+        fault: record.fault.clone(),
+        target: record.target.clone(),
+        state: record.state.clone(),
+        expires_at: record.expires_at.clone(),
+        overdue,
+    })
+}
+
+fn is_of_silent_node(record: &FaultRecord, found: &Found) -> bool {
+    let name = record.target.split('/').next().unwrap_or_default();
+    let node = found
+        .nodes
+        .iter()
+        .find(|(node, _)| node.node.as_str() == name);
+    node.is_some_and(|(_, liveness)| !liveness.answers())
+}
+
+fn degraded(report: &StatusReport, found: &Found) -> Vec<String> {
+    let running = ProcessState::Running.as_str();
+    let mut reasons = Vec::new();
+    if found.up_died {
+        reasons.push(UP_DIED.to_owned());
+    }
+    reasons.extend(found.control_lost.map(str::to_owned));
+    if report.lever == Some(LeverPosition::Stopped) {
+        reasons.push("the lever is STOPPED".to_owned());
+    }
+    if report.observer.state == Some(ObserverState::Storm) {
+        let why = &report.observer.reason;
+        reasons.push(format!("the observer is in STORM: {why}"));
+    }
+    if report.nodes.is_empty() {
+        reasons.push("no node is known".to_owned());
+    }
+    let silent = report.components.iter().filter(|one| one.state != running);
+    reasons.extend(silent.map(|one| format!("the {} does not answer", one.name)));
+    for node in &report.nodes {
+        if node.state == running {
+            let unwell = node.services.iter();
+            reasons.extend(unwell.filter_map(|service| self::unwell(node, service)));
+        } else {
+            reasons.push(format!("{} is {}", node.name, node.state));
+        }
+    }
+    match (&found.summary, report.incidents_open) {
+        (_, Some(0)) => {}
+        (_, Some(1)) => reasons.push("1 incident is open".to_owned()),
+        (_, Some(open)) => reasons.push(format!("{open} incidents are open")),
+        (summary, None) => {
+            let why = summary.as_ref().err().map_or("", String::as_str);
+            reasons.push(format!("open incidents are unknown: {why}"));
+        }
+    }
+    reasons
+}
+
+/// A standby that nobody asked to start is as it should be.
+fn unwell(node: &NodeReport, service: &ServiceReport) -> Option<String> {
+    let name = format!("{}/{}", node.name, service.name);
+    let waits = service.standby && service.state == ProcessState::Stopped.as_str();
+    if service.state != ProcessState::Running.as_str() && !waits {
+        return Some(format!("{name} is {}", service.state));
+    }
+    let is_failing = service.probe == ProbeVerdict::Failing.as_str();
+    is_failing.then(|| format!("{name} fails its probe"))
+}
