@@ -251,6 +251,7 @@ impl Bus {
             durable: None,
             policy: DeliverPolicy::LastPerSubject,
             resume: Resume::Again,
+            in_hand_max: None,
         };
         Ok(Values {
             reader: self.reader(source).await?,
