@@ -6,7 +6,6 @@
 //!
 //! Absent on purpose: subjects (they are `arena-bus`'s), clocks, input and output.
 
-mod alert;
 mod command;
 mod control;
 mod evidence;
@@ -44,12 +43,11 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/arena.v1.serde.rs"));
 }
 
-pub use alert::Alert;
 pub use command::{Command, Outcome, Preconditions};
 pub use control::{Approval, Control, Lease, Observer, Pause};
 pub use evidence::{Evidence, ProcessRow};
 pub use fault::{FaultOperation, FaultRequest, FaultStatus};
-pub use guard::{Refusal, check_action, check_agent};
+pub use guard::{Refusal, check_action};
 pub use incident::{IncidentContext, IncidentEvent, Reading, SignalReport};
 pub use names::{CommandId, Entity, FaultId, IncidentId, NameError, NodeName, PlanId, ServiceName};
 pub use number::{Number, Numbers};
@@ -72,8 +70,7 @@ pub use villain::{
 };
 pub use wire::{DecodeError, Message, Received, transcode};
 pub use words::{
-    ActionKind, AlertState, CommandState, Decision, Effect, FaultReason, FaultState,
-    IncidentEventKind, IncidentState, LeverPosition, Mode, ObserverState, ProbeVerdict,
-    ProcessState, RejectionReason, Resolution, RestartOwner, RiskClass, ServiceClass, Severity,
-    SignalState, Verdict,
+    ActionKind, CommandState, Decision, Effect, FaultReason, FaultState, IncidentEventKind,
+    IncidentState, LeverPosition, Mode, ObserverState, ProbeVerdict, ProcessState, RejectionReason,
+    Resolution, RestartOwner, RiskClass, ServiceClass, Severity, SignalState, Verdict,
 };

@@ -2,6 +2,8 @@
 //!
 //! It changes nothing and fetches nothing; what it finds in use by the arena that runs here is fine.
 
+mod windows;
+
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,7 +16,7 @@ use clap::Args;
 use crate::exit::{Exit, Failure};
 use crate::screen::{self, Tone};
 use crate::up::data_dir::{DataDir, DataDirArgs};
-use crate::up::plan::{OTLP_PORT, PROGRAMS, VIEWER_PORT};
+use crate::up::plan::PROGRAMS;
 use crate::up::record::Record;
 use crate::up::{address, preflight};
 
@@ -130,7 +132,8 @@ fn examine(args: &DoctorArgs) -> Vec<Finding> {
     findings.extend(nats_server(data.as_ref()));
     findings.push(programs());
     findings.extend(arena_ports(args, data.as_ref()));
-    findings.push(viewer(data.as_ref()));
+    findings.push(windows::gateway(data.as_ref()));
+    findings.push(windows::viewer(data.as_ref()));
     findings.push(database(args.database.as_deref()));
     findings
 }
@@ -297,44 +300,6 @@ fn read_arena(config: Option<&Path>) -> Result<Arena, Finding> {
         );
         fail(format!("{place}: {}", diagnostic.what), diagnostic.mend)
     })
-}
-
-fn viewer(data: Option<&DataDir>) -> Finding {
-    let here = data
-        .and_then(Record::read_or_say)
-        .filter(Record::up_is_alive);
-    if let Some(record) = here {
-        return match record.viewer {
-            Some(viewer) => ok(format!("the trace viewer of this arena is at {viewer}")),
-            None => warn(
-                "the arena that runs here has no trace viewer",
-                "`arena down`, then `arena up --viewer-port PORT`",
-            ),
-        };
-    }
-    if let Ok(endpoint) = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
-        return ok(format!(
-            "traces go to {endpoint} (OTEL_EXPORTER_OTLP_ENDPOINT)"
-        ));
-    }
-    if program::sibling("arena-traces").is_none() {
-        return warn(
-            "arena-traces is not built: no traces are shown",
-            "build it, or set OTEL_EXPORTER_OTLP_ENDPOINT to any OTLP/HTTP receiver",
-        );
-    }
-    let held = [VIEWER_PORT, OTLP_PORT]
-        .into_iter()
-        .find_map(|port| Some((port, ports::taken_by(port)?)));
-    match held {
-        Some((port, holder)) => warn(
-            format!("the trace viewer's port {port} is held by {holder}"),
-            "`arena up --viewer-port PORT` gives this arena a viewer of its own",
-        ),
-        None => ok(format!(
-            "the trace viewer can use its ports ({VIEWER_PORT}, {OTLP_PORT})"
-        )),
-    }
 }
 
 fn database(url: Option<&str>) -> Finding {

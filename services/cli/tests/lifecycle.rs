@@ -1,6 +1,7 @@
 //! Starting, stopping, and what happens to an arena in between: twice, killed, interrupted, in the way of others.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -314,6 +315,53 @@ async fn a_taken_port_is_named_with_its_holder_before_anything_starts() {
         said.contains(&format!("pid {}", std::process::id())),
         "{said}"
     );
+    assert_eq!(arena.leftovers(), Vec::<String>::new());
+}
+
+/// The head of what the gateway answers.
+fn answer_of(gateway: &str, path: &str) -> String {
+    let host = gateway.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).expect("the gateway listens");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("the gateway reads");
+    let mut answer = Vec::new();
+    stream
+        .read_to_end(&mut answer)
+        .expect("the gateway answers");
+    text(&answer)
+}
+
+#[tokio::test]
+async fn the_gateway_starts_and_stops_with_the_arena_and_its_address_is_told() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let arena = small().gateway().start();
+    let gateway = arena.gateway_url();
+    // Healthy means that it answers.
+    assert!(answer_of(&gateway, "/healthz").starts_with("HTTP/1.1 200 "));
+    let again = text(&arena.up(&["-d"]).stderr);
+    assert!(again.contains(&gateway), "{again}");
+    let doctor = text(&arena.run(&["doctor"]).stdout);
+    assert!(
+        doctor.contains(&format!("the dashboard of this arena is at {gateway}")),
+        "{doctor}"
+    );
+    assert_eq!(arena.processes_of("arena-gateway").len(), 1);
+    assert!(arena.run(&["down"]).status.success());
+    TcpListener::bind(gateway.trim_start_matches("http://")).expect("its port is free again");
+}
+
+#[tokio::test]
+async fn a_named_port_of_the_gateway_that_is_taken_is_refused() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let arena = small().gateway().prepare();
+    let _holder = TcpListener::bind(arena.gateway_url().trim_start_matches("http://")).unwrap();
+    let up = arena.up(&["-d", "--wait"]);
+    let said = text(&up.stderr);
+    assert_eq!(up.status.code(), Some(1), "{said}");
+    assert!(said.contains("choose another --gateway-port"), "{said}");
     assert_eq!(arena.leftovers(), Vec::<String>::new());
 }
 

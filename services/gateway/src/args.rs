@@ -1,6 +1,7 @@
 //! Wiring: each setting is a flag with a name in the environment.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use arena_bus::NatsArgs;
 
@@ -19,4 +20,10 @@ pub struct Args {
         default_value = "127.0.0.1:4280"
     )]
     pub listen: SocketAddr,
+    /// Where the trace viewer shows its pages [default: nowhere, and traces are not linked]
+    #[arg(long, env = "ARENA_GATEWAY_VIEWER_URL", value_name = "URL")]
+    pub viewer_url: Option<String>,
+    /// Where `arena run` keeps its records [default: nowhere, and no runs are shown]
+    #[arg(long, env = "ARENA_GATEWAY_RUNS_DIR", value_name = "DIR")]
+    pub runs_dir: Option<PathBuf>,
 }

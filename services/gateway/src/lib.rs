@@ -8,10 +8,11 @@ pub mod args;
 pub mod http;
 pub mod state;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use arena_bus::{Bus, Role};
+use arena_bus::{Bus, Role, ServiceDescription};
 use arena_chassis::Chassis;
 use arena_gateway_core::view::About;
 use tokio::net::TcpListener;
@@ -25,13 +26,18 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     tracing::info!("listening on http://{}", listener.local_addr()?);
+    let bus = Bus::connect(&args.nats, Role::Gateway, "gateway").await?;
+    // It is there for as long as this is held.
+    let _registration = bus.register(description()).await?;
     let gateway = Gateway {
-        bus: Bus::connect(&args.nats, Role::Gateway, "gateway").await?,
+        bus,
         clock: chassis.clock,
         about: Arc::new(About {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: chassis.clock.now(),
-            viewer_url: None,
+            viewer_url: args
+                .viewer_url
+                .map(|url| url.trim_end_matches('/').to_owned()),
             read_only: false,
             token_required: false,
         }),
@@ -42,4 +48,13 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await?;
     Ok(())
+}
+
+fn description() -> ServiceDescription {
+    ServiceDescription {
+        name: "gateway".to_owned(),
+        description: "REST, live events and the dashboard".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        metadata: BTreeMap::new(),
+    }
 }

@@ -61,7 +61,8 @@ async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnArena>, Failure
         own.data_dir().display()
     );
     let started = tokio::select! {
-        started = own.up(&[], false) => started,
+        // Gone before anybody has opened a page.
+        started = own.up(&["--no-gateway"], false) => started,
         _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted.because("interrupted")),
     };
     if let Err(failure) = started {

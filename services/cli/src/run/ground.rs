@@ -59,7 +59,8 @@ impl Ground {
         if let Some(own) = &mut self.own {
             let config = own.data_dir().join("scenario.toml");
             let config = config.to_string_lossy().into_owned();
-            own.up(&["--no-viewer", "--config", &config], true).await?;
+            let arguments = ["--no-viewer", "--no-gateway", "--config", &config];
+            own.up(&arguments, true).await?;
         }
         let bus = client::connect(&self.nats).await?;
         if self.own.is_none() {

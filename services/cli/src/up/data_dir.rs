@@ -87,6 +87,11 @@ impl DataDir {
         self.0.join("arena.db")
     }
 
+    /// The records of `arena run`.
+    pub(crate) fn runs(&self) -> PathBuf {
+        self.0.join("runs")
+    }
+
     /// The logs of the components.
     pub(crate) fn logs(&self) -> PathBuf {
         self.0.join("logs")

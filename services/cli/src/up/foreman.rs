@@ -113,9 +113,10 @@ impl Foreman {
             started: false,
             nats_url: settings.nats_url.clone(),
             database: settings.database.clone(),
-            viewer: settings
-                .viewer
-                .map(|viewer| format!("http://127.0.0.1:{}", viewer.ui_port)),
+            viewer: settings.viewer.map(plan::Viewer::url),
+            gateway: settings
+                .gateway_port
+                .map(|port| format!("http://127.0.0.1:{port}")),
             chaos: settings.chaos,
             nodes: nodes.collect(),
             members: Vec::new(),

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// After this long without health it is told what is wrong; nothing is stopped for it.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
 
-/// The components that answer on the bus, one each.
+/// The components that answer on the bus, one each; the gateway does where it was started.
 const ANSWERING: [&str; 4] = ["recorder", "detector", "remediator", "injector"];
 
 /// Tells when all is well, or after a while what is not.
@@ -81,8 +81,10 @@ fn judge(record: &Record, pings: &[ServicePing], statuses: &[NodeStatus]) -> Vec
                 && node.is_none_or(|node| ping.metadata.get("node").is_some_and(|of| of == node))
         })
     };
+    let gateway = record.gateway.as_ref().map(|_| "gateway");
     let mut problems: Vec<String> = ANSWERING
-        .iter()
+        .into_iter()
+        .chain(gateway)
         .filter(|name| !answers(name, None))
         .map(|name| format!("{name} does not answer yet"))
         .collect();
@@ -148,6 +150,7 @@ mod tests {
             nats_url: String::new(),
             database: String::new(),
             viewer: None,
+            gateway: None,
             chaos: false,
             nodes: BTreeMap::from([(node, vec![ServiceName::new("orders").unwrap()])]),
             members: vec![Member {

@@ -1,6 +1,6 @@
 //! `arena up`: starts everything here, keeps it running, and stops it all in reverse order.
 //!
-//! A table of contents: settle what to run (`preflight`, `plan`), run it (`foreman`, `backoff`), wait for it (`health`,
+//! A table of contents: settle what to run (`preflight`, `windows`, `plan`), run it (`foreman`, `backoff`), wait for it (`health`,
 //! `background`), end it (`stopping`); `record` and `data_dir` are what is kept on disk about it.
 //!
 //! After `kill -9` of an `arena up` the next one stops what was left and starts anew: a component that nobody watched for a
@@ -18,6 +18,7 @@ pub(crate) mod preflight;
 pub(crate) mod record;
 pub(crate) mod signals;
 pub(crate) mod stopping;
+mod windows;
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -48,7 +49,8 @@ Examples:
   arena up -d --wait --chaos        in the background, returns when healthy, faults allowed
   arena up --config my-arena.toml   your own services
   arena up --database postgres://localhost/arena
-  arena up --nats-url nats://127.0.0.1:4333 --data-dir two --viewer-port 16687    a second one
+  arena up --nats-url nats://127.0.0.1:4333 --data-dir two --gateway-port 4281 --viewer-port 16687
+                                    a second one
 
 Ctrl-C stops everything and ends with 0; a second one hastens it.")]
 pub(crate) struct UpArgs {
@@ -77,12 +79,18 @@ pub(crate) struct UpArgs {
     /// Where the trace viewer shows its pages [default: 16686, and no viewer when that is taken]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub viewer_port: Option<u16>,
+    /// Where the dashboard and the REST API are [default: 4280, and none when that is taken]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub gateway_port: Option<u16>,
     /// Do not let Cargo build the other programs when started by `cargo run`
     #[arg(long)]
     pub no_build: bool,
     /// Start no trace viewer.
     #[arg(long, hide = true)]
     pub no_viewer: bool,
+    /// Start no gateway.
+    #[arg(long, hide = true)]
+    pub no_gateway: bool,
     /// Do not say where to look next.
     #[arg(long, hide = true)]
     brief: bool,
@@ -163,6 +171,15 @@ fn check_running(args: &UpArgs, data: &DataDir, record: &Record) -> Result<(), F
             "its NATS server is {running}, not --nats-url (NATS_URL)"
         ));
     }
+    if let Some(port) = args.gateway_port {
+        let place = record.gateway.as_deref();
+        if place.is_none_or(|url| !url.ends_with(&format!(":{port}"))) {
+            let place = place.map_or("nowhere".to_owned(), |url| format!("at {url}"));
+            other.push(format!(
+                "its dashboard is {place}, not on --gateway-port {port}"
+            ));
+        }
+    }
     if other.is_empty() {
         return Ok(());
     }
@@ -215,8 +232,10 @@ fn summary(record: &Record, data: &DataDir) {
         _ => "needs `arena up --chaos`".to_owned(),
     };
     let traces = record.viewer.as_deref().unwrap_or("not shown here");
+    let page = record.gateway.as_deref().unwrap_or("no dashboard");
     eprintln!(
-        "  look    arena status | arena incidents | arena watch\n  \
+        "  page    {page}\n  \
+           look    arena status | arena incidents | arena watch\n  \
            hurt    {hurt}\n  \
            nats    {}\n  \
            traces  {traces}\n  \

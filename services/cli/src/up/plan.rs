@@ -19,16 +19,23 @@ pub(crate) const VIEWER_PORT: u16 = 16686;
 /// Where the trace viewer receives OTLP over HTTP.
 pub(crate) const OTLP_PORT: u16 = 4318;
 
+/// Where the gateway listens.
+pub(crate) const GATEWAY_PORT: u16 = 4280;
+
 /// The programs that an arena is made of, beside nats-server.
-pub(crate) const PROGRAMS: [&str; 7] = [
+pub(crate) const PROGRAMS: [&str; 8] = [
     "arena-recorder",
     "arena-detector",
     "arena-remediator",
     "arena-injector",
+    "arena-gateway",
     "arena-traces",
     "arena-node",
     "arena-workload",
 ];
+
+/// Those that an arena does without.
+pub(crate) const COMFORTS: [&str; 2] = ["arena-gateway", "arena-traces"];
 
 /// A component drains for at most 8 s after SIGTERM and then ends by itself; this is a little more.
 const COMPONENT_GRACE: Duration = Duration::from_secs(10);
@@ -42,6 +49,8 @@ pub(crate) enum Stage {
     Nats,
     /// The trace viewer.
     Viewer,
+    /// The gateway: it shows how the others start and stop.
+    Gateway,
     /// The recorder.
     Recorder,
     /// The detector.
@@ -88,6 +97,8 @@ pub(crate) struct Settings {
     pub chaos: bool,
     /// The viewer to start, and to send the traces to; `None` when there is to be none.
     pub viewer: Option<Viewer>,
+    /// The port of the gateway to start; `None` when there is to be none.
+    pub gateway_port: Option<u16>,
     /// Judgement, where the built-in one is not wanted.
     pub files: Files,
 }
@@ -99,6 +110,13 @@ pub(crate) struct Viewer {
     pub ui_port: u16,
     /// OTLP over HTTP.
     pub otlp_port: u16,
+}
+
+impl Viewer {
+    /// Its pages, for a browser on this machine.
+    pub(crate) fn url(self) -> String {
+        format!("http://127.0.0.1:{}", self.ui_port)
+    }
 }
 
 /// The files with judgement in them; the built-in ones when `None`.
@@ -157,6 +175,13 @@ pub(crate) fn components(settings: &Settings) -> Vec<Component> {
             .flat_map(|(flag, port)| [flag.to_owned(), port.to_string()]);
         plan.push(ours("traces", Stage::Viewer, arguments.collect()));
     }
+    if let Some(port) = settings.gateway_port {
+        plan.push(ours(
+            "gateway",
+            Stage::Gateway,
+            gateway_arguments(settings, port),
+        ));
+    }
     let [(_, policy), (_, playbooks), (_, schedule)] = settings.files.arguments();
     let mut recorder = ours("recorder", Stage::Recorder, Vec::new());
     // Not an argument: the URL may hold a password, and everybody on the machine may read arguments.
@@ -198,6 +223,19 @@ fn nats(settings: &Settings, program: &Path, port: u16) -> Component {
     }
 }
 
+fn gateway_arguments(settings: &Settings, port: u16) -> Vec<String> {
+    let viewer = settings
+        .viewer
+        .map(|viewer| ["--viewer-url".to_owned(), viewer.url()]);
+    let rest = [
+        "--listen".to_owned(),
+        format!("127.0.0.1:{port}"),
+        "--runs-dir".to_owned(),
+        text(&settings.data.runs()),
+    ];
+    viewer.into_iter().flatten().chain(rest).collect()
+}
+
 fn node_arguments(settings: &Settings, node: &NodeSpec) -> Vec<String> {
     let mut arguments = vec![
         "--node".to_owned(),
@@ -233,7 +271,7 @@ fn environment(settings: &Settings) -> BTreeMap<String, String> {
     environment
 }
 
-/// Every port that must be free before the start, and for what. The viewer's are not among them: it is not needed.
+/// Every port that must be free before the start, and for what. Viewer's and gateway's are not among them: neither is needed.
 pub(crate) fn ports(settings: &Settings) -> Vec<(u16, String)> {
     let nats = settings
         .nats
@@ -279,6 +317,7 @@ mod tests {
             arena: Arena::parse("built-in", Arena::default_toml()).unwrap(),
             chaos: false,
             viewer: None,
+            gateway_port: None,
             files: Files::default(),
         }
     }
@@ -333,6 +372,7 @@ mod tests {
                 ui_port: VIEWER_PORT,
                 otlp_port: OTLP_PORT,
             }),
+            gateway_port: Some(GATEWAY_PORT),
             files: Files {
                 policy: Some("p.toml".into()),
                 ..Files::default()
@@ -349,6 +389,8 @@ mod tests {
             "--chaos",
             "p.toml",
             "/programs/arena-traces",
+            "/programs/arena-gateway",
+            "http://127.0.0.1:16686",
             "OTEL_EXPORTER_OTLP_ENDPOINT",
         ] {
             assert!(words(&full).iter().any(|found| found == word), "{word}");

@@ -15,8 +15,8 @@ use arena_supervisor::{nats, ports, program};
 use super::address::{Address, DEFAULT_PORT};
 use super::cargo::Build;
 use super::data_dir::{DataDir, DataDirArgs};
-use super::plan::{self, OTLP_PORT, PROGRAMS, Settings, VIEWER_PORT, Viewer};
-use super::{UpArgs, say};
+use super::plan::{self, COMFORTS, PROGRAMS, Settings};
+use super::{UpArgs, say, windows};
 use crate::exit::{Exit, Failure};
 
 /// Enough for a server in the same country; `arena up` should not look dead meanwhile.
@@ -44,11 +44,8 @@ pub(crate) fn check(args: &UpArgs, data: &DataDir) -> Result<Settings, Failure> 
         database,
         arena,
         chaos: args.chaos,
-        viewer: if args.no_viewer {
-            None
-        } else {
-            settle_viewer(args.viewer_port)?
-        },
+        viewer: windows::viewer(args)?,
+        gateway_port: windows::gateway(args)?,
         files: args.files.clone(),
     };
     check_ports(&plan::ports(&settings))?;
@@ -112,8 +109,7 @@ fn programs() -> Result<PathBuf, Failure> {
         .collect();
     let executable = std::env::current_exe()?;
     let folder = executable.parent().context("this program lies nowhere")?;
-    // The viewer is a comfort: an arena does without.
-    if missing.iter().any(|name| *name != "arena-traces") {
+    if missing.iter().any(|name| !COMFORTS.contains(name)) {
         return Err(Exit::Failed.because(format!(
             "{} missing in {}\n  mend: `cargo build --workspace --bins`, or run `cargo run -- up`",
             missing.join(", "),
@@ -204,54 +200,6 @@ fn database(args: &UpArgs, data: &DataDir) -> String {
     args.database
         .clone()
         .unwrap_or_else(|| format!("sqlite:{}", data.database().display()))
-}
-
-/// The viewer is started unless traces go elsewhere or something is in its way; neither is a reason not to start, unless it
-/// was asked for by its port.
-fn settle_viewer(port: Option<u16>) -> Result<Option<Viewer>, Failure> {
-    if let Some(endpoint) =
-        std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|e| !e.is_empty())
-    {
-        say(&format!(
-            "traces go to {} (OTEL_EXPORTER_OTLP_ENDPOINT)",
-            endpoint.to_string_lossy()
-        ));
-        return Ok(None);
-    }
-    if program::sibling("arena-traces").is_none() {
-        say(
-            "no trace viewer: arena-traces is not built; any OTLP/HTTP one will do, by OTEL_EXPORTER_OTLP_ENDPOINT",
-        );
-        return Ok(None);
-    }
-    let viewer = Viewer {
-        ui_port: port.unwrap_or(VIEWER_PORT),
-        otlp_port: match port {
-            Some(_) if ports::taken_by(OTLP_PORT).is_some() => free_port()?,
-            _ => OTLP_PORT,
-        },
-    };
-    let taken = [viewer.ui_port, viewer.otlp_port]
-        .into_iter()
-        .find_map(|port| Some((port, ports::taken_by(port)?)));
-    match taken {
-        None => Ok(Some(viewer)),
-        Some((taken, holder)) if port.is_some() => Err(Exit::Failed.because(format!(
-            "nothing was started:\n  port {taken} for the trace viewer is held by {holder}\n  mend: choose another --viewer-port"
-        ))),
-        Some((taken, holder)) => {
-            say(&format!(
-                "no trace viewer: its port {taken} is held by {holder}; this arena has one of its own with --viewer-port PORT"
-            ));
-            Ok(None)
-        }
-    }
-}
-
-/// One that nobody has now: nobody but this arena's own components needs to know it.
-fn free_port() -> anyhow::Result<u16> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no port is free")?;
-    Ok(listener.local_addr()?.port())
 }
 
 /// The recorder knows best whether it can use its database: asked before anything is started, with the same words.

@@ -54,6 +54,8 @@ pub(crate) struct Record {
     pub database: String,
     /// The trace viewer's pages.
     pub viewer: Option<String>,
+    /// The dashboard.
+    pub gateway: Option<String>,
     /// Faults are accepted.
     pub chaos: bool,
     /// The nodes, and the services that each should run.
@@ -150,6 +152,7 @@ mod tests {
             nats_url: "nats://127.0.0.1:4222".to_owned(),
             database: String::new(),
             viewer: None,
+            gateway: None,
             chaos: false,
             nodes: BTreeMap::new(),
             members: vec![Member {

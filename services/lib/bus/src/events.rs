@@ -131,7 +131,6 @@ impl Bus {
                 durable: Some(durable.to_owned()),
                 policy: DeliverPolicy::All,
                 resume: Resume::Durable,
-                in_hand_max: None,
             })
         };
         Ok(Events {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arena_proto::{Entity, NodeStatus, ServiceName, Timestamp};
 use arena_view::Liveness;
-use arena_view::status::{COMPONENTS, Found, observed};
+use arena_view::status::{COMPONENTS, Found, GATEWAY};
 
 use crate::{Kind, Operator, OperatorError, control};
 
@@ -17,7 +17,7 @@ const PING_WAIT: Duration = Duration::from_millis(300);
 pub struct Roll {
     /// What every node last wrote about itself, by name, and whether its agent answers.
     pub nodes: Vec<(NodeStatus, Liveness)>,
-    /// Whether each of [`COMPONENTS`] answers.
+    /// Whether each of [`COMPONENTS`] answers; the gateway where one does.
     pub components: BTreeMap<String, Liveness>,
 }
 
@@ -50,8 +50,9 @@ impl Operator {
                 })
                 .collect(),
             components: COMPONENTS
-                .iter()
-                .map(|name| ((*name).to_owned(), liveness(has(name))))
+                .into_iter()
+                .chain(has(GATEWAY).then_some(GATEWAY))
+                .map(|name| (name.to_owned(), liveness(has(name))))
                 .collect(),
         })
     }
@@ -72,13 +73,6 @@ impl Operator {
         Ok(Found {
             nodes: roll.nodes,
             components: roll.components,
-            observed: self
-                .bus
-                .schemas()
-                .await?
-                .iter()
-                .flat_map(observed)
-                .collect(),
             control_lost: control::lost(&decided),
             control: decided.control(),
             observers: self.bus.observers().await?,

@@ -15,6 +15,7 @@ pub struct ArenaBuilder {
     config: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    gateway_port: Option<u16>,
 }
 
 /// A running arena. Ends with the value (`arena down`), also when the test panics.
@@ -27,16 +28,17 @@ pub struct Arena {
 }
 
 impl ArenaBuilder {
-    /// `binary` is `env!("CARGO_BIN_EXE_arena")`, `config` an `arena.toml`; each number after `port = ` is replaced by a
+    /// `binary` is `env!("CARGO_BIN_EXE_arena")`, or a binary that lies beside it; `config` an `arena.toml`; each number after `port = ` is replaced by a
     /// free port, so that tests do not meet.
     #[must_use]
     pub fn new(binary: &str, config: &str) -> Self {
         build_siblings();
         Self {
-            binary: binary.into(),
+            binary: Path::new(binary).with_file_name("arena"),
             config: with_free_ports(config),
             arguments: Vec::new(),
             environment: Vec::new(),
+            gateway_port: None,
         }
     }
 
@@ -44,6 +46,13 @@ impl ArenaBuilder {
     #[must_use]
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// With a gateway, on a port of its own; without this there is none.
+    #[must_use]
+    pub fn gateway(mut self) -> Self {
+        self.gateway_port = Some(free_port());
         self
     }
 
@@ -105,6 +114,11 @@ impl Arena {
     #[must_use]
     pub fn up_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command("up");
+        match self.builder.gateway_port {
+            Some(port) => command.args(["--gateway-port", &port.to_string()]),
+            // Several would want the one default port.
+            None => command.arg("--no-gateway"),
+        };
         command
             .args(arguments)
             .args(&self.builder.arguments)
@@ -142,6 +156,16 @@ impl Arena {
             output.status
         );
         serde_json::from_slice(&output.stdout).expect("stdout is JSON")
+    }
+
+    /// Where its gateway is: `http://127.0.0.1:<port>`.
+    ///
+    /// # Panics
+    /// When it was built without [`ArenaBuilder::gateway`].
+    #[must_use]
+    pub fn gateway_url(&self) -> String {
+        let port = self.builder.gateway_port.expect("an arena with a gateway");
+        format!("http://127.0.0.1:{port}")
     }
 
     /// What all components said, for a test that failed.

@@ -5,21 +5,24 @@ mod build;
 use std::collections::BTreeMap;
 
 use arena_proto::{
-    Control, Entity, FaultRecord, IncidentRecord, LeverPosition, Mode, NodeStatus, Observer,
-    ObserverState, RestartOwner, ServiceClass, ServiceName, Summary, Timestamp,
+    Control, FaultRecord, IncidentRecord, LeverPosition, Mode, NodeStatus, Observer, ObserverState,
+    RestartOwner, ServiceClass, Summary, Timestamp,
 };
 use serde::Serialize;
 
 use crate::Liveness;
 use crate::action::ActionView;
 
-pub use build::{arena_report, is_in_effect, is_open, node_report, observed, report};
+pub use build::{is_in_effect, is_open, report};
 
 /// The state of who does not answer, and of what only they know.
 pub const SILENT: &str = "NO_DATA";
 
 /// The components that an arena has one of.
 pub const COMPONENTS: [&str; 4] = ["detector", "remediator", "injector", "recorder"];
+
+/// The component that an arena may do without.
+pub const GATEWAY: &str = "gateway";
 
 /// The `arena up` that started the arena was killed, and what to do about it.
 pub const UP_DIED: &str = "`arena up` died; `arena up` or `arena down` cleans this up";
@@ -29,10 +32,8 @@ pub const UP_DIED: &str = "`arena up` died; `arena up` or `arena down` cleans th
 pub struct Found {
     /// What every node last wrote about itself, and whether its agent answers; in the order of the report.
     pub nodes: Vec<(NodeStatus, Liveness)>,
-    /// Whether each of [`COMPONENTS`] answers; one that is left out does not.
+    /// Whether each of [`COMPONENTS`] answers; one that is left out does not. [`GATEWAY`] is there where one was started or answers.
     pub components: BTreeMap<String, Liveness>,
-    /// Whom each service was seen to call without declaring it.
-    pub observed: BTreeMap<Entity, Vec<ServiceName>>,
     /// What people decided; a stopped lever when that is lost.
     pub control: Control,
     /// Why nobody can say what people decided.
@@ -57,15 +58,6 @@ pub struct Found {
 pub struct StatusReport {
     /// Every node that is known.
     pub nodes: Vec<NodeReport>,
-    /// The rest.
-    #[serde(flatten)]
-    pub arena: ArenaReport,
-}
-
-/// What a status tells beside the nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ArenaReport {
     /// Null when the recorder does not answer: unknown is not zero.
     pub incidents_open: Option<u64>,
     /// Null when the recorder does not answer: unknown is not zero.
@@ -84,7 +76,7 @@ pub struct ArenaReport {
     pub incidents: Option<Vec<OpenIncident>>,
     /// The newest of them; null when the recorder does not answer.
     pub faults: Option<Vec<ActiveFault>>,
-    /// Those that an arena has one of.
+    /// Those that an arena has one of, and the gateway where there is one.
     pub components: Vec<ComponentReport>,
     /// What is not well, in words; empty when all is.
     pub degraded: Vec<String>,
@@ -144,8 +136,6 @@ pub struct ServiceReport {
     pub paused: bool,
     /// The services, on any node, that it calls.
     pub depends_on: Vec<String>,
-    /// Those that it was seen to call without declaring it.
-    pub observed: Vec<String>,
     /// When its state or its probe last changed.
     pub since: Timestamp,
     /// What can be asked of it.

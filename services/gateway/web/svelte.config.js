@@ -1,4 +1,0 @@
-// Runes everywhere: one way to write a component.
-export default {
-  compilerOptions: { runes: true },
-};
