@@ -12,8 +12,13 @@ setup:
     cargo build --release --workspace --bins
     {{ arena }} doctor
 
+# Build the dashboard (needs npm); the gateway's next build takes it in
+web:
+    bash services/gateway/web/scripts/build.sh
+
 # Start everything in the foreground; Ctrl-C stops it all
 up *ARGS:
+    bash services/gateway/web/scripts/build.sh --if-changed
     {{ release }}
     exec {{ arena }} up {{ ARGS }}
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "arena/v1/common.proto",
     "arena/v1/telemetry.proto",
     "arena/v1/incident.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 9] = [
     "arena/v1/status.proto",
     "arena/v1/control.proto",
     "arena/v1/evidence.proto",
+    "arena/v1/alert.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

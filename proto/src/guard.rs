@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::status::ServiceDetail;
+use crate::status::{NodeStatus, ServiceDetail};
 use crate::words::{ActionKind, ProcessState};
 
 /// Why an action does not fit, in the words that a person reads.
@@ -35,6 +35,11 @@ pub fn check_action(
     };
     use ProcessState::{Backoff, Exited, Fatal, Running, Starting, Stopped, Stopping};
     let sentence = match (action, state) {
+        _ if detail.no_agent => {
+            format!(
+                "nothing can be done to {service}: its node has no agent, it is only told of over HTTP"
+            )
+        }
         (Drain, _) if detail.drained => format!("{service} is drained already"),
         (Undrain, _) if !detail.drained => format!("{service} is not drained"),
         (Unthrottle, _) if detail.throttled.is_none() => format!("{service} is not throttled"),
@@ -93,6 +98,19 @@ pub fn check_action(
         }
     };
     Err(Refusal { sentence })
+}
+
+/// May anything be asked of a node itself, or of a service whatever its state? Not where no agent is.
+pub fn check_agent(node: &NodeStatus) -> Result<(), Refusal> {
+    if node.has_agent() {
+        return Ok(());
+    }
+    Err(Refusal {
+        sentence: format!(
+            "nothing can be done to {}: it has no agent, it is only told of over HTTP",
+            node.node
+        ),
+    })
 }
 
 fn say(state: ProcessState) -> &'static str {

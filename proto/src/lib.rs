@@ -6,6 +6,7 @@
 //!
 //! Absent on purpose: subjects (they are `arena-bus`'s), clocks, input and output.
 
+mod alert;
 mod command;
 mod control;
 mod evidence;
@@ -43,11 +44,12 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/arena.v1.serde.rs"));
 }
 
+pub use alert::Alert;
 pub use command::{Command, Outcome, Preconditions};
 pub use control::{Approval, Control, Lease, Observer, Pause};
 pub use evidence::{Evidence, ProcessRow};
 pub use fault::{FaultOperation, FaultRequest, FaultStatus};
-pub use guard::{Refusal, check_action};
+pub use guard::{Refusal, check_action, check_agent};
 pub use incident::{IncidentContext, IncidentEvent, Reading, SignalReport};
 pub use names::{CommandId, Entity, FaultId, IncidentId, NameError, NodeName, PlanId, ServiceName};
 pub use number::{Number, Numbers};
@@ -70,7 +72,8 @@ pub use villain::{
 };
 pub use wire::{DecodeError, Message, Received, transcode};
 pub use words::{
-    ActionKind, CommandState, Decision, Effect, FaultReason, FaultState, IncidentEventKind,
-    IncidentState, LeverPosition, Mode, ObserverState, ProbeVerdict, ProcessState, RejectionReason,
-    Resolution, RestartOwner, RiskClass, ServiceClass, Severity, SignalState, Verdict,
+    ActionKind, AlertState, CommandState, Decision, Effect, FaultReason, FaultState,
+    IncidentEventKind, IncidentState, LeverPosition, Mode, ObserverState, ProbeVerdict,
+    ProcessState, RejectionReason, Resolution, RestartOwner, RiskClass, ServiceClass, Severity,
+    SignalState, Verdict,
 };

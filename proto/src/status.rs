@@ -1,4 +1,4 @@
-//! KV `status`: the truth about a node and its services, written by that node alone.
+//! KV `status`: the truth about a node and its services, written by that node alone; of a node without an agent, by the gateway.
 
 use crate::generated as wire;
 use crate::wire::{self as codec, DecodeError, Message, Received};
@@ -12,7 +12,7 @@ pub struct NodeStatus {
     pub node: NodeName,
     /// Chosen when the agent starts.
     pub boot_id: u64,
-    /// The agent's own process.
+    /// The agent's own process; 0: there is no agent, see [`NodeStatus::has_agent`].
     pub pid: u32,
     /// RUNNING, or STOPPING once the agent drains.
     pub state: ProcessState,
@@ -86,6 +86,16 @@ pub struct ServiceDetail {
     pub can_clean_disk: bool,
     /// The faults that it makes in itself; told only when faults are accepted.
     pub makes_faults: Vec<String>,
+    /// Its node has no agent that could act on it.
+    pub no_agent: bool,
+}
+
+impl NodeStatus {
+    /// Is there an agent that can act? Of a node without one the gateway writes what it hears over HTTP.
+    #[must_use]
+    pub const fn has_agent(&self) -> bool {
+        self.pid != 0
+    }
 }
 
 impl ServiceStatus {
@@ -121,6 +131,7 @@ impl ServiceStatus {
             can_roll_back: self.detail.can_roll_back,
             can_clean_disk: self.detail.can_clean_disk,
             makes_faults: self.detail.makes_faults.clone(),
+            no_agent: self.detail.no_agent,
         }
     }
 
@@ -157,6 +168,7 @@ impl ServiceStatus {
                 can_roll_back: wire.can_roll_back,
                 can_clean_disk: wire.can_clean_disk,
                 makes_faults: wire.makes_faults,
+                no_agent: wire.no_agent,
             },
         })
     }

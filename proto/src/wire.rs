@@ -240,6 +240,7 @@ pub fn transcode(message: &str, body: &[u8]) -> Option<Vec<u8>> {
         "arena.v1.Approval" => other::<wire::Approval>(body),
         "arena.v1.Observer" => other::<wire::Observer>(body),
         "arena.v1.Lease" => other::<wire::Lease>(body),
+        "arena.v1.Alert" => other::<wire::Alert>(body),
         _ => None,
     }
 }

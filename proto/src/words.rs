@@ -80,6 +80,10 @@ words! {
     Severity is wire::severity::Level { Info = "INFO", Warning = "WARNING", Error = "ERROR", Critical = "CRITICAL" }
 }
 words! {
+    /// What Alertmanager says of an alert.
+    AlertState is wire::alert::State { Firing = "FIRING", Resolved = "RESOLVED" }
+}
+words! {
     /// A service's process, as supervisord names its states.
     ProcessState is wire::process::State {
         /// Not running, and not meant to.

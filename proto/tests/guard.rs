@@ -57,6 +57,23 @@ fn every_action_on_a_process_against_every_state() {
     "#]].assert_eq(&table);
 }
 
+#[test]
+fn nothing_is_done_where_no_agent_is() {
+    let detail = ServiceDetail {
+        no_agent: true,
+        ..ServiceDetail::default()
+    };
+    for action in ActionKind::ALL {
+        for state in ProcessState::ALL {
+            let refusal = check_action(*action, "orders", *state, &detail).unwrap_err();
+            assert_eq!(
+                refusal.sentence,
+                "nothing can be done to orders: its node has no agent, it is only told of over HTTP"
+            );
+        }
+    }
+}
+
 /// The other actions depend on what was done to the service, and on what can be.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]

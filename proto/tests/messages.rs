@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_proto::{
-    ActionKind, Column, Command, CommandId, CommandState, Control, Decision, Entity, FaultId,
-    FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus, IncidentEvent,
-    IncidentEventKind, IncidentId, IncidentState, LeverPosition, Message, Mode, NodeName,
-    NodeStatus, Outcome, Plan, PlanId, Preconditions, ProbeVerdict, ProcessState, Received,
-    RejectionReason, Resolution, Schema, SchemaId, ServiceInfo, ServiceName, ServiceSample,
-    ServiceStatus, Severity, SignalReport, SignalState, Telemetry, Timestamp,
+    ActionKind, Alert, AlertState, Column, Command, CommandId, CommandState, Control, Decision,
+    Entity, FaultId, FaultOperation, FaultReason, FaultRequest, FaultState, FaultStatus,
+    IncidentEvent, IncidentEventKind, IncidentId, IncidentState, LeverPosition, Message, Mode,
+    NodeName, NodeStatus, Outcome, Plan, PlanId, Preconditions, ProbeVerdict, ProcessState,
+    Received, RejectionReason, Resolution, Schema, SchemaId, ServiceInfo, ServiceName,
+    ServiceSample, ServiceStatus, Severity, SignalReport, SignalState, Telemetry, Timestamp,
 };
 use expect_test::expect;
 use proptest::collection::{btree_map, vec};
@@ -334,6 +334,42 @@ fn status() -> impl Strategy<Value = NodeStatus> {
         })
 }
 
+fn alert() -> impl Strategy<Value = Alert> {
+    let entity =
+        (node(), option::of(service())).prop_map(|(node, service)| Entity { node, service });
+    let texts = || btree_map("[a-z]{1,8}", "[ -~]{0,8}", 0..3);
+    (
+        (
+            "[0-9a-f]{16}",
+            "[A-Z]{0,8}",
+            select(AlertState::ALL),
+            time(),
+            option::of(time()),
+        ),
+        (
+            option::of(entity),
+            texts(),
+            texts(),
+            "[ -~]{0,8}",
+            time(),
+            "[ -~]{0,8}",
+        ),
+    )
+        .prop_map(|(a, b)| Alert {
+            fingerprint: a.0,
+            name: a.1,
+            state: a.2,
+            starts_at: a.3,
+            ends_at: a.4,
+            entity: b.0,
+            labels: b.1,
+            annotations: b.2,
+            generator_url: b.3,
+            received_at: b.4,
+            message: b.5,
+        })
+}
+
 fn schema() -> impl Strategy<Value = Schema> {
     let column = (option::of(service()), "[a-z][a-z0-9_]{0,63}")
         .prop_map(|(service, metric)| Column { service, metric });
@@ -471,6 +507,11 @@ proptest! {
     }
 
     #[test]
+    fn alerts_go_there_and_back(message in alert()) {
+        there_and_back(&message, &received(&NodeName::new("none").unwrap(), None));
+    }
+
+    #[test]
     fn random_bytes_never_panic(body in vec(any::<u8>(), 0..300)) {
         decode_as_everything(&body);
     }
@@ -514,6 +555,7 @@ fn decode_as_everything(body: &[u8]) {
         let _ = Schema::decode(body, &received);
         let _ = Telemetry::decode(body, &received);
         let _ = Control::decode(body, &received);
+        let _ = Alert::decode(body, &received);
     }
 }
 

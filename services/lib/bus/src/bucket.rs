@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arena_proto::{
-    Approval, Control, DecodeError, IncidentId, Lease, Message, NodeName, NodeStatus, Observer,
-    Schema, Timestamp,
+    Alert, Approval, Control, DecodeError, IncidentId, Lease, Message, NodeName, NodeStatus,
+    Observer, Schema, Timestamp,
 };
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::DeliverPolicy;
@@ -54,6 +54,7 @@ value!(Control, Control, String, _control => CONTROL_KEY);
 value!(Approval, Approval, IncidentId, approval => approval.incident_id);
 value!(Observer, Observer, String, observer => observer.detector);
 value!(Lease, Lease, String, lease => lease.name);
+value!(Alert, Alert, String, alert => alert.fingerprint);
 
 /// What happened to a key of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,6 +230,27 @@ impl Bus {
         self.values_of(Family::Lease.of_key(name)).await
     }
 
+    /// Writes what Alertmanager said of an alert. Only the gateway does.
+    pub async fn put_alert(&self, alert: &Alert) -> Result<(), BusError> {
+        self.put(alert).await
+    }
+
+    /// Removes an alert, to make room. Only the gateway does.
+    pub async fn forget_alert(&self, fingerprint: &str) -> Result<(), BusError> {
+        self.store(Family::Alert.of_key(fingerprint), Vec::new(), removal())
+            .await
+    }
+
+    /// The alerts that were told within the last day.
+    pub async fn alerts(&self) -> Result<Vec<Alert>, BusError> {
+        self.watch_alerts().await?.now().await
+    }
+
+    /// The alerts that were told within the last day, and each change.
+    pub async fn watch_alerts(&self) -> Result<Values<Alert>, BusError> {
+        self.values().await
+    }
+
     async fn put<T: Value>(&self, value: &T) -> Result<(), BusError> {
         let key = value.key();
         if !subject::is_key(&key) {
@@ -251,6 +273,7 @@ impl Bus {
             durable: None,
             policy: DeliverPolicy::LastPerSubject,
             resume: Resume::Again,
+            in_hand_max: None,
         };
         Ok(Values {
             reader: self.reader(source).await?,

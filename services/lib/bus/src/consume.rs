@@ -34,6 +34,7 @@ pub struct Consume {
     durable: Option<String>,
     from: From,
     filter: Filter,
+    in_hand_max: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,7 @@ impl Consume {
             durable: Some(name.into()),
             from: From::All,
             filter: Filter::All,
+            in_hand_max: None,
         }
     }
 
@@ -62,6 +64,7 @@ impl Consume {
             durable: None,
             from: From::All,
             filter: Filter::All,
+            in_hand_max: None,
         }
     }
 
@@ -69,6 +72,17 @@ impl Consume {
     #[must_use]
     pub fn from(self, from: From) -> Self {
         Self { from, ..self }
+    }
+
+    /// At most so many messages are out and not acked: for who keeps them in hand until its work is done. Of a durable
+    /// reader; 1024 unless it is said.
+    #[must_use]
+    pub fn in_hand_max(self, in_hand_max: u16) -> Self {
+        let in_hand_max = Some(in_hand_max);
+        Self {
+            in_hand_max,
+            ..self
+        }
     }
 
     /// Only what is about this node and its services.
@@ -99,6 +113,7 @@ impl Consume {
                 Resume::AfterLast
             },
             durable: self.durable,
+            in_hand_max: self.in_hand_max.map(i64::from),
             policy: match self.from {
                 From::All => DeliverPolicy::All,
                 From::New => DeliverPolicy::New,

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use arena_proto::{
-    Approval, Command, Control, DecodeError, Evidence, FaultOperation, FaultRequest, FaultStatus,
-    IncidentEvent, Lease, NodeStatus, Observer, Outcome, Plan, Schema, Telemetry, Timestamp,
+    Alert, Approval, Command, Control, DecodeError, Evidence, FaultOperation, FaultRequest,
+    FaultStatus, IncidentEvent, Lease, NodeStatus, Observer, Outcome, Plan, Schema, Telemetry,
+    Timestamp,
 };
 
 use crate::consume::decode;
@@ -63,6 +64,7 @@ fn typed(
         Family::Approval => approval(&read(subject, body)?),
         Family::Observer => observer(&read(subject, body)?),
         Family::Lease => lease(&read(subject, body)?),
+        Family::Alert => alert(&read(subject, body)?),
         Family::Status => status(&read(subject, body)?),
         Family::Schema => {
             let schema: Schema = read(subject, body)?;
@@ -287,8 +289,23 @@ fn lease(lease: &Lease) -> String {
     )
 }
 
+fn alert(alert: &Alert) -> String {
+    let mut line = format!("alert {} {} {}", alert.fingerprint, alert.name, alert.state);
+    match &alert.entity {
+        Some(entity) => {
+            let _ = write!(line, " of {entity}");
+        }
+        None => line.push_str(" of nobody"),
+    }
+    let _ = write!(line, " since {}: {}", alert.starts_at, alert.message);
+    line
+}
+
 fn status(status: &NodeStatus) -> String {
     let mut line = format!("{} {}", status.node, status.state);
+    if !status.has_agent() {
+        line.push_str(", told of over HTTP, no agent");
+    }
     if status.quarantined {
         line.push_str(", quarantined");
     }

@@ -131,6 +131,7 @@ impl Bus {
                 durable: Some(durable.to_owned()),
                 policy: DeliverPolicy::All,
                 resume: Resume::Durable,
+                in_hand_max: None,
             })
         };
         Ok(Events {

@@ -6,6 +6,7 @@
 //! Absent on purpose: what a message means, and any decision. docs/bus.md says all this for people with the
 //! `nats` command line.
 
+mod backlog;
 mod bucket;
 mod canary;
 mod connect;
@@ -32,6 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_nats::jetstream;
 use tokio::sync::watch;
 
+pub use backlog::Backlog;
 pub use bucket::{Change, Value, Values};
 pub use canary::{CanaryReceiver, CanarySender};
 pub use connect::NatsArgs;

@@ -51,6 +51,8 @@ pub(crate) struct Source {
     pub(crate) durable: Option<String>,
     pub(crate) policy: DeliverPolicy,
     pub(crate) resume: Resume,
+    /// Of a durable consumer: how many may be out and not acked; `None`: [`ACK_PENDING_MAX`].
+    pub(crate) in_hand_max: Option<i64>,
 }
 
 pub(crate) struct Reader {
@@ -266,7 +268,7 @@ fn config(context: &Context, source: &Source, last: Option<u64>) -> pull::Config
             durable_name: Some(name.clone()),
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
-            max_ack_pending: ACK_PENDING_MAX,
+            max_ack_pending: source.in_hand_max.unwrap_or(ACK_PENDING_MAX),
             ..config
         },
         None => pull::Config {

@@ -162,6 +162,15 @@ fn buckets() -> Vec<Config> {
             duplicate_window: KEEP_LEASE,
             ..bucket(Family::Lease, "Who may act, until it runs out", MEGABYTE)
         },
+        Config {
+            max_age: arena_proto::Alert::KEPT,
+            // A thousand, which is the gateway's limit, of at most 16 KB each.
+            ..bucket(
+                Family::Alert,
+                "What Alertmanager said of each alert",
+                16 * MEGABYTE,
+            )
+        },
     ]
 }
 
@@ -239,7 +248,7 @@ mod tests {
             let size = format!("| {} MB |", config.max_bytes / MEGABYTE);
             let age = match config.max_age.as_secs() {
                 0 => "| - |".to_owned(),
-                seconds if seconds >= 24 * 3600 => format!("| {} days |", seconds / 24 / 3600),
+                seconds if seconds > 24 * 3600 => format!("| {} days |", seconds / 24 / 3600),
                 seconds if seconds >= 3600 => format!("| {} h |", seconds / 3600),
                 seconds => format!("| {seconds} s |"),
             };

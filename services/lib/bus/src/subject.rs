@@ -35,6 +35,8 @@ pub enum Family {
     Observer,
     /// KV `lease`.
     Lease,
+    /// KV `alerts`.
+    Alert,
 }
 
 /// Stands for the service where the node itself is meant.
@@ -84,6 +86,7 @@ impl Family {
             Self::Approval => "approvals",
             Self::Observer => "observer",
             Self::Lease => "lease",
+            Self::Alert => "alerts",
         }
     }
 
@@ -103,6 +106,7 @@ impl Family {
             Self::Approval => Some("KV_approvals"),
             Self::Observer => Some("KV_observer"),
             Self::Lease => Some("KV_lease"),
+            Self::Alert => Some("KV_alerts"),
         }
     }
 
@@ -114,7 +118,7 @@ impl Family {
         self.keeps_nodes()
             || matches!(
                 self,
-                Self::Control | Self::Approval | Self::Observer | Self::Lease
+                Self::Control | Self::Approval | Self::Observer | Self::Lease | Self::Alert
             )
     }
 
@@ -190,7 +194,7 @@ pub(crate) struct Address {
 /// Reads a subject; `None` when no message of ours travels there.
 pub(crate) fn parse(subject: &str) -> Option<Address> {
     use Family::{
-        Approval, Command, Control, Evidence, Fault, FaultStatus, Incident, Lease, Observer,
+        Alert, Approval, Command, Control, Evidence, Fault, FaultStatus, Incident, Lease, Observer,
         Outcome, Plan, Schema, Status, Telemetry,
     };
     let tokens: Vec<&str> = subject.split('.').collect();
@@ -223,6 +227,7 @@ pub(crate) fn parse(subject: &str) -> Option<Address> {
         ["$KV", "approvals", key] if is_key(key) => address(Approval, NO_NODE, None),
         ["$KV", "observer", key] if is_key(key) => address(Observer, NO_NODE, None),
         ["$KV", "lease", key] if is_key(key) => address(Lease, NO_NODE, None),
+        ["$KV", "alerts", key] if is_key(key) => address(Alert, NO_NODE, None),
         _ => None,
     }
 }

@@ -565,7 +565,14 @@ async fn what_an_older_arena_left_out_is_made_and_what_it_kept_stays() {
     operator.publish(&incident(1), None).await.unwrap();
     let client = async_nats::connect(server.url()).await.unwrap();
     let context = async_nats::jetstream::new(client);
-    for stream in ["EVIDENCE", "KV_approvals", "KV_observer", "KV_lease"] {
+    let added = [
+        "EVIDENCE",
+        "KV_approvals",
+        "KV_observer",
+        "KV_lease",
+        "KV_alerts",
+    ];
+    for stream in added {
         context.delete_stream(stream).await.unwrap();
     }
     operator.ensure_streams().await.unwrap();
@@ -574,6 +581,7 @@ async fn what_an_older_arena_left_out_is_made_and_what_it_kept_stays() {
     let clear = observer("all", ObserverState::Clear);
     operator.put_observer(&clear).await.unwrap();
     operator.acquire_lease("x", "y").await.unwrap();
+    operator.put_alert(&alert("4b1c")).await.unwrap();
     let kept = operator
         .consume::<IncidentEvent>(Consume::ephemeral())
         .await
@@ -634,6 +642,7 @@ fn each_message_reads_as_one_line() {
         describe("$KV.observer.all", &storm.encode(), None),
         describe("$KV.lease.remediator", &lease().encode(), None),
         describe("$KV.lease.remediator", b"", None),
+        describe("$KV.alerts.4b1c", &alert("4b1c").encode(), None),
         describe("arena.canary.detector.x1", b"17", None),
         describe(
             "arena.command.node-2",
@@ -661,6 +670,7 @@ fn each_message_reads_as_one_line() {
         detector all STORM, 2 of 3 nodes silent: 2 of 3 nodes are silent
         lease remediator held by host-1, fence 7, since 2023-11-14T22:13:20.000Z
         remediator is removed from KV lease
+        alert 4b1c HighLatency FIRING of node-1/orders since 2023-11-14T22:13:20.000Z: by arena_node and arena_service
         canary of the detector, 17
         not a command message: the body is about "node-1", the subject about "node-2"
         hello there

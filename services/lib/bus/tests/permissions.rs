@@ -49,7 +49,7 @@ fn table() -> Vec<Cell> {
             });
         }
     }
-    assert_eq!(table.len(), 22 * 7, "every subject, every role");
+    assert_eq!(table.len(), 23 * 7, "every subject, every role");
     table
 }
 
@@ -174,6 +174,7 @@ fn ways_to_read(subject: &str) -> Vec<(String, String)> {
         "approvals" => "KV_approvals",
         "observer" => "KV_observer",
         "lease" => "KV_lease",
+        "alerts" => "KV_alerts",
         _ => return Vec::new(),
     };
     let consumer = format!(

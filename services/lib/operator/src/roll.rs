@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arena_proto::{Entity, NodeStatus, ServiceName, Timestamp};
 use arena_view::Liveness;
-use arena_view::status::{COMPONENTS, Found, GATEWAY};
+use arena_view::status::{COMPONENTS, Found, GATEWAY, observed};
 
 use crate::{Kind, Operator, OperatorError, control};
 
@@ -73,6 +73,13 @@ impl Operator {
         Ok(Found {
             nodes: roll.nodes,
             components: roll.components,
+            observed: self
+                .bus
+                .schemas()
+                .await?
+                .iter()
+                .flat_map(observed)
+                .collect(),
             control_lost: control::lost(&decided),
             control: decided.control(),
             observers: self.bus.observers().await?,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use arena_faults::limits::{DISK_FLOOR_MIB, MEMORY_FLOOR_MIB};
-use arena_faults::{Fault, FaultName, Scope, TargetError};
+use arena_faults::{Fault, FaultName, Kind, Scope, TargetError};
 use arena_proto::{Entity, NodeStatus};
 use serde::Serialize;
 
@@ -75,10 +75,62 @@ pub struct ParamReport {
     pub what: &'static str,
     /// What is allowed, in words.
     pub range: String,
+    /// The same for who makes a form of it.
+    pub holds: Holds,
     /// Empty when it has none.
     pub default: String,
     /// It must not exceed this other one.
     pub at_most: Option<&'static str>,
+}
+
+/// What a parameter holds. Ranges include both ends.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Holds {
+    /// A whole number.
+    Count {
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+        /// What is counted: `%`, `MiB/s`; empty for pieces.
+        unit: &'static str,
+    },
+    /// A duration, written `400ms` or `2s`.
+    Duration {
+        /// The shortest.
+        min_ms: u64,
+        /// The longest.
+        max_ms: u64,
+    },
+    /// One of these words.
+    Word {
+        /// The first is the default.
+        words: &'static [&'static str],
+    },
+    /// The name of a service.
+    Service {
+        /// What it means when none is named.
+        nothing: &'static str,
+    },
+    /// Text without control characters.
+    Text {
+        /// The most characters.
+        max: usize,
+    },
+}
+
+impl Holds {
+    const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Count { min, max, unit, .. } => Self::Count { min, max, unit },
+            Kind::Duration { min_ms, max_ms, .. } => Self::Duration { min_ms, max_ms },
+            Kind::Word(words) => Self::Word { words },
+            Kind::Service { nothing } => Self::Service { nothing },
+            Kind::Text { max, .. } => Self::Text { max },
+        }
+    }
 }
 
 /// Whether a target can take a fault.
@@ -114,6 +166,7 @@ pub fn report(fault: &'static Fault, nodes: &[NodeStatus], machine: &Machine) ->
                 name: param.name,
                 what: param.what,
                 range: param.range(),
+                holds: Holds::of(param.kind),
                 default: param.default_text(),
                 at_most: param.at_most,
             })

@@ -5,15 +5,15 @@ mod build;
 use std::collections::BTreeMap;
 
 use arena_proto::{
-    Control, FaultRecord, IncidentRecord, LeverPosition, Mode, NodeStatus, Observer, ObserverState,
-    RestartOwner, ServiceClass, Summary, Timestamp,
+    Control, Entity, FaultRecord, IncidentRecord, LeverPosition, Mode, NodeStatus, Observer,
+    ObserverState, RestartOwner, ServiceClass, ServiceName, Summary, Timestamp,
 };
 use serde::Serialize;
 
 use crate::Liveness;
 use crate::action::ActionView;
 
-pub use build::{is_in_effect, is_open, report};
+pub use build::{arena_report, is_in_effect, is_open, node_report, observed, report};
 
 /// The state of who does not answer, and of what only they know.
 pub const SILENT: &str = "NO_DATA";
@@ -34,6 +34,8 @@ pub struct Found {
     pub nodes: Vec<(NodeStatus, Liveness)>,
     /// Whether each of [`COMPONENTS`] answers; one that is left out does not. [`GATEWAY`] is there where one was started or answers.
     pub components: BTreeMap<String, Liveness>,
+    /// Whom each service was seen to call without declaring it.
+    pub observed: BTreeMap<Entity, Vec<ServiceName>>,
     /// What people decided; a stopped lever when that is lost.
     pub control: Control,
     /// Why nobody can say what people decided.
@@ -58,6 +60,15 @@ pub struct Found {
 pub struct StatusReport {
     /// Every node that is known.
     pub nodes: Vec<NodeReport>,
+    /// The rest.
+    #[serde(flatten)]
+    pub arena: ArenaReport,
+}
+
+/// What a status tells beside the nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ArenaReport {
     /// Null when the recorder does not answer: unknown is not zero.
     pub incidents_open: Option<u64>,
     /// Null when the recorder does not answer: unknown is not zero.
@@ -136,6 +147,8 @@ pub struct ServiceReport {
     pub paused: bool,
     /// The services, on any node, that it calls.
     pub depends_on: Vec<String>,
+    /// Those that it was seen to call without declaring it.
+    pub observed: Vec<String>,
     /// When its state or its probe last changed.
     pub since: Timestamp,
     /// What can be asked of it.

@@ -176,6 +176,7 @@ impl Service {
             can_roll_back: self.versions.can_roll_back(),
             can_clean_disk: self.config.can_clean_disk,
             makes_faults: self.makes.clone().unwrap_or_default(),
+            no_agent: false,
         }
     }
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use arena_bus::{Bus, NatsArgs, Role};
 use arena_proto::{
-    ActionKind, Approval, Column, Command, CommandId, CommandState, Control, Decision, Effect,
-    Entity, Evidence, FaultId, FaultOperation, FaultRequest, FaultState, FaultStatus,
-    IncidentEvent, IncidentEventKind, IncidentId, IncidentState, Lease, LeverPosition, Mode,
-    NodeName, NodeStatus, Number, Observer, ObserverState, Outcome, Pause, Plan, PlanBasis, PlanId,
-    Preconditions, ProbeVerdict, ProcessRow, ProcessState, RiskClass, Schema, ServiceInfo,
+    ActionKind, Alert, AlertState, Approval, Column, Command, CommandId, CommandState, Control,
+    Decision, Effect, Entity, Evidence, FaultId, FaultOperation, FaultRequest, FaultState,
+    FaultStatus, IncidentEvent, IncidentEventKind, IncidentId, IncidentState, Lease, LeverPosition,
+    Mode, NodeName, NodeStatus, Number, Observer, ObserverState, Outcome, Pause, Plan, PlanBasis,
+    PlanId, Preconditions, ProbeVerdict, ProcessRow, ProcessState, RiskClass, Schema, ServiceInfo,
     ServiceName, ServiceSample, Severity, Telemetry, Timestamp, Verdict,
 };
 use arena_testkit::NatsServer;
@@ -283,6 +283,22 @@ pub fn observer(detector: &str, state: ObserverState) -> Observer {
         silent: 2,
         known: 3,
         at: at(1),
+    }
+}
+
+pub fn alert(fingerprint: &str) -> Alert {
+    Alert {
+        fingerprint: fingerprint.to_owned(),
+        name: "HighLatency".to_owned(),
+        state: AlertState::Firing,
+        starts_at: at(0),
+        ends_at: None,
+        entity: Some(entity()),
+        labels: BTreeMap::from([("alertname".to_owned(), "HighLatency".to_owned())]),
+        annotations: BTreeMap::new(),
+        generator_url: String::new(),
+        received_at: at(1),
+        message: "by arena_node and arena_service".to_owned(),
     }
 }
 

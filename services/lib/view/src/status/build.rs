@@ -2,13 +2,13 @@
 
 use arena_proto::{
     Entity, FaultRecord, FaultState, IncidentRecord, IncidentState, LeverPosition, NodeStatus,
-    Observer, ObserverState, Pause, ProbeVerdict, ProcessState, RiskClass, ServiceStatus,
-    Timestamp,
+    Observer, ObserverState, Pause, ProbeVerdict, ProcessState, RiskClass, Schema, ServiceName,
+    ServiceStatus, Timestamp,
 };
 
 use super::{
-    ActiveFault, COMPONENTS, ComponentReport, Found, NodeReport, ObserverReport, OpenIncident,
-    PauseReport, SILENT, ServiceReport, StatusReport, ThrottleReport, UP_DIED,
+    ActiveFault, ArenaReport, COMPONENTS, ComponentReport, Found, NodeReport, ObserverReport,
+    OpenIncident, PauseReport, SILENT, ServiceReport, StatusReport, ThrottleReport, UP_DIED,
 };
 use crate::Liveness;
 use crate::action::{self, ActionView, Standing};
@@ -16,6 +16,20 @@ use crate::action::{self, ActionView, Standing};
 /// The report.
 #[must_use]
 pub fn report(found: &Found) -> StatusReport {
+    let nodes = found.nodes.iter();
+    let nodes: Vec<NodeReport> = nodes
+        .map(|(node, liveness)| node_report(node, *liveness, found))
+        .collect();
+    let arena = arena_report(found, &nodes);
+    StatusReport { nodes, arena }
+}
+
+/// What is beside the nodes; `nodes`: their reports, all of them.
+#[must_use]
+pub fn arena_report<'a>(
+    found: &Found,
+    nodes: impl IntoIterator<Item = &'a NodeReport>,
+) -> ArenaReport {
     let control = &found.control;
     let is_known = found.control_lost.is_none();
     let modes = RiskClass::ALL
@@ -25,12 +39,7 @@ pub fn report(found: &Found) -> StatusReport {
     let running = |pause: &&Pause| pause.until.is_none_or(|until| found.now < until);
     let incidents = found.incidents.as_ref().ok();
     let faults = found.faults.as_ref().ok();
-    let mut report = StatusReport {
-        nodes: found
-            .nodes
-            .iter()
-            .map(|(node, liveness)| node_report(node, *liveness, found))
-            .collect(),
+    let mut report = ArenaReport {
         incidents_open: found.summary.as_ref().ok().map(|all| all.incidents_open),
         faults_active: found.summary.as_ref().ok().map(|all| all.faults_active),
         mode: is_known.then_some(control.mode),
@@ -54,8 +63,19 @@ pub fn report(found: &Found) -> StatusReport {
         components: components(found),
         degraded: Vec::new(),
     };
-    report.degraded = degraded(&report, found);
+    report.degraded = degraded(&report, nodes, found);
     report
+}
+
+/// Whom the services of a node were seen to call without declaring it; those of which there are none are left out.
+pub fn observed(schema: &Schema) -> impl Iterator<Item = (Entity, Vec<ServiceName>)> {
+    let services = schema.services.iter();
+    services
+        .filter(|service| !service.observed.is_empty())
+        .map(|service| {
+            let entity = Entity::service(schema.node.clone(), service.name.clone());
+            (entity, service.observed.clone())
+        })
 }
 
 /// Is anything still done, or left to do, about this incident?
@@ -121,7 +141,9 @@ fn offered(
     )
 }
 
-fn node_report(node: &NodeStatus, liveness: Liveness, found: &Found) -> NodeReport {
+/// A node; `found`: who decided what about it, and when this is asked.
+#[must_use]
+pub fn node_report(node: &NodeStatus, liveness: Liveness, found: &Found) -> NodeReport {
     // An agent that does not answer cannot vouch for its services: what it last wrote is not what is.
     let state = if liveness.answers() {
         node.state.as_str()
@@ -175,6 +197,13 @@ fn service_report(
         standby: service.detail.standby,
         paused: found.control.pause(&entity, found.now).is_some(),
         depends_on: service.depends_on.iter().map(ToString::to_string).collect(),
+        observed: found
+            .observed
+            .get(&entity)
+            .into_iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect(),
         since: service.since,
         actions: offered(&entity, Standing::Service(service), liveness, found),
     }
@@ -240,7 +269,11 @@ fn is_of_silent_node(record: &FaultRecord, found: &Found) -> bool {
     node.is_some_and(|(_, liveness)| !liveness.answers())
 }
 
-fn degraded(report: &StatusReport, found: &Found) -> Vec<String> {
+fn degraded<'a>(
+    report: &ArenaReport,
+    nodes: impl IntoIterator<Item = &'a NodeReport>,
+    found: &Found,
+) -> Vec<String> {
     let running = ProcessState::Running.as_str();
     let mut reasons = Vec::new();
     if found.up_died {
@@ -254,12 +287,13 @@ fn degraded(report: &StatusReport, found: &Found) -> Vec<String> {
         let why = &report.observer.reason;
         reasons.push(format!("the observer is in STORM: {why}"));
     }
-    if report.nodes.is_empty() {
+    let mut nodes = nodes.into_iter().peekable();
+    if nodes.peek().is_none() {
         reasons.push("no node is known".to_owned());
     }
     let silent = report.components.iter().filter(|one| one.state != running);
     reasons.extend(silent.map(|one| format!("the {} does not answer", one.name)));
-    for node in &report.nodes {
+    for node in nodes {
         if node.state == running {
             let unwell = node.services.iter();
             reasons.extend(unwell.filter_map(|service| self::unwell(node, service)));

@@ -1,0 +1,174 @@
+/**
+ * The shapes that the gateway sends: docs/gateway.md. Fields are added, never renamed.
+ */
+
+/** Whether something may be asked for, and why not. */
+export interface Action {
+  action: string;
+  allowed: boolean;
+  reason: string | null;
+}
+
+export interface Service {
+  name: string;
+  state: string;
+  unknown_since: string | null;
+  probe: string;
+  pid: number | null;
+  port: number | null;
+  restarts: number;
+  message: string;
+  class: string | null;
+  drained: boolean;
+  throttled: { percent: number; until: string } | null;
+  standby: boolean;
+  paused: boolean;
+  depends_on: string[];
+  since: string;
+  actions: Action[];
+}
+
+export interface Node {
+  name: string;
+  state: string;
+  unknown_since: string | null;
+  chaos: boolean;
+  quarantined: boolean;
+  restart_owner: string | null;
+  services: Service[];
+  actions: Action[];
+}
+
+export interface Pause {
+  entity: string;
+  by: string;
+  reason: string;
+  at: string;
+  until: string | null;
+}
+
+export interface Component {
+  name: string;
+  state: string;
+  unknown_since: string | null;
+}
+
+/** What the status has beside its nodes. */
+export interface ArenaReport {
+  incidents_open: number | null;
+  faults_active: number | null;
+  mode: string | null;
+  lever: string | null;
+  /** The mode of each risk class: `low`, `medium`, `high`. */
+  modes: Record<string, string>;
+  pauses: Pause[];
+  observer: { state: string | null; reason: string };
+  components: Component[];
+  degraded: string[];
+}
+
+export interface Status extends ArenaReport {
+  nodes: Node[];
+}
+
+export interface Bus {
+  connected: boolean;
+  since: string;
+}
+
+export interface About {
+  version: string;
+  started_at: string;
+  viewer_url: string | null;
+  read_only: boolean;
+  token_required: boolean;
+}
+
+export interface Incident {
+  id: string;
+  entity: string;
+  symptom: string;
+  severity: string;
+  state: string;
+  resolution: string | null;
+  root_cause: string | null;
+  reason: string;
+  first_abnormal_at: string;
+  opened_at: string;
+  ended_at: string | null;
+  decision: string | null;
+  trace_id: string;
+}
+
+export interface Fault {
+  id: string;
+  fault: string;
+  target: string;
+  state: string;
+  reason: string | null;
+  message: string;
+  active_at: string | null;
+  expires_at: string | null;
+  reverted_at: string | null;
+  params: Record<string, string>;
+}
+
+export interface Command {
+  id: string;
+  action: string;
+  target: string;
+  state: string;
+  reason: string | null;
+  message: string;
+  incident_id: string | null;
+  at: string;
+}
+
+export interface Question {
+  incident: string;
+  plan: string;
+  entity: string;
+  symptom: string;
+  action: string;
+  target: string;
+  risk: string | null;
+  cause: string;
+  reason: string;
+  expires_at: string | null;
+}
+
+/** The readings of one second: by node, by service (empty: the node itself), by metric. */
+export interface Samples {
+  at: string;
+  nodes: Record<string, Record<string, Record<string, number>>>;
+}
+
+/** One series of `/samples`: times are milliseconds since 1970, oldest first. */
+export interface SeriesReport {
+  entity: string;
+  metric: string;
+  points: [time: number, value: number][];
+}
+
+export interface Snapshot {
+  epoch: string;
+  seq: number;
+  at: string;
+  about: About;
+  bus: Bus;
+  status: Status;
+  incidents: Incident[];
+  faults: Fault[];
+  commands: Command[];
+  questions: Question[];
+}
+
+/** Problem details (RFC 9457). */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  mend?: string;
+  instance?: string;
+}
