@@ -1,0 +1,49 @@
+/** Moments in a chart: a line through it and a number above, which a list beside the chart explains. */
+import type { Tone } from '../lib/words';
+
+export interface Mark {
+  /** ms since 1970. */
+  at: number;
+  /** As the list beside the chart counts it. */
+  number: number;
+  tone: Tone;
+  text: string;
+}
+
+/** Marks whose numbers would cover each other, drawn as one: `2–4`. */
+export interface Cluster {
+  /** Where the first of them is. */
+  x: number;
+  label: string;
+  tone: Tone;
+}
+
+/** The worst tone of several is the one that is shown. */
+const RANK: readonly Tone[] = ['idle', 'unknown', 'busy', 'good', 'warn', 'bad'];
+
+/** Puts marks together that are nearer than `least` to the first of their cluster. `placed` in order of x. */
+export function clusters(placed: readonly { x: number; mark: Mark }[], least: number): Cluster[] {
+  const groups: { x: number; marks: Mark[] }[] = [];
+  for (const { x, mark } of placed) {
+    const last = groups.at(-1);
+    if (last && x - last.x < least) last.marks.push(mark);
+    else groups.push({ x, marks: [mark] });
+  }
+  return groups.map(({ x, marks }) => ({
+    x,
+    label: named(marks.map((mark) => mark.number)),
+    tone: marks.map((mark) => mark.tone).sort((one, other) => RANK.indexOf(other) - RANK.indexOf(one))[0] ?? 'unknown',
+  }));
+}
+
+/** `3`, or `2–4`: numbers follow time, so what lies together has numbers in a row. */
+function named(numbers: readonly number[]): string {
+  const [first, last] = [Math.min(...numbers), Math.max(...numbers)];
+  return first === last ? String(first) : `${first}–${last}`;
+}
+
+/** Marks within `reach` (ms) of a time, nearest first. */
+export function marksNear(marks: readonly Mark[], at: number, reach: number): Mark[] {
+  const away = (mark: Mark): number => Math.abs(mark.at - at);
+  return marks.filter((mark) => away(mark) <= reach).sort((one, other) => away(one) - away(other));
+}
