@@ -62,6 +62,14 @@ impl Target {
 }
 
 impl Prepared {
+    /// The same, decided at this time: a person who was asked may have thought about it for longer than a command is good.
+    #[must_use]
+    pub fn decided_at(mut self, now: Timestamp) -> Self {
+        self.command.at = now;
+        self.command.expires_at = now + EXPIRY;
+        self
+    }
+
     /// The action, the target and what is known of it, in one line.
     #[must_use]
     pub fn describe(&self) -> String {

@@ -132,3 +132,48 @@ pub fn find_question(questions: &[Plan], id: &str, now: Timestamp) -> Result<Pla
         Some(plan) => Ok(plan.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arena_proto::{Message as _, Received};
+
+    use super::*;
+
+    fn plan(incident: &str) -> Plan {
+        let body = serde_json::json!({
+            "id": format!("{incident}.2"), "incident_id": incident, "revision": 2, "node": "n", "service": "web",
+            "symptom": "cpu_high", "decision": "WAIT", "incident_state": "AWAITING_APPROVAL", "action": "RESTART",
+            "target": "n/web", "reason": "it burns", "at": "2001-01-01T00:00:00Z"
+        });
+        let received = Received {
+            node: "n".parse().unwrap(),
+            service: Some("web".parse().unwrap()),
+            sequence: None,
+            published_at: Timestamp::EPOCH,
+        };
+        Plan::decode(body.to_string().as_bytes(), &received).unwrap()
+    }
+
+    #[test]
+    fn the_beginning_of_an_id_is_enough_where_only_one_fits() {
+        let waiting = ["inc-7b", "inc-7b3e", "inc-90"].map(plan);
+        let found = |id| {
+            find_question(&waiting, id, Timestamp::EPOCH)
+                .map(|plan| plan.incident_id.to_string())
+                .map_err(|error| (error.kind, error.what))
+        };
+        assert_eq!(found("inc-9"), Ok("inc-90".to_owned()));
+        assert_eq!(
+            found("inc-7b"),
+            Ok("inc-7b".to_owned()),
+            "a whole id is meant"
+        );
+        assert_eq!(found("inc-7b3e.2"), Ok("inc-7b3e".to_owned()));
+        let (kind, several) = found("inc-7").unwrap_err();
+        assert_eq!(kind, Kind::Usage);
+        assert!(several.contains("inc-7b, inc-7b3e"), "{several}");
+        for none in ["", "inc-1"] {
+            assert_eq!(found(none).unwrap_err().0, Kind::NotFound);
+        }
+    }
+}

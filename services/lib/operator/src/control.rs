@@ -159,7 +159,8 @@ impl Operator {
         .await
     }
 
-    fn sign(&self, control: &mut Control, now: Timestamp) {
+    /// Says who changed it, and when.
+    pub fn sign(&self, control: &mut Control, now: Timestamp) {
         control.by.clone_from(&self.who);
         control.at = now;
     }

@@ -60,12 +60,13 @@ impl Operator {
     /// Everything that a status tells.
     pub async fn found(&self, up_died: bool, now: Timestamp) -> Result<Found, OperatorError> {
         let roll = self.roll().await?;
-        let summary = self.summary().await.map_err(|error| error.what);
+        let in_words = |error: OperatorError| error.sentence().to_owned();
+        let summary = self.summary().await.map_err(in_words);
         // Who does not answer once is not waited for twice more.
         let (incidents, faults) = match &summary {
             Ok(_) => (
-                self.newest_incidents().await.map_err(|error| error.what),
-                self.faults().await.map_err(|error| error.what),
+                self.newest_incidents().await.map_err(in_words),
+                self.faults().await.map_err(in_words),
             ),
             Err(why) => (Err(why.clone()), Err(why.clone())),
         };
