@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arena_bus::NatsArgs;
-use arena_proto::{EfficacyQuery, EfficacyRow};
+use arena_proto::EfficacyRow;
 use clap::Args;
 
 use crate::client;
@@ -29,16 +29,8 @@ pub(crate) struct EfficacyArgs {
 
 /// Runs it.
 pub(crate) async fn run(args: EfficacyArgs) -> Result<(), Failure> {
-    let bus = client::connect(&args.nats).await?;
-    let query = EfficacyQuery {
-        since_ms: args
-            .since
-            .map(|since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
-    };
-    let rows: Vec<EfficacyRow> = bus
-        .request("recorder", "efficacy", &query)
-        .await
-        .map_err(client::not_running)?;
+    let operator = client::operator(&args.nats).await?;
+    let rows = operator.efficacy(args.since).await?;
     if args.json {
         screen::print_json(&rows)?;
     } else if rows.is_empty() {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use arena_operator::{Kind, OperatorError};
+
 /// Why a command did not do what it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -21,6 +23,15 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Usage => Self::Usage,
+            Kind::NotFound | Kind::NotRunning => Self::NotRunning,
+            Kind::Timeout => Self::Timeout,
+            Kind::Refused | Kind::Failed => Self::Failed,
+        }
+    }
+
     /// A failure with this code.
     pub(crate) fn because(self, what: impl fmt::Display) -> Failure {
         Failure {
@@ -58,10 +69,13 @@ impl Failure {
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
+    /// With the code of the kind of an [`OperatorError`]; else it failed.
     fn from(error: E) -> Self {
+        let error = error.into();
+        let kind = error.downcast_ref().map(|error: &OperatorError| error.kind);
         Self {
-            exit: Exit::Failed,
-            error: error.into(),
+            exit: kind.map_or(Exit::Failed, Exit::of),
+            error,
         }
     }
 }

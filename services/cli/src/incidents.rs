@@ -1,24 +1,18 @@
 //! `arena incidents`: the list, or the story of one.
 
-use std::time::Duration;
-
-use arena_bus::Bus;
-use arena_proto::{IncidentQuery, IncidentRecord};
+use arena_proto::IncidentRecord;
 
 use crate::args::IncidentsArgs;
 use crate::client;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::screen::{self, Cell, Tone};
-
-/// So many incidents in all are listed; older ones need `--since` or an id.
-const LIST_MAX: usize = 1_000;
 
 /// Prints incidents.
 pub(crate) async fn run(args: IncidentsArgs) -> Result<(), Failure> {
-    let bus = client::connect(&args.nats).await?;
+    let operator = client::operator(&args.nats).await?;
     let records = match &args.id {
-        Some(id) => vec![find(&bus, id).await?],
-        None => list(&bus, args.since).await?,
+        Some(id) => vec![operator.incident(id).await?],
+        None => operator.all_incidents(args.since).await?,
     };
     if args.json {
         screen::print_json(&records)?;
@@ -32,49 +26,6 @@ pub(crate) async fn run(args: IncidentsArgs) -> Result<(), Failure> {
         screen::print(&table(&records))?;
     }
     Ok(())
-}
-
-/// One incident, or [`Exit::NotRunning`] when there is none of that id.
-pub(crate) async fn find(bus: &Bus, id: &str) -> Result<IncidentRecord, Failure> {
-    let query = IncidentQuery {
-        id: Some(id.to_owned()),
-        ..IncidentQuery::default()
-    };
-    let found: Vec<IncidentRecord> = bus
-        .request("recorder", "incidents", &query)
-        .await
-        .map_err(client::not_running)?;
-    found.into_iter().next().ok_or_else(|| {
-        Exit::NotRunning.because(format!(
-            "no incident {id:?}\n  mend: `arena incidents` lists them"
-        ))
-    })
-}
-
-/// Incidents, newest first, page by page.
-pub(crate) async fn list(
-    bus: &Bus,
-    since: Option<Duration>,
-) -> Result<Vec<IncidentRecord>, Failure> {
-    let since_ms = since.map(|since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
-    let mut records: Vec<IncidentRecord> = Vec::new();
-    while records.len() < LIST_MAX {
-        let before = records.last().map(|record| record.id.clone());
-        let query = IncidentQuery {
-            since_ms,
-            before,
-            ..IncidentQuery::default()
-        };
-        let page: Vec<IncidentRecord> = bus
-            .request("recorder", "incidents", &query)
-            .await
-            .map_err(client::not_running)?;
-        if page.is_empty() {
-            break;
-        }
-        records.extend(page);
-    }
-    Ok(records)
 }
 
 /// Milliseconds, or a dash until they are known.

@@ -2,10 +2,10 @@
 //!
 //! The lever lies in KV `control`, so it outlives every restart; each node and the injector watch it for themselves.
 
-use std::collections::BTreeMap;
-
-use arena_bus::{Bus, Consume, From, NatsArgs};
-use arena_proto::{Command, Control, LeverPosition, Outcome};
+use arena_bus::NatsArgs;
+use arena_operator::Operator;
+use arena_proto::{Control, LeverPosition};
+use arena_view::status::is_in_effect;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -65,21 +65,22 @@ struct Report {
 
 /// Runs it.
 pub(crate) async fn run(args: LeverArgs) -> Result<(), Failure> {
-    let bus = client::connect(&args.nats).await?;
-    let decided = bus.decided().await?;
-    let lost = control::lost(&decided);
-    let before = decided.control();
+    let operator = client::operator(&args.nats).await?;
+    let now = people::now();
+    let (before, lost) = operator.control().await?;
     let control = match args.what {
-        Move::Status if lost.is_some() => return unknown(lost.unwrap_or_default(), args.json),
-        Move::Status => before,
+        Move::Status => match lost {
+            Some(lost) => return unknown(lost, args.json),
+            None => before,
+        },
         Move::Stop => {
-            let control = set(&bus, LeverPosition::Stopped).await?;
+            let changed = operator.set_lever(LeverPosition::Stopped, now).await?;
             if lost.is_none() && before.lever == LeverPosition::Stopped {
                 eprintln!("it was stopped already");
             } else {
-                eprintln!("{}", halted(&bus).await);
+                eprintln!("{}", halted(&operator).await);
             }
-            for outcome in in_flight(&bus).await? {
+            for outcome in operator.in_flight(now).await? {
                 eprintln!(
                     "still finishing: {} {} ({})",
                     outcome.action.verb(),
@@ -87,18 +88,19 @@ pub(crate) async fn run(args: LeverArgs) -> Result<(), Failure> {
                     outcome.command_id
                 );
             }
-            control
+            control::tell(changed)
         }
         Move::Resume if before.lever == LeverPosition::Released => {
             // A node may have missed it, or keep what it heard before a value that was lost.
-            let control = set(&bus, LeverPosition::Released).await?;
+            let changed = operator.set_lever(LeverPosition::Released, now).await?;
             eprintln!("it is released already; written anew");
-            control
+            control::tell(changed)
         }
         Move::Resume => {
             let stopped = lost.map_or_else(|| describe(&before), |lost| format!("lever ({lost})"));
             people::confirm(&format!("release the {stopped}"), args.yes)?;
-            set(&bus, LeverPosition::Released).await?
+            let released = operator.set_lever(LeverPosition::Released, people::now());
+            control::tell(released.await?)
         }
     };
     if args.json {
@@ -126,28 +128,12 @@ fn unknown(lost: &str, json: bool) -> Result<(), Failure> {
             by: None,
             at: None,
         })?;
-        eprintln!("{lost}{}", control::MEND);
+        eprintln!("{}", control::told(lost));
     } else {
         let word = screen::paint("UNKNOWN", screen::tone_of("UNKNOWN"));
-        screen::print(&format!("lever {word}: {lost}{}\n", control::MEND))?;
+        screen::print(&format!("lever {word}: {}\n", control::told(lost)))?;
     }
     Ok(())
-}
-
-/// Writes it, also when it is there already, as a node may not have heard that. Then the name stays: who pulled it first is
-/// who is asked about it.
-async fn set(bus: &Bus, position: LeverPosition) -> Result<Control, Failure> {
-    let (by, at) = (people::who(), people::now());
-    control::change(bus, move |control| {
-        if control.lever != position || control.lever_set.is_none() {
-            control.lever = position;
-            control.lever_set = Some((by.clone(), at));
-            control.by.clone_from(&by);
-            control.at = at;
-        }
-        Ok(())
-    })
-    .await
 }
 
 /// The lever in one line.
@@ -162,24 +148,14 @@ pub(crate) fn describe(control: &Control) -> String {
     }
 }
 
-/// What nodes have begun: that is finished, as half an action is worse than a whole one. None lasts for longer than the
-/// longest deadline.
-async fn in_flight(bus: &Bus) -> Result<Vec<Outcome>, Failure> {
-    let since = people::now() - Command::DEADLINE_MAX;
-    let consume = Consume::ephemeral().from(From::Since(since));
-    let mut outcomes = bus.consume::<Outcome>(consume).await?;
-    let mut last = BTreeMap::new();
-    while let Some(delivery) = outcomes.next_stored().await {
-        let outcome = delivery.message;
-        last.insert(outcome.command_id.clone(), outcome);
-    }
-    last.retain(|_, outcome| !outcome.state.is_final());
-    Ok(last.into_values().collect())
-}
-
 /// What the stop reverts, as far as anybody can say: it is in force whether the recorder answers or not.
-async fn halted(bus: &Bus) -> String {
-    match client::active_faults(bus).await {
+async fn halted(operator: &Operator) -> String {
+    let now = people::now();
+    let faults = operator.faults().await.map(|faults| {
+        let active = faults.into_iter().filter(|fault| is_in_effect(fault, now));
+        active.collect::<Vec<_>>()
+    });
+    match faults {
         Ok(faults) if faults.is_empty() => "halted; no fault was active".to_owned(),
         Ok(faults) => {
             let named: Vec<String> = faults
@@ -191,6 +167,9 @@ async fn halted(bus: &Bus) -> String {
                 named.join(", ")
             )
         }
-        Err(why) => format!("halted; every fault is being reverted, which ones is unknown: {why}"),
+        Err(why) => format!(
+            "halted; every fault is being reverted, which ones is unknown: {}",
+            why.sentence()
+        ),
     }
 }

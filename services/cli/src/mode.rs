@@ -1,6 +1,6 @@
 //! `arena mode`: who decides about actions, in all or by how much they can hurt.
 
-use arena_bus::{Bus, Decided, NatsArgs};
+use arena_bus::NatsArgs;
 use arena_proto::{Control, Mode, RiskClass};
 use clap::Args;
 use serde::Serialize;
@@ -55,10 +55,14 @@ struct Report {
 
 /// Runs it.
 pub(crate) async fn run(args: ModeArgs) -> Result<(), Failure> {
-    let bus = client::connect(&args.nats).await?;
-    let control = match args.mode {
-        Some(mode) => set(&bus, mode, args.risk).await?,
-        None => known(bus.decided().await?)?,
+    let operator = client::operator(&args.nats).await?;
+    let control = match (args.mode, operator.control().await?) {
+        (Some(mode), _) => {
+            let changed = operator.set_mode(mode, args.risk, people::now());
+            control::tell(changed.await?)
+        }
+        (None, (control, None)) => control,
+        (None, (_, Some(lost))) => return Err(Exit::Degraded.because(control::told(lost))),
     };
     if args.json {
         screen::print_json(&report(&control))?;
@@ -66,29 +70,6 @@ pub(crate) async fn run(args: ModeArgs) -> Result<(), Failure> {
         screen::print(&text(&control, args.risk))?;
     }
     Ok(())
-}
-
-fn known(decided: Decided) -> Result<Control, Failure> {
-    control::lost(&decided).map_or(Ok(decided.control()), |lost| {
-        Err(Exit::Degraded.because(format!("{lost}{}", control::MEND)))
-    })
-}
-
-/// Sets one class, or all of them: who says "observe" wants no exception that somebody made yesterday.
-async fn set(bus: &Bus, mode: Mode, risk: Option<RiskClass>) -> Result<Control, Failure> {
-    let (by, at) = (people::who(), people::now());
-    control::change(bus, move |control| {
-        if let Some(risk) = risk {
-            control.modes.insert(risk, mode);
-        } else {
-            control.mode = mode;
-            control.modes.clear();
-        }
-        control.by.clone_from(&by);
-        control.at = at;
-        Ok(())
-    })
-    .await
 }
 
 fn report(control: &Control) -> Report {

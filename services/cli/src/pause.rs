@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use arena_bus::{Bus, NatsArgs};
-use arena_proto::{Control, Entity, Pause, Timestamp};
+use arena_bus::NatsArgs;
+use arena_proto::{Entity, Pause, Timestamp};
 use clap::Args;
 
 use crate::client;
 use crate::control;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::people::{self, ago, until};
 use crate::screen;
 
@@ -43,27 +43,11 @@ pub(crate) struct ResumeArgs {
 
 /// Pauses.
 pub(crate) async fn pause(args: PauseArgs) -> Result<(), Failure> {
-    if args.limit.is_some_and(|limit| limit.is_zero()) {
-        return Err(Exit::Usage.because("--for is out of range: use more than 0s"));
-    }
-    let bus = client::connect(&args.nats).await?;
-    client::known(&bus, &args.entity).await?;
+    let operator = client::operator(&args.nats).await?;
     let at = people::now();
-    let pause = Pause {
-        entity: args.entity,
-        by: people::who(),
-        reason: args.reason,
-        at,
-        until: args.limit.map(|limit| at + limit),
-    };
-    change(&bus, pause.by.clone(), at, |control| {
-        control
-            .pauses
-            .retain(|earlier| earlier.entity != pause.entity);
-        control.pauses.push(pause.clone());
-        Ok(())
-    })
-    .await?;
+    let paused = operator.pause(args.entity, args.limit, args.reason, at);
+    let (pause, changed) = paused.await?;
+    control::tell(changed);
     screen::print(&format!("{}\n", describe(&pause, at)))?;
     eprintln!(
         "nobody but a person acts on it: incidents are still raised, and told why nothing is done"
@@ -73,45 +57,11 @@ pub(crate) async fn pause(args: PauseArgs) -> Result<(), Failure> {
 
 /// Resumes.
 pub(crate) async fn resume(args: ResumeArgs) -> Result<(), Failure> {
-    let bus = client::connect(&args.nats).await?;
-    let at = people::now();
+    let operator = client::operator(&args.nats).await?;
     let entity = &args.entity;
-    change(&bus, people::who(), at, |control| {
-        let before = control.pauses.len();
-        let covered_by = control.pause(entity, at).map(|pause| pause.entity.clone());
-        control.pauses.retain(|pause| pause.entity != *entity);
-        if control.pauses.len() < before {
-            return Ok(());
-        }
-        Err(Exit::NotRunning.because(match covered_by {
-            Some(node) => {
-                format!("{entity} is paused with its whole node\n  mend: arena resume {node}")
-            }
-            None => format!("{entity} is not paused\n  mend: `arena status` shows what is"),
-        }))
-    })
-    .await?;
+    control::tell(operator.resume(entity, people::now()).await?);
     eprintln!("{entity} is no longer paused");
     Ok(())
-}
-
-/// Changes the pauses; those that are over go with the opportunity, so that they do not pile up.
-async fn change(
-    bus: &Bus,
-    by: String,
-    at: Timestamp,
-    change: impl Fn(&mut Control) -> Result<(), Failure>,
-) -> Result<Control, Failure> {
-    control::change(bus, |control| {
-        control
-            .pauses
-            .retain(|pause| pause.until.is_none_or(|until| at < until));
-        change(control)?;
-        control.by.clone_from(&by);
-        control.at = at;
-        Ok(())
-    })
-    .await
 }
 
 /// A pause in one line.

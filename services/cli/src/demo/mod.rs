@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_bus::NatsArgs;
+use arena_operator::{Kind, Operator};
 use arena_proto::{IncidentId, IncidentRecord, Resolution};
 
 use crate::args::DemoArgs;
 use crate::client;
 use crate::exit::{Exit, Failure};
 use crate::own_arena::OwnArena;
-use crate::{incidents, inject, up};
+use crate::up;
 
 /// The fault's time to live: longer than the slowest honest healing, so that it is the healing that ends it.
 const FAULT_TTL: Duration = Duration::from_mins(1);
@@ -74,18 +75,18 @@ async fn start_if_none_runs(nats: &NatsArgs) -> Result<Option<OwnArena>, Failure
 }
 
 async fn show(args: &DemoArgs, stays: bool) -> Result<(), Failure> {
-    let bus = client::connect(&args.nats).await?;
-    let mut story = story::Story::listen(&bus, &args.target).await?;
-    let target = args.target.to_string();
-    let id = inject::request(&bus, &args.fault, &target, FAULT_TTL, BTreeMap::new()).await?;
+    let operator = client::operator(&args.nats).await?;
+    let mut story = story::Story::listen(operator.bus(), &args.target).await?;
+    let asked = operator.inject(&args.fault, &args.target, FAULT_TTL, BTreeMap::new());
+    let id = asked.await?;
     let told = match tokio::time::timeout(STORY_LIMIT, Box::pin(story.tell(&id))).await {
         Ok(told) => told,
         Err(_) => Err(Exit::Timeout.because("the loop did not close in time: see `arena logs`")),
     };
     // Ends the fault where the healing has not; nothing is left behind by a demo.
-    inject::request_revert(&bus, &id).await?;
+    operator.see_reverted(&id).await?;
     let incident = told?;
-    let record = stored(&bus, &incident).await?;
+    let record = stored(&operator, &incident).await?;
     story::line(
         "stored",
         &format!("incident {} is in the database", record.id),
@@ -103,12 +104,12 @@ async fn show(args: &DemoArgs, stays: bool) -> Result<(), Failure> {
 }
 
 /// Waits until the database has the incident with its end.
-async fn stored(bus: &arena_bus::Bus, id: &IncidentId) -> Result<IncidentRecord, Failure> {
+async fn stored(operator: &Operator, id: &IncidentId) -> Result<IncidentRecord, Failure> {
     let search = async {
         loop {
-            match incidents::find(bus, id.as_str()).await {
+            match operator.incident(id.as_str()).await {
                 Ok(record) if record.ended_at.is_some() => return Ok(record),
-                Err(failure) if failure.exit != Exit::NotRunning => return Err(failure),
+                Err(error) if error.kind != Kind::NotFound => return Err(error.into()),
                 _ => tokio::time::sleep(STORED_POLL).await,
             }
         }

@@ -4,12 +4,11 @@
 mod evidence;
 mod tell;
 
-use arena_bus::{BusError, NatsArgs};
-use arena_proto::{IncidentStory, StoryQuery};
+use arena_bus::NatsArgs;
 use clap::Args;
 
 use crate::client;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::screen;
 use crate::up;
 use crate::up::data_dir::DataDirArgs;
@@ -38,14 +37,8 @@ pub(crate) struct ExplainArgs {
 
 /// Runs it.
 pub(crate) async fn run(args: ExplainArgs) -> Result<(), Failure> {
-    let bus = client::connect(&args.nats).await?;
-    let query = StoryQuery {
-        id: args.incident.clone(),
-    };
-    let story: IncidentStory = bus
-        .request("recorder", "story", &query)
-        .await
-        .map_err(no_story)?;
+    let operator = client::operator(&args.nats).await?;
+    let story = operator.story(&args.incident).await?;
     if args.json {
         screen::print_json(&story)?;
         return Ok(());
@@ -57,14 +50,4 @@ pub(crate) async fn run(args: ExplainArgs) -> Result<(), Failure> {
     }
     screen::print(&text)?;
     Ok(())
-}
-
-/// The recorder says in words when there is no such incident, or several.
-fn no_story(error: BusError) -> Failure {
-    match error {
-        BusError::Answered { message, .. } if message.contains("incident") => {
-            Exit::NotRunning.because(format!("{message}\n  mend: `arena incidents` lists them"))
-        }
-        other => client::not_running(other),
-    }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{FaultReport, TargetReport};
+use arena_view::faults::{FaultReport, TargetReport};
+
 use crate::screen::{self, Cell, Tone};
 
 /// All of them, a line each.

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::eyes::Eyes;
 use super::ground::Ground;
 use super::villain;
+use crate::client;
 use crate::exit::Failure;
-use crate::inject;
 
 /// A revert may have to wait for a process to be gone and to be read back.
 const REVERT_MS: u64 = 15_000;
@@ -97,10 +97,11 @@ async fn revert(bus: &Bus, eyes: &mut Eyes) -> Result<(), Failure> {
         let lasting = faults.filter(|fault| !fault.state.is_final());
         lasting.map(|fault| fault.id.clone()).collect()
     };
-    villain::end(bus).await?;
+    let operator = client::person(bus.clone());
+    villain::end(&operator).await?;
     for id in lasting(eyes) {
         // One that is over meanwhile is what is wanted.
-        inject::request_revert(bus, &id).await?;
+        operator.see_reverted(&id).await?;
     }
     let until = eyes.now_ms() + REVERT_MS;
     while !lasting(eyes).is_empty() && eyes.tick().await? < until {}

@@ -78,19 +78,16 @@ impl Ground {
             (Policy::Felix, Some(_)) => Mode::Auto,
             (Policy::None | Policy::Reference, _) => Mode::Observe,
         };
-        self.before = Some(bus.decided().await?.control());
-        let (by, at) = (people::who(), people::now());
-        control::change(bus, move |control| {
+        let (operator, now) = (client::person(bus.clone()), people::now());
+        let changed = operator.change_control(|control| {
             control.mode = mode;
-            control.modes = arena_proto::RiskClass::ALL
-                .iter()
-                .map(|risk| (*risk, mode))
-                .collect();
-            control.by.clone_from(&by);
-            control.at = at;
+            control.modes = RiskClass::ALL.iter().map(|risk| (*risk, mode)).collect();
+            operator.sign(control, now);
             Ok(())
-        })
-        .await?;
+        });
+        let changed = changed.await?;
+        self.before = Some(changed.before.clone());
+        control::tell(changed);
         Ok(())
     }
 
@@ -99,13 +96,13 @@ impl Ground {
         let Some(before) = self.before.clone().filter(|_| self.own.is_none()) else {
             return Ok(());
         };
-        let bus = client::connect(&self.nats).await?;
-        control::change(&bus, move |control| {
+        let operator = client::operator(&self.nats).await?;
+        let changed = operator.change_control(|control| {
             control.mode = before.mode;
             control.modes.clone_from(&before.modes);
             Ok(())
-        })
-        .await?;
+        });
+        control::tell(changed.await?);
         Ok(())
     }
 

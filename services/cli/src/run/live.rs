@@ -6,6 +6,7 @@ use std::future::Future;
 
 use arena_bus::{Bus, NatsArgs};
 use arena_expression::Mistake;
+use arena_operator::Order;
 use arena_proto::Timestamp;
 use arena_scenario::judge::{self, Conditions, Hold, Part, Policy};
 use arena_scenario::{Expect, Scenario};
@@ -19,7 +20,7 @@ use super::tell::Teller;
 use super::view::View;
 use super::villain::Villain;
 use crate::exit::{Exit, Failure};
-use crate::{do_action, people};
+use crate::{client, people};
 
 /// What a run is made with.
 #[derive(Debug, Clone)]
@@ -111,22 +112,26 @@ async fn watch(
         return Ok(false);
     }
     let mut reference = Reference::default();
+    let operator = client::person(bus.clone());
     eyes.begin();
-    let mut villain = Villain::begin(bus, scenario, eyes.now_ms()).await?;
+    let mut villain = Villain::begin(&operator, scenario, eyes.now_ms()).await?;
     loop {
         let at_ms = eyes.tick().await?;
-        for refused in villain.watch(bus, &mut eyes.view, at_ms).await? {
+        for refused in villain.watch(&operator, &mut eyes.view, at_ms).await? {
             eyes.note("refused", "", refused);
         }
         if options.policy == Policy::Reference
             && let Some((action, target)) = reference.next(at_ms, scenario, &eyes.view)
         {
-            let why = "the scenario's reference cure".to_owned();
-            let params = reference::params(action);
-            let asked = do_action::issue(bus, action, &target, params, why).await;
-            let what = match asked {
-                Ok(()) => format!("{} {target}, because it is to blame", action.verb()),
-                Err(failure) => format!("{} {target}: {:#}", action.verb(), failure.error),
+            let order = Order {
+                action,
+                target: target.clone(),
+                params: reference::params(action),
+                reason: "the scenario's reference cure".to_owned(),
+            };
+            let what = match operator.act(order, people::now()).await {
+                Ok(_) => format!("{} {target}, because it is to blame", action.verb()),
+                Err(error) => format!("{} {target}: {error}", action.verb()),
             };
             eyes.note("act", &target.to_string(), what);
         }

@@ -1,11 +1,10 @@
 //! The villain of a run: the injector's, with the scenario as its script.
 
-use arena_bus::Bus;
-use arena_proto::{VillainOperation, VillainPolicy, VillainRequest, VillainStatus};
+use arena_operator::{Kind, Operator};
+use arena_proto::{VillainOperation, VillainPolicy, VillainRequest};
 use arena_scenario::{Scenario, When};
 
 use super::view::View;
-use crate::client;
 use crate::exit::{Exit, Failure};
 
 /// Between two questions what was refused.
@@ -24,7 +23,11 @@ pub(super) struct Villain {
 
 impl Villain {
     /// Hands the scenario to the injector; its clock starts now.
-    pub(super) async fn begin(bus: &Bus, scenario: &Scenario, at_ms: u64) -> Result<Self, Failure> {
+    pub(super) async fn begin(
+        operator: &Operator,
+        scenario: &Scenario,
+        at_ms: u64,
+    ) -> Result<Self, Failure> {
         let request = VillainRequest {
             op: VillainOperation::Start,
             policy: Some(VillainPolicy::Scripted),
@@ -32,10 +35,11 @@ impl Villain {
             scenario: Some(scenario.to_toml()),
             ..VillainRequest::default()
         };
-        let status = ask(bus, &request).await?;
-        if let Some(error) = status.error {
-            return Err(Exit::Failed.because(format!("the villain does not play it: {error}")));
-        }
+        let asked = operator.villain(&request).await;
+        asked.map_err(|error| match error.kind {
+            Kind::Refused => Exit::Failed.because(format!("the villain does not play it: {error}")),
+            _ => error.into(),
+        })?;
         let planned = scenario.all_injections();
         let times = planned.iter().filter_map(|one| match one.injection.when {
             When::At(at) => u64::try_from(at.as_millis()).ok(),
@@ -52,7 +56,7 @@ impl Villain {
     /// Asks now and then what was refused, and adds that to the facts; the words of what is new.
     pub(super) async fn watch(
         &mut self,
-        bus: &Bus,
+        operator: &Operator,
         view: &mut View,
         at_ms: u64,
     ) -> Result<Vec<String>, Failure> {
@@ -60,7 +64,7 @@ impl Villain {
             return Ok(Vec::new());
         }
         self.asked_ms = at_ms;
-        let status = ask(bus, &VillainRequest::default()).await?;
+        let status = operator.villain(&VillainRequest::default()).await?;
         let is_new = |refusal: &String| !self.refusals.contains(refusal);
         let new: Vec<String> = status.refusals.into_iter().filter(is_new).collect();
         self.refusals.extend(new.iter().cloned());
@@ -75,15 +79,11 @@ impl Villain {
 }
 
 /// Its end: its faults are reverted. That there is none is what is wanted.
-pub(super) async fn end(bus: &Bus) -> Result<(), Failure> {
+pub(super) async fn end(operator: &Operator) -> Result<(), Failure> {
     let request = VillainRequest {
         op: VillainOperation::Stop,
         ..VillainRequest::default()
     };
-    ask(bus, &request).await.map(drop)
-}
-
-async fn ask(bus: &Bus, request: &VillainRequest) -> Result<VillainStatus, Failure> {
-    let answer = bus.request("injector", "villain", request).await;
-    answer.map_err(client::not_running)
+    operator.villain(&request).await?;
+    Ok(())
 }

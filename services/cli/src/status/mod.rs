@@ -1,12 +1,13 @@
 //! `arena status`: nodes, services, open incidents, active faults, and what people and the detector decided.
 
-mod report;
 mod text;
 
+use arena_view::status::{self, UP_DIED};
+
 use crate::args::StatusArgs;
-use crate::client::{self, Roll};
+use crate::client;
 use crate::exit::{Exit, Failure};
-use crate::{control, people, screen, up};
+use crate::{people, screen, up};
 
 /// Prints the status.
 pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
@@ -16,34 +17,13 @@ pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
         if died {
             failure
                 .exit
-                .because(format!("{:#}\n{}", failure.error, up::DIED))
+                .because(format!("{:#}\n{UP_DIED}", failure.error))
         } else {
             failure
         }
     })?;
-    let roll = Roll::call(&bus).await?;
-    // Who does not answer once is not waited for twice more.
-    let summary = client::summary(&bus).await;
-    let (incidents, faults) = match &summary {
-        Ok(_) => (
-            client::open_incidents(&bus).await,
-            client::active_faults(&bus).await,
-        ),
-        Err(why) => (Err(why.clone()), Err(why.clone())),
-    };
-    let decided = bus.decided().await?;
-    let found = report::Found {
-        control_lost: control::lost(&decided),
-        control: decided.control(),
-        observers: bus.observers().await?,
-        incidents,
-        faults,
-        summary,
-        up_died: died,
-        now: people::now(),
-        roll,
-    };
-    let report = report::report(&found);
+    let found = client::person(bus).found(died, people::now()).await?;
+    let report = status::report(&found);
     if args.json {
         screen::print_json(&report)?;
     } else {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use arena_proto::{LeverPosition, Mode, ObserverState, RestartOwner};
+use arena_view::status::{ActiveFault, Found, NodeReport, SILENT, ServiceReport, StatusReport};
 
-use super::report::{Found, NodeReport, Report, SILENT, ServiceReport};
 use crate::people::until;
 use crate::screen::{self, Cell, Tone};
 use crate::{control, lever, mode, pause};
@@ -12,7 +12,7 @@ use crate::{control, lever, mode, pause};
 /// The rest is listed by `arena incidents`.
 const LISTED_MAX: usize = 20;
 
-pub(super) fn text(report: &Report, found: &Found) -> String {
+pub(super) fn text(report: &StatusReport, found: &Found) -> String {
     let mut rows = Vec::new();
     for node in &report.nodes {
         rows.push(node_row(node));
@@ -52,7 +52,7 @@ pub(super) fn text(report: &Report, found: &Found) -> String {
 }
 
 /// Which incidents and faults there are.
-fn open(report: &Report) -> String {
+fn open(report: &StatusReport) -> String {
     let incidents = report.incidents.iter().flatten().map(|incident| {
         vec![
             incident.id.as_str().into(),
@@ -61,11 +61,10 @@ fn open(report: &Report) -> String {
         ]
     });
     let faults = report.faults.iter().flatten().map(|fault| {
-        let end = fault.expires_at.as_deref().unwrap_or("unknown");
         vec![
             fault.id.as_str().into(),
             screen::state(&fault.state),
-            format!("{} on {}, until {end}", fault.fault, fault.target).into(),
+            format!("{} on {}, {}", fault.fault, fault.target, lives(fault)).into(),
         ]
     });
     let rows: Vec<Vec<Cell>> = incidents.chain(faults).take(LISTED_MAX).collect();
@@ -78,11 +77,21 @@ fn open(report: &Report) -> String {
     )
 }
 
+fn lives(fault: &ActiveFault) -> String {
+    let end = fault.expires_at.as_deref().unwrap_or("unknown");
+    if fault.overdue {
+        return format!(
+            "due to end at {end}: its node does not answer, so nobody knows whether it did"
+        );
+    }
+    format!("until {end}")
+}
+
 /// What people and the detector decided, where it keeps the arena from healing itself.
-fn decided(report: &Report, found: &Found) -> String {
+fn decided(report: &StatusReport, found: &Found) -> String {
     let mut text = String::new();
     if let Some(lost) = found.control_lost {
-        let line = format!("{lost}{}", control::MEND);
+        let line = control::told(lost);
         let _ = writeln!(text, "{}", screen::paint(&line, Tone::Bad));
     }
     if report.lever == Some(LeverPosition::Stopped) {

@@ -31,9 +31,6 @@ use data_dir::{DataDir, DataDirArgs};
 use plan::Files;
 use record::{Lock, Record};
 
-/// Told where an `arena up` was killed: what it started runs on, and nobody looks after it.
-pub(crate) const DIED: &str = "`arena up` died; `arena up` or `arena down` cleans this up";
-
 /// The last lines of a log are looked for in so much of its end.
 const TAIL_BYTES: u64 = 2048;
 

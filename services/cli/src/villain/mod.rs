@@ -5,8 +5,9 @@ mod tell;
 
 use std::time::Duration;
 
-use arena_bus::{Bus, NatsArgs};
-use arena_proto::{VillainOperation, VillainRequest, VillainStatus};
+use arena_bus::NatsArgs;
+use arena_operator::Operator;
+use arena_proto::{VillainOperation, VillainRequest};
 use clap::{Args, Subcommand};
 
 use crate::client;
@@ -61,13 +62,14 @@ pub(crate) async fn run(args: VillainArgs) -> Result<(), Failure> {
     match args.command {
         Command::Start(args) => {
             let (request, nats) = args.request()?;
-            let status = ask(&client::connect(&nats).await?, &request).await?;
+            let operator = client::operator(&nats).await?;
+            let status = operator.villain(&request).await?;
             screen::print(&tell::started(&status))?;
         }
-        Command::Stop { nats } => stop(&client::connect(&nats).await?).await?,
+        Command::Stop { nats } => stop(&client::operator(&nats).await?).await?,
         Command::Status { json, nats } => {
-            let bus = client::connect(&nats).await?;
-            let status = ask(&bus, &VillainRequest::default()).await?;
+            let operator = client::operator(&nats).await?;
+            let status = operator.villain(&VillainRequest::default()).await?;
             if json {
                 screen::print_json(&status)?;
             } else {
@@ -78,21 +80,9 @@ pub(crate) async fn run(args: VillainArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks the injector; what it refuses fails.
-async fn ask(bus: &Bus, request: &VillainRequest) -> Result<VillainStatus, Failure> {
-    let status: VillainStatus = bus
-        .request("injector", "villain", request)
-        .await
-        .map_err(client::not_running)?;
-    match status.error {
-        None => Ok(status),
-        Some(error) => Err(Exit::Failed.because(error)),
-    }
-}
-
 /// Ends it, and waits until its faults are gone.
-async fn stop(bus: &Bus) -> Result<(), Failure> {
-    let before = ask(bus, &VillainRequest::default()).await?;
+async fn stop(operator: &Operator) -> Result<(), Failure> {
+    let before = operator.villain(&VillainRequest::default()).await?;
     if before.state == "STOPPED" {
         return Err(Exit::NotRunning.because("no villain is running"));
     }
@@ -100,11 +90,11 @@ async fn stop(bus: &Bus) -> Result<(), Failure> {
         op: VillainOperation::Stop,
         ..VillainRequest::default()
     };
-    let mut status = ask(bus, &request).await?;
+    let mut status = operator.villain(&request).await?;
     let stopped = async {
         while status.state != "STOPPED" {
             tokio::time::sleep(STOP_POLL).await;
-            status = ask(bus, &VillainRequest::default()).await?;
+            status = operator.villain(&VillainRequest::default()).await?;
         }
         Ok::<_, Failure>(status)
     };
