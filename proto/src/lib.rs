@@ -19,6 +19,7 @@ mod number;
 mod openapi;
 mod plan;
 mod record;
+mod score;
 mod status;
 mod story;
 mod telemetry;
@@ -55,8 +56,12 @@ pub use names::{CommandId, Entity, FaultId, IncidentId, NameError, NodeName, Pla
 pub use number::{Number, Numbers};
 pub use plan::{Plan, PlanBasis};
 pub use record::{
-    ActionRecord, ChildRecord, DecisionRecord, FaultRecord, IncidentQuery, IncidentRecord,
-    InjectReply, InjectRequest, JudgedRecord, RevertRequest, Summary,
+    ActionRecord, ChildRecord, CommandQuery, CommandRecord, DecisionRecord, FaultRecord,
+    IncidentQuery, IncidentRecord, InjectReply, InjectRequest, JudgedRecord, RevertRequest,
+    Summary,
+};
+pub use score::{
+    ActionScore, FaultCount, FaultScore, IncidentScore, Matching, Score, ScoreQuery, Spread,
 };
 pub use status::{NodeStatus, ServiceDetail, ServiceStatus};
 pub use story::{

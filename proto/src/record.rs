@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Entity, IncidentState, Resolution, Severity};
+
 /// One incident as `arena incidents --json` lists it. Times in milliseconds, null until known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -114,6 +116,28 @@ pub struct ActionRecord {
     pub evidence: bool,
 }
 
+/// Asks the recorder for one command.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct CommandQuery {
+    /// The command's id.
+    pub id: String,
+}
+
+/// One command, and the incident that it was for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CommandRecord {
+    /// It.
+    #[serde(flatten)]
+    pub action: ActionRecord,
+    /// Null when a person asked.
+    pub incident_id: Option<String>,
+    /// RFC 3339, UTC: the last that is known of it.
+    pub at: Option<String>,
+}
+
 /// One decision of an incident.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -194,6 +218,18 @@ pub struct IncidentQuery {
     pub limit: Option<u32>,
     /// Only those older than this id's (for the next page).
     pub before: Option<String>,
+    /// Only those that are open (neither RESOLVED nor CLOSED), or only those that are not.
+    pub open: Option<bool>,
+    /// Only those in this state.
+    pub state: Option<IncidentState>,
+    /// Only those about this; a node stands for its services as well.
+    pub entity: Option<Entity>,
+    /// Only those of this symptom.
+    pub symptom: Option<String>,
+    /// Only those that are this bad.
+    pub severity: Option<Severity>,
+    /// Only those that ended so.
+    pub resolution: Option<Resolution>,
 }
 
 /// One fault, newest first in a list.

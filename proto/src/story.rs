@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::IncidentRecord;
+use crate::{FaultRecord, IncidentRecord};
 
 /// Asks the recorder for one incident's story.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,10 @@ pub struct IncidentStory {
     /// Events and pieces of evidence that are stored and did not fit the reply: the latest.
     #[serde(default)]
     pub left_out: u64,
+    /// The faults that were in effect from shortly before it was first seen until it ended, oldest first: what may have caused it.
+    /// Null until it is RESOLVED or CLOSED: who still looks for the cause is not told.
+    #[serde(default)]
+    pub faults: Option<Vec<FaultRecord>>,
 }
 
 /// One message about an incident. Its evidence is in [`IncidentStory::evidence`], and not here.

@@ -1,10 +1,10 @@
-//! Requests on the bus: `incidents`, `story`, `efficacy`, `faults` and `summary` (docs/ARCHITECTURE.md, "Requests").
+//! Requests on the bus: `incidents`, `story`, `command`, `efficacy`, `score`, `faults` and `summary` (docs/ARCHITECTURE.md, "Requests").
 
 use std::collections::BTreeMap;
 
-use arena_bus::{Bus, BusError, Registration, ServiceDescription};
+use arena_bus::{Bus, BusError, Registration, ServiceDescription, ServiceError};
 use arena_chassis::Clock;
-use arena_proto::{EfficacyQuery, IncidentQuery, StoryQuery};
+use arena_proto::{CommandQuery, EfficacyQuery, IncidentQuery, ScoreQuery, StoryQuery};
 use serde::Deserialize;
 
 use crate::database::{Database, DatabaseError};
@@ -29,50 +29,58 @@ pub async fn register(
         })
         .await?;
     let held = database.clone();
-    registration
-        .endpoint("incidents", move |query: IncidentQuery| {
-            let database = held.clone();
-            async move {
-                let records = database.incidents(clock.now(), &query).await;
-                records.map_err(told)
-            }
-        })
-        .await?;
+    let incidents = move |query: IncidentQuery| {
+        let database = held.clone();
+        async move { told(database.incidents(clock.now(), &query).await) }
+    };
+    registration.endpoint("incidents", incidents).await?;
     let held = database.clone();
-    registration
-        .endpoint("story", move |query: StoryQuery| {
-            let database = held.clone();
-            async move { database.story(&query).await.map_err(told) }
-        })
-        .await?;
+    let story = move |query: StoryQuery| {
+        let database = held.clone();
+        async move { told(database.story(&query).await) }
+    };
+    registration.endpoint("story", story).await?;
     let held = database.clone();
-    registration
-        .endpoint("efficacy", move |query: EfficacyQuery| {
-            let database = held.clone();
-            async move {
-                let rows = database.efficacy(clock.now(), &query).await;
-                rows.map_err(told)
-            }
-        })
-        .await?;
+    let command = move |query: CommandQuery| {
+        let database = held.clone();
+        async move { told(database.command(&query).await) }
+    };
+    registration.endpoint("command", command).await?;
     let held = database.clone();
-    registration
-        .endpoint("faults", move |_: Nothing| {
-            let database = held.clone();
-            async move { database.faults().await.map_err(told) }
-        })
-        .await?;
+    let efficacy = move |query: EfficacyQuery| {
+        let database = held.clone();
+        async move { told(database.efficacy(clock.now(), &query).await) }
+    };
+    registration.endpoint("efficacy", efficacy).await?;
     let held = database.clone();
-    registration
-        .endpoint("summary", move |_: Nothing| {
-            let database = held.clone();
-            async move { database.summary(clock.now()).await.map_err(told) }
-        })
-        .await?;
+    let score = move |query: ScoreQuery| {
+        let database = held.clone();
+        async move { told(database.score(clock.now(), &query).await) }
+    };
+    registration.endpoint("score", score).await?;
+    let held = database.clone();
+    let faults = move |_: Nothing| {
+        let database = held.clone();
+        async move { told(database.faults().await) }
+    };
+    registration.endpoint("faults", faults).await?;
+    let held = database.clone();
+    let summary = move |_: Nothing| {
+        let database = held.clone();
+        async move { told(database.summary(clock.now()).await) }
+    };
+    registration.endpoint("summary", summary).await?;
     Ok(registration)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn told(error: DatabaseError) -> String {
-    error.to_string()
+/// A failure as who asked hears of it.
+fn told<T>(answer: Result<T, DatabaseError>) -> Result<T, ServiceError> {
+    answer.map_err(|error| ServiceError {
+        code: match error {
+            DatabaseError::NoSuch { .. } => 404,
+            DatabaseError::SeveralIncidents { .. } => 409,
+            _ => 500,
+        },
+        message: error.to_string(),
+    })
 }

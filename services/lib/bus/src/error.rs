@@ -111,6 +111,8 @@ pub enum BusError {
     Answered {
         /// Which one.
         service: String,
+        /// As HTTP's: 404 where there is no such thing.
+        code: u16,
         /// What it says.
         message: String,
     },

@@ -47,7 +47,7 @@ pub use lease::HeldLease;
 pub use live::{LiveMessage, LiveMessages};
 pub use rejected::RejectedCounts;
 pub use role::Role;
-pub use service::{Registration, ServiceDescription, ServicePing};
+pub use service::{Registration, ServiceDescription, ServiceError, ServicePing};
 pub use subject::{Family, Partitions, telemetry_node};
 pub use telemetry::TelemetryStream;
 

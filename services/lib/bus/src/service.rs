@@ -39,6 +39,21 @@ pub struct ServiceDescription {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// What a service answers when it cannot, or will not: told to who asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceError {
+    /// As HTTP's: 404 where there is no such thing, 409 where the request does not fit what is there, else 500.
+    pub code: u16,
+    /// In plain words.
+    pub message: String,
+}
+
+impl From<String> for ServiceError {
+    fn from(message: String) -> Self {
+        Self { code: 500, message }
+    }
+}
+
 /// A registered service. It is gone from the bus when this is dropped.
 #[derive(Debug)]
 pub struct Registration {
@@ -60,12 +75,13 @@ pub struct ServicePing {
 
 impl Registration {
     /// Answers requests on `arena.api.<service>.<name>`: JSON in, JSON out. The handler's error is told to who asked.
-    pub async fn endpoint<Req, Rep, H, F>(&self, name: &str, handler: H) -> Result<(), BusError>
+    pub async fn endpoint<Req, Rep, E, H, F>(&self, name: &str, handler: H) -> Result<(), BusError>
     where
         Req: DeserializeOwned + Send + 'static,
         Rep: Serialize + Send + 'static,
+        E: Into<ServiceError> + Send + 'static,
         H: Fn(Req) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<Rep, String>> + Send + 'static,
+        F: Future<Output = Result<Rep, E>> + Send + 'static,
     {
         let endpoint = self
             .service
@@ -83,12 +99,13 @@ impl Registration {
     }
 }
 
-async fn answer_all<Req, Rep, H, F>(endpoint: Endpoint, handler: H)
+async fn answer_all<Req, Rep, E, H, F>(endpoint: Endpoint, handler: H)
 where
     Req: DeserializeOwned,
     Rep: Serialize,
+    E: Into<ServiceError>,
     H: Fn(Req) -> F,
-    F: Future<Output = Result<Rep, String>>,
+    F: Future<Output = Result<Rep, E>>,
 {
     let handler = &handler;
     endpoint
@@ -123,15 +140,16 @@ fn expires(now: Timestamp) -> HeaderMap {
     headers
 }
 
-async fn answer<Req, Rep, H, F>(
+async fn answer<Req, Rep, E, H, F>(
     body: &[u8],
     handler: &H,
 ) -> Result<bytes::Bytes, service::error::Error>
 where
     Req: DeserializeOwned,
     Rep: Serialize,
+    E: Into<ServiceError>,
     H: Fn(Req) -> F,
-    F: Future<Output = Result<Rep, String>>,
+    F: Future<Output = Result<Rep, E>>,
 {
     let error = |code, status| service::error::Error { code, status };
     // `nats req arena.api.recorder.summary ''` asks for everything.
@@ -142,7 +160,10 @@ where
             format!("the request is not what this answers: {cause}"),
         )
     })?;
-    let reply = handler(request).await.map_err(|cause| error(500, cause))?;
+    let reply = handler(request).await.map_err(|cause| {
+        let ServiceError { code, message } = cause.into();
+        error(code.into(), message)
+    })?;
     serde_json::to_vec(&reply)
         .map(bytes::Bytes::from)
         .map_err(|cause| error(500, format!("writing the reply: {cause}")))
@@ -202,13 +223,12 @@ impl Bus {
                 RequestErrorKind::NoResponders => BusError::NotRunning { service: service() },
                 _ => no_answer(),
             })?;
-        let error = reply
-            .headers
-            .as_ref()
-            .and_then(|headers| headers.get(service::NATS_SERVICE_ERROR));
-        if let Some(message) = error {
+        let header = |name| reply.headers.as_ref().and_then(|headers| headers.get(name));
+        if let Some(message) = header(service::NATS_SERVICE_ERROR) {
+            let code = header(service::NATS_SERVICE_ERROR_CODE).map(HeaderValue::as_str);
             return Err(BusError::Answered {
                 service: service(),
+                code: code.and_then(|code| code.parse().ok()).unwrap_or(500),
                 message: message.to_string(),
             });
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arena_bus::{
     Bus, BusError, Change, Consume, Deliveries, Event, From, NatsArgs, Partitions, Role,
-    ServiceDescription, TelemetryStream, describe,
+    ServiceDescription, ServiceError, TelemetryStream, describe,
 };
 use arena_proto::{
     Command, Entity, Evidence, FaultRequest, FaultStatus, IncidentEvent, IncidentQuery, NodeStatus,
@@ -485,10 +485,15 @@ async fn services_register_answer_and_refuse() {
         })
         .await
         .unwrap();
+    let not_found = |id: String| ServiceError {
+        code: 404,
+        message: format!("there is no incident {id}"),
+    };
     registration
-        .endpoint("summary", async |query: IncidentQuery| match query.id {
-            None => Ok(Summary::default()),
-            Some(id) => Err(format!("there is no incident {id}")),
+        .endpoint("summary", move |query: IncidentQuery| async move {
+            query
+                .id
+                .map_or(Ok(Summary::default()), |id| Err(not_found(id)))
         })
         .await
         .unwrap();
@@ -507,10 +512,9 @@ async fn services_register_answer_and_refuse() {
     let refused = operator
         .request::<_, Summary>("recorder", "summary", &query)
         .await;
-    assert_eq!(
-        refused.unwrap_err().to_string(),
-        "recorder: there is no incident x"
-    );
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.to_string(), "recorder: there is no incident x");
+    assert!(matches!(refused, BusError::Answered { code: 404, .. }));
     let nonsense = operator
         .request::<_, Summary>("recorder", "summary", &[1, 2])
         .await;

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use arena_proto::{
-    ActionKind, ActionRecord, CommandId, CommandState, Effect, Entity, IncidentId, Plan,
-    RejectionReason, RiskClass, Timestamp,
+    ActionKind, ActionRecord, CommandId, CommandRecord, CommandState, Effect, Entity, IncidentId,
+    Plan, RejectionReason, RiskClass, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -224,6 +224,17 @@ impl ActionFacts {
                 Some(reason) if fact.message.is_empty() => reason.to_string(),
                 Some(reason) => format!("{reason}: {}", fact.message),
             },
+        }
+    }
+
+    /// As people read it by itself: also what a person asked for.
+    #[must_use]
+    pub fn command(&self, id: &CommandId) -> CommandRecord {
+        let at = self.current().map(|(_, fact)| fact.at).or(self.issued_at);
+        CommandRecord {
+            action: self.record(id),
+            incident_id: self.incident_id.as_ref().map(ToString::to_string),
+            at: at.map(|at| at.to_string()),
         }
     }
 

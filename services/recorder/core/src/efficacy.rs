@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arena_proto::{Effect, EfficacyRow};
 
 use crate::facts::rounded;
+use crate::spread::median;
 
 /// One time that an action was tried for an incident.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,12 +69,4 @@ impl Count {
 #[expect(clippy::cast_precision_loss, reason = "counts of actions")]
 fn percent(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| rounded(part as f64 * 100.0 / whole as f64))
-}
-
-/// The one in the middle, or the mean of the two in the middle.
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let upper = *values.get(values.len() / 2)?;
-    let lower = values[(values.len() - 1) / 2];
-    Some(rounded(f64::midpoint(lower, upper)))
 }

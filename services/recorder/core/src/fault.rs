@@ -8,8 +8,8 @@ use arena_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Event;
 use crate::facts::{keep_min, merge, nanos, nanos_or_none, text};
+use crate::{Event, Injected};
 
 /// Of more parameters those with the least names are kept. A fault has a handful.
 const PARAMS_MAX: usize = 16;
@@ -133,6 +133,36 @@ impl FaultFacts {
             .or_else(|| self.asked.as_ref().map(|asked| asked.expires_at))
     }
 
+    /// When it took effect; `None`: it did not, as far as is known.
+    #[must_use]
+    pub fn active_at(&self) -> Option<Timestamp> {
+        self.known(|status| status.active_at)
+    }
+
+    /// When its effect ended, or ends at the latest; `None`: nobody knows, as when its undoing failed.
+    #[must_use]
+    pub fn over_at(&self) -> Option<Timestamp> {
+        match self.current() {
+            Some((FaultState::RevertFailed, _)) => None,
+            Some((state, status)) if state.is_final() => status.reverted_at.or(Some(status.at)),
+            _ => self.expires_at(),
+        }
+    }
+
+    /// As the score wants it; `None` before any event.
+    #[must_use]
+    pub fn injected(&self, id: &FaultId) -> Option<Injected> {
+        Some(Injected {
+            id: id.clone(),
+            fault: self.fault().unwrap_or_default().to_owned(),
+            target: self.target(),
+            state: self.state(),
+            at: self.at?,
+            active_at: self.active_at(),
+            over_at: self.over_at(),
+        })
+    }
+
     /// Its name in the catalogue; `None` when only a renewal or revert is known.
     #[must_use]
     pub fn fault(&self) -> Option<&str> {
@@ -168,7 +198,7 @@ impl FaultFacts {
                 .and_then(|status| status.reason)
                 .map(|reason| reason.to_string()),
             message: current.map_or_else(String::new, |status| status.message.clone()),
-            active_at: text(self.known(|status| status.active_at)),
+            active_at: text(self.active_at()),
             expires_at: text(self.expires_at()),
             reverted_at: text(self.known(|status| status.reverted_at)),
             params: current

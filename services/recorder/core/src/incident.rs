@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decision::Decided;
 use crate::facts::{keep_max, keep_min, merge, millis, name, nanos, text};
-use crate::{ActionFacts, Event};
+use crate::{ActionFacts, Event, Opened};
 
 /// Of more decisions the last ones are kept. A ladder of five rungs takes about twenty.
 const DECISIONS_MAX: usize = 64;
@@ -152,6 +152,23 @@ impl IncidentFacts {
     #[must_use]
     pub fn ended_at(&self) -> Option<Timestamp> {
         self.verdict().map(|verdict| verdict.at)
+    }
+
+    /// As the score wants it; `None` until the detector's word came.
+    #[must_use]
+    pub fn opened(&self, id: &IncidentId) -> Option<Opened> {
+        let (opening, latest) = self.opening.as_ref().zip(self.latest.as_ref())?;
+        let mut blamed = vec![opening.entity.clone(), latest.root_cause.clone()];
+        blamed.extend(latest.candidates.iter().cloned());
+        Some(Opened {
+            id: id.clone(),
+            state: self.state(),
+            resolution: self.verdict().and_then(|verdict| verdict.resolution),
+            blamed,
+            first_abnormal_at: opening.first_abnormal_at,
+            opened_at: opening.opened_at,
+            ended_at: self.ended_at(),
+        })
     }
 
     /// How long each part took.

@@ -1,5 +1,5 @@
 //! What the recorder makes of events, as plain data: an incident, an action, its evidence and a fault are each a fold of
-//! the events that name them, telemetry is rolled up into buckets, and judged actions are counted.
+//! the events that name them, telemetry is rolled up into buckets, judged actions are counted, and so is who did what to whom.
 //!
 //! A fold is a *merge of facts*: what an event says is kept under a key of its own (a revision, a state), and where
 //! two events speak about the same key the greater fact stays. So a fold does not depend on the order of events, and
@@ -21,6 +21,8 @@ mod facts;
 mod fault;
 mod incident;
 mod rollup;
+mod score;
+mod spread;
 
 pub use action::ActionFacts;
 pub use efficacy::{Try, efficacy};
@@ -30,3 +32,4 @@ pub use facts::millis;
 pub use fault::FaultFacts;
 pub use incident::{IncidentFacts, Times};
 pub use rollup::{BUCKET, Reading, Rollup, Rollups, SERIES_MAX, Series};
+pub use score::{Field, Injected, Opened, score};

@@ -40,12 +40,17 @@ impl Database {
         now: Timestamp,
         query: &EfficacyQuery,
     ) -> Result<Vec<EfficacyRow>, DatabaseError> {
+        let since = query.since_ms.map(|ms| now - Duration::from_millis(ms));
+        Ok(efficacy(self.tries(since).await?))
+    }
+
+    /// What was tried since then, newest first.
+    pub(super) async fn tries(&self, since: Option<Timestamp>) -> Result<Vec<Try>, DatabaseError> {
         let mut select = actions::Entity::find()
             .filter(actions::Column::Symptom.is_not_null())
             .filter(actions::Column::Action.is_not_null())
             .filter(actions::Column::IssuedAtNs.is_not_null());
-        if let Some(since_ms) = query.since_ms {
-            let since = now - Duration::from_millis(since_ms);
+        if let Some(since) = since {
             select = select.filter(actions::Column::IssuedAtNs.gte(since.unix_nanos()));
         }
         // Looked up by row: the two tables have no relation that a database would have to guard.
@@ -81,7 +86,7 @@ impl Database {
             let id = row.command_id.clone();
             tries.extend(tried(row).map_err(|error| unreadable(&id, &error))?);
         }
-        Ok(efficacy(tries))
+        Ok(tries)
     }
 }
 

@@ -35,9 +35,11 @@ pub enum DatabaseError {
         /// How long was waited.
         limit: Duration,
     },
-    /// A request names an incident that is not there.
-    #[error("there is no incident {id:?}")]
-    NoSuchIncident {
+    /// A request names what is not there.
+    #[error("there is no {what} {id:?}")]
+    NoSuch {
+        /// What kind of thing: an incident, a command.
+        what: &'static str,
         /// What was named.
         id: String,
     },

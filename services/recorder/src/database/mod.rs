@@ -16,6 +16,7 @@ mod open;
 mod query;
 mod retain;
 mod rollup;
+mod score;
 mod store;
 mod story;
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use arena_proto::{
-    FaultId, FaultRecord, FaultState, IncidentId, IncidentQuery, IncidentRecord, IncidentState,
-    Summary, Timestamp,
+    CommandId, CommandQuery, CommandRecord, FaultId, FaultRecord, FaultState, IncidentId,
+    IncidentQuery, IncidentRecord, IncidentState, Summary, Timestamp,
 };
-use arena_recorder_core::{FaultFacts, IncidentFacts};
+use arena_recorder_core::{ActionFacts, FaultFacts, IncidentFacts};
 use sea_orm::sea_query::{Cond, Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult,
@@ -14,7 +14,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 
-use super::entity::{faults, incidents, totals};
+use super::entity::{actions, faults, incidents, totals};
 use super::fold::read_facts;
 use super::store::{TOTAL_EVENTS, TOTAL_INCIDENTS};
 use super::{Database, DatabaseError, READ_MAX, within};
@@ -27,10 +27,14 @@ const RECORDS_DEFAULT: u64 = 50;
 /// smaller (the core's limits see to it), so every page has at least one.
 pub(super) const REPLY_BYTES_MAX: usize = 900_000;
 
+/// What is in none of these states is open: a person may have to do something.
+pub(super) const OVER: [IncidentState; 2] = [IncidentState::Resolved, IncidentState::Closed];
+
+/// What is read of what is told whole.
 #[derive(FromQueryResult)]
-struct Row {
-    id: String,
-    facts: serde_json::Value,
+pub(super) struct Row {
+    pub id: String,
+    pub facts: serde_json::Value,
 }
 
 impl Database {
@@ -43,14 +47,7 @@ impl Database {
     ) -> Result<Vec<IncidentRecord>, DatabaseError> {
         let limit = query.limit.map_or(RECORDS_DEFAULT, u64::from);
         let limit = Ord::min(limit, RECORDS_MAX);
-        let mut select = known_incidents().limit(limit);
-        if let Some(id) = &query.id {
-            select = select.filter(incidents::Column::Id.eq(id));
-        }
-        if let Some(since_ms) = query.since_ms {
-            let since = now - Duration::from_millis(since_ms);
-            select = select.filter(incidents::Column::OpenedAtNs.gte(since.unix_nanos()));
-        }
+        let mut select = chosen(now, query).limit(limit);
         if let Some(before) = &query.before {
             let opened_at = self.opened_at(before).await?;
             let older = Cond::any()
@@ -83,7 +80,21 @@ impl Database {
             .column(incidents::Column::OpenedAtNs)
             .into_tuple::<i64>();
         let found = within("looking for an incident", READ_MAX, row.one(&self.reader)).await?;
-        found.ok_or_else(|| DatabaseError::NoSuchIncident { id: id.to_owned() })
+        found.ok_or_else(|| no_such("incident", id))
+    }
+
+    /// One command, also a person's. `id` is the whole id.
+    pub async fn command(&self, query: &CommandQuery) -> Result<CommandRecord, DatabaseError> {
+        let row = actions::Entity::find_by_id(&query.id).one(&self.reader);
+        let row = within("reading a command", READ_MAX, row).await?;
+        let row = row.ok_or_else(|| no_such("command", &query.id))?;
+        let told = |row: actions::Model| {
+            let id =
+                CommandId::new(&row.command_id).map_err(|error| DbErr::Type(error.to_string()))?;
+            let facts: ActionFacts = read_facts(Some(row.facts))?;
+            Ok(facts.command(&id))
+        };
+        told(row).map_err(|error: DbErr| unreadable(&query.id, &error))
     }
 
     /// The newest faults first, at most 200.
@@ -105,13 +116,12 @@ impl Database {
 
     /// Totals.
     pub async fn summary(&self, now: Timestamp) -> Result<Summary, DatabaseError> {
-        let closed = [IncidentState::Resolved, IncidentState::Closed].map(IncidentState::as_str);
         let in_effect =
             [FaultState::Armed, FaultState::Active, FaultState::Reverting].map(FaultState::as_str);
         within("counting", READ_MAX, async {
             let snapshot = self.begin_snapshot().await?;
             let incidents_open = known_incidents()
-                .filter(incidents::Column::State.is_not_in(closed))
+                .filter(incidents::Column::State.is_not_in(OVER.map(IncidentState::as_str)))
                 .count(&snapshot)
                 .await?;
             let faults_active = faults::Entity::find()
@@ -159,6 +169,46 @@ pub(super) fn known_incidents() -> Select<incidents::Entity> {
     incidents::Entity::find().filter(Expr::col(incidents::Column::OpenedAtNs).is_not_null())
 }
 
+/// Those that a query asks for, of whatever page.
+fn chosen(now: Timestamp, query: &IncidentQuery) -> Select<incidents::Entity> {
+    use incidents::Column;
+    let open = query.open.map(|open| {
+        let over = OVER.map(IncidentState::as_str);
+        if open {
+            Column::State.is_not_in(over)
+        } else {
+            Column::State.is_in(over)
+        }
+    });
+    let since = query.since_ms.map(|since_ms| {
+        let since = now - Duration::from_millis(since_ms);
+        Column::OpenedAtNs.gte(since.unix_nanos())
+    });
+    let entity = query.entity.as_ref();
+    let service = entity.and_then(|entity| entity.service.as_ref());
+    [
+        query.id.as_ref().map(|id| Column::Id.eq(id)),
+        since,
+        open,
+        query.state.map(|state| Column::State.eq(state.as_str())),
+        entity.map(|entity| Column::Node.eq(entity.node.as_str())),
+        service.map(|service| Column::Service.eq(service.as_str())),
+        query
+            .symptom
+            .as_ref()
+            .map(|symptom| Column::Symptom.eq(symptom)),
+        query
+            .severity
+            .map(|severity| Column::Severity.eq(severity.as_str())),
+        query
+            .resolution
+            .map(|how| Column::Resolution.eq(how.as_str())),
+    ]
+    .into_iter()
+    .flatten()
+    .fold(known_incidents(), Select::filter)
+}
+
 /// The records of rows, as many as fit a reply.
 fn page<T: serde::Serialize>(
     rows: Vec<Row>,
@@ -185,5 +235,12 @@ pub(super) fn unreadable(id: &str, error: &impl ToString) -> DatabaseError {
     DatabaseError::Row {
         row: id.to_owned(),
         cause: error.to_string(),
+    }
+}
+
+pub(super) fn no_such(what: &'static str, id: &str) -> DatabaseError {
+    DatabaseError::NoSuch {
+        what,
+        id: id.to_owned(),
     }
 }

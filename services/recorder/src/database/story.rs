@@ -1,7 +1,7 @@
-//! One incident as a whole: its record, every message about it, and the evidence.
+//! One incident as a whole: its record, every message about it, the evidence, and once it is over the faults of its time.
 
 use arena_proto::{
-    EventRecord, EvidenceRecord, IncidentId, IncidentRecord, IncidentStory, StoryQuery,
+    EventRecord, EvidenceRecord, FaultRecord, IncidentId, IncidentRecord, IncidentStory, StoryQuery,
 };
 use arena_recorder_core::{EventKind, EvidenceFacts, IncidentFacts};
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use super::entity::{events, evidence, incidents};
 use super::fold::read_facts;
-use super::query::{REPLY_BYTES_MAX, known_incidents, unreadable};
+use super::query::{REPLY_BYTES_MAX, known_incidents, no_such, unreadable};
+use super::score::faults_of;
 use super::{Database, DatabaseError, READ_MAX, within};
 
 /// Messages that are read for one story; a ladder takes about a hundred.
@@ -27,7 +28,8 @@ const SEVERAL_MAX: u64 = 5;
 
 /// Rows as they were at one moment.
 struct Rows {
-    incident: Option<incidents::Model>,
+    incident: IncidentRecord,
+    faults: Option<Vec<FaultRecord>>,
     events: Vec<events::Model>,
     events_stored: u64,
     evidence: Vec<evidence::Model>,
@@ -45,12 +47,12 @@ impl Database {
             Ok(rows)
         })
         .await?;
-        rows.story(&id)
+        rows.ok_or_else(|| no_such("incident", &id))?.story(&id)
     }
 
     async fn whole_id(&self, prefix: &str) -> Result<String, DatabaseError> {
         if prefix.is_empty() {
-            return Err(no_such_incident(prefix));
+            return Err(no_such("incident", prefix));
         }
         let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
         // Not LIKE: `_` is a letter of ids.
@@ -68,7 +70,7 @@ impl Database {
             .into_tuple::<String>();
         let found = within("looking for an incident", READ_MAX, found.all(&self.reader)).await?;
         match found.as_slice() {
-            [] => Err(no_such_incident(prefix)),
+            [] => Err(no_such("incident", prefix)),
             // The shortest comes first: a whole id is never several.
             [id, ..] if id == prefix || found.len() == 1 => Ok(id.clone()),
             _ => Err(DatabaseError::SeveralIncidents {
@@ -80,13 +82,20 @@ impl Database {
 }
 
 impl Rows {
-    async fn read(snapshot: &DatabaseTransaction, id: &str) -> Result<Self, DbErr> {
+    async fn read(snapshot: &DatabaseTransaction, id: &str) -> Result<Option<Self>, DbErr> {
+        let row = incidents::Entity::find_by_id(id).one(snapshot).await?;
+        let facts: IncidentFacts = read_facts(row.map(|row| row.facts))?;
+        let whole = IncidentId::new(id).map_err(|error| DbErr::Type(error.to_string()))?;
+        let Some((incident, opened)) = facts.record(&whole).zip(facts.opened(&whole)) else {
+            return Ok(None);
+        };
         let events = events::Entity::find()
             .filter(events::Column::IncidentId.eq(id))
             .filter(events::Column::Kind.ne(EventKind::Evidence.as_str()));
         let evidence = evidence::Entity::find().filter(evidence::Column::IncidentId.eq(id));
-        Ok(Self {
-            incident: incidents::Entity::find_by_id(id).one(snapshot).await?,
+        Ok(Some(Self {
+            incident,
+            faults: faults_of(snapshot, &opened).await?,
             events_stored: events.clone().count(snapshot).await?,
             events: events
                 .order_by_asc(events::Column::AtNs)
@@ -101,17 +110,12 @@ impl Rows {
                 .limit(EVIDENCE_MAX)
                 .all(snapshot)
                 .await?,
-        })
+        }))
     }
 
     fn story(self, id: &str) -> Result<IncidentStory, DatabaseError> {
         let unreadable = |error: DbErr| unreadable(id, &error);
-        let incident = self
-            .incident
-            .and_then(|row| record(row).transpose())
-            .ok_or_else(|| no_such_incident(id))?
-            .map_err(unreadable)?;
-        let mut bytes = size(&incident);
+        let mut bytes = size(&self.incident) + size(&self.faults);
         let mut left_out = self.evidence_stored + self.events_stored;
         let mut all_evidence = Vec::new();
         for row in self.evidence {
@@ -137,18 +141,13 @@ impl Rows {
             all_events.push(event);
         }
         Ok(IncidentStory {
-            incident,
+            incident: self.incident,
             events: all_events,
             evidence: all_evidence,
             left_out,
+            faults: self.faults,
         })
     }
-}
-
-fn record(row: incidents::Model) -> Result<Option<IncidentRecord>, DbErr> {
-    let id = IncidentId::new(&row.id).map_err(|error| DbErr::Type(error.to_string()))?;
-    let facts: IncidentFacts = read_facts(Some(row.facts))?;
-    Ok(facts.record(&id))
 }
 
 fn evidence_record(row: evidence::Model) -> Result<Option<EvidenceRecord>, DbErr> {
@@ -185,8 +184,4 @@ fn event_record(row: events::Model) -> EventRecord {
 /// In a reply, with its comma.
 fn size(record: &impl Serialize) -> usize {
     serde_json::to_vec(record).map_or(0, |json| json.len() + 1)
-}
-
-fn no_such_incident(id: &str) -> DatabaseError {
-    DatabaseError::NoSuchIncident { id: id.to_owned() }
 }
