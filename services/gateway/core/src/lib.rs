@@ -4,3 +4,4 @@
 //! a number that has no gap; every list and the ring of events have a limit.
 
 pub mod view;
+pub mod webhook;
