@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use arena_proto::{
     ActionKind, CommandState, Decision, Entity, FaultReason, FaultState, IncidentState,
-    RejectionReason, Resolution, RiskClass, Severity, Timestamp,
+    RejectionReason, Resolution, Severity, Timestamp,
 };
+use arena_view::question::Question;
+use arena_view::status::StatusReport;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,6 +18,8 @@ pub struct BusView {
     pub connected: bool,
     /// Since when it is so.
     pub since: Timestamp,
+    /// What the streams keep has been read. Until then incidents, faults, commands and questions are unknown, and their lists empty.
+    pub caught_up: bool,
 }
 
 /// What is fixed while the gateway runs.
@@ -79,6 +83,8 @@ pub struct FaultView {
     pub reason: Option<FaultReason>,
     /// What the node says about it.
     pub message: String,
+    /// When it was first heard of.
+    pub at: Timestamp,
     /// Since when it has effect.
     pub active_at: Option<Timestamp>,
     /// When it ends whatever happens.
@@ -110,31 +116,6 @@ pub struct CommandView {
     pub at: Timestamp,
 }
 
-/// What the remediator asks people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct QuestionView {
-    /// The incident.
-    pub incident: String,
-    /// The plan that waits: an answer is for this very one.
-    pub plan: String,
-    /// Whom the incident is about.
-    pub entity: Entity,
-    /// Its symptom.
-    pub symptom: String,
-    /// What would be done: `restart`, `failover`...
-    pub action: String,
-    /// To whom.
-    pub target: Entity,
-    /// How much it can hurt.
-    pub risk: Option<RiskClass>,
-    /// What is believed to be wrong.
-    pub cause: String,
-    /// Why it asks, in plain words.
-    pub reason: String,
-    /// Until when it waits; null: for ever.
-    pub expires_at: Option<Timestamp>,
-}
-
 /// The readings of one second: by node, by service (empty: the node itself), by metric. What has no reading is not there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct SamplesView {
@@ -142,4 +123,75 @@ pub struct SamplesView {
     pub at: Timestamp,
     /// The readings.
     pub nodes: BTreeMap<String, BTreeMap<String, BTreeMap<String, f32>>>,
+    /// So many series are not kept, because there are more than the gateway holds; 0 in any arena of a sane size.
+    pub series_left_out: u64,
+}
+
+/// The last readings of series, side by side.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct SamplesReport {
+    /// When the readings were gathered, oldest first: about a second apart, five minutes at most.
+    pub at: Vec<Timestamp>,
+    /// By entity and metric.
+    pub series: Vec<SeriesView>,
+    /// So many series are not kept, because there are more than the gateway holds.
+    pub series_left_out: u64,
+}
+
+/// A series.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SeriesView {
+    /// Of whom.
+    pub entity: Entity,
+    /// Of what, unit last.
+    pub metric: String,
+    /// One for each of `at`; null where there was no reading.
+    pub values: Vec<Option<f32>>,
+}
+
+/// A node that is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NodeGone {
+    /// Its name.
+    pub name: String,
+}
+
+/// That what was missed cannot be told any more. A snapshot follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Resync {
+    /// Why.
+    pub reason: String,
+}
+
+/// Everything, as of one event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Snapshot {
+    /// Which run of the gateway counts the events.
+    pub epoch: String,
+    /// The last event that is in it.
+    pub seq: u64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// What is fixed while the gateway runs.
+    pub about: About,
+    /// Everything that events change.
+    #[serde(flatten)]
+    pub state: State,
+}
+
+/// Everything that events change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct State {
+    /// Whether the gateway hears the bus.
+    pub bus: BusView,
+    /// As `/api/v1/status` has it.
+    pub status: StatusReport,
+    /// Newest first: those that are open, and the last that are over.
+    pub incidents: Vec<IncidentView>,
+    /// Newest first: those in effect, and the last that are over.
+    pub faults: Vec<FaultView>,
+    /// Newest first.
+    pub commands: Vec<CommandView>,
+    /// What waits for an answer, by incident.
+    pub questions: Vec<Question>,
 }
