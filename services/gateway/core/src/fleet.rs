@@ -9,7 +9,8 @@ use std::time::Duration;
 use arena_proto::{Control, NodeName, NodeStatus, Observer, Pause, Schema, Timestamp};
 use arena_view::Liveness;
 use arena_view::status::{
-    ArenaReport, COMPONENTS, Found, NodeReport, StatusReport, arena_report, node_report, observed,
+    ArenaReport, COMPONENTS, Found, GATEWAY, NodeReport, StatusReport, arena_report, node_report,
+    observed,
 };
 
 use crate::Event;
@@ -27,6 +28,11 @@ const STRANGERS_MAX: usize = 1000;
 
 const AWAY: &str = "the bus is away: nobody can say what people decided";
 const NOT_ASKED: &str = "what people decided is not known yet";
+
+/// Those that are asked whether they are there; this gateway is one of them.
+fn pinged() -> impl Iterator<Item = &'static str> {
+    COMPONENTS.into_iter().chain([GATEWAY])
+}
 
 /// The status, and what it rests on.
 #[derive(Debug)]
@@ -51,7 +57,7 @@ pub(crate) struct Fleet {
 impl Fleet {
     pub(crate) fn new(now: Timestamp) -> Self {
         let unheard = Liveness::Silent { since: Some(now) };
-        let components = COMPONENTS.iter().map(|name| ((*name).to_owned(), unheard));
+        let components = pinged().map(|name| (name.to_owned(), unheard));
         let unknown = || AWAY.to_owned();
         let found = Found {
             nodes: Vec::new(),
@@ -174,11 +180,10 @@ impl Fleet {
         if self.is_away {
             return;
         }
-        for name in COMPONENTS.iter().filter(|name| names.contains(**name)) {
+        for name in pinged().filter(|name| names.contains(*name)) {
             self.answered.insert(name, now);
-            self.found
-                .components
-                .insert((*name).to_owned(), Liveness::Answers);
+            let name = name.to_owned();
+            self.found.components.insert(name, Liveness::Answers);
             self.arena_touched = true;
         }
     }
