@@ -1,11 +1,11 @@
-//! What the detector hears, in one loop: telemetry, which nodes there are, the state of the connection, and time.
+//! What the detector hears, in one loop: telemetry, which nodes there are, alerts, the state of the connection, and time.
 
 use arena_bus::{
     Bus, CanaryReceiver, CanarySender, Change, Consume, From, Partitions, TelemetryStream, Values,
 };
 use arena_chassis::{CancellationToken, Chassis, Clock};
 use arena_detector_core::{Detector, Input, Output};
-use arena_proto::{IncidentEvent, NodeName, NodeStatus, ProcessState, Timestamp};
+use arena_proto::{Alert, IncidentEvent, NodeName, NodeStatus, ProcessState, Timestamp};
 use tokio::sync::watch;
 
 use crate::observer::ObserverWriter;
@@ -20,6 +20,7 @@ pub(crate) struct Intake {
     clock: Clock,
     telemetry: TelemetryStream,
     statuses: Values<NodeStatus>,
+    alerts: Values<Alert>,
     partitions: Partitions,
     canary: (CanarySender, CanaryReceiver),
     observer: ObserverWriter,
@@ -46,6 +47,7 @@ impl Intake {
             clock: chassis.clock,
             telemetry: bus.telemetry(partitions.clone()).await?,
             statuses: bus.watch_statuses().await?,
+            alerts: bus.watch_alerts().await?,
             canary: bus.canary().await?,
             observer: ObserverWriter::start(bus, chassis.clock, &partitions),
             partitions,
@@ -54,8 +56,12 @@ impl Intake {
         })
     }
 
-    /// Takes up what was open: the last event of each entity says.
+    /// Takes up which alerts stand, and what was open: the last event of each entity says.
     pub(crate) async fn restore(&mut self, bus: &Bus, publisher: &Publisher) -> anyhow::Result<()> {
+        for alert in bus.alerts().await? {
+            let input = about_alert(Change::Put(alert), &self.partitions);
+            self.step(input, publisher).await;
+        }
         let last = Consume::ephemeral().from(From::LastPerSubject);
         let mut incidents = bus.consume::<IncidentEvent>(last).await?;
         while let Some(delivery) = incidents.next_stored().await {
@@ -85,6 +91,10 @@ impl Intake {
                 change = self.statuses.next_change() => match change.map(about_node) {
                     Some((node, input)) if self.partitions.holds(&node) => input,
                     Some(_) => continue,
+                    None => return,
+                },
+                change = self.alerts.next_change() => match change {
+                    Some(change) => about_alert(change, &self.partitions),
                     None => return,
                 },
                 changed = self.connected.changed() => match changed {
@@ -132,6 +142,21 @@ impl Intake {
                 told: lost,
                 told_at: Some(now),
             };
+        }
+    }
+}
+
+/// An alert that is about none of our nodes is none of ours, whatever it was before.
+fn about_alert(change: Change<Alert>, partitions: &Partitions) -> Input {
+    match change {
+        Change::Removed(fingerprint) => Input::AlertForgotten(fingerprint),
+        Change::Put(alert) => {
+            let ours = alert.entity.as_ref();
+            if ours.is_some_and(|entity| partitions.holds(&entity.node)) {
+                Input::Alert(Box::new(alert))
+            } else {
+                Input::AlertForgotten(alert.fingerprint)
+            }
         }
     }
 }

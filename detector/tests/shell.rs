@@ -8,9 +8,9 @@ use std::time::Duration;
 use arena_bus::{Bus, Change, Consume, Deliveries, Delivery, From, NatsArgs, Partitions, Role};
 use arena_chassis::Clock;
 use arena_proto::{
-    Column, Entity, IncidentEvent, IncidentEventKind, NodeName, NodeStatus, ObserverState,
-    ProbeVerdict, ProcessState, Schema, ServiceInfo, ServiceName, ServiceSample, SignalState,
-    SpanId, Telemetry, Timestamp, TraceContext,
+    Alert, AlertState, Column, Entity, IncidentEvent, IncidentEventKind, NodeName, NodeStatus,
+    ObserverState, ProbeVerdict, ProcessState, Schema, ServiceInfo, ServiceName, ServiceSample,
+    SignalState, SpanId, Telemetry, Timestamp, TraceContext,
 };
 use arena_testkit::{NatsServer, otlp::OtlpReceiver, temp_dir, wait_for};
 
@@ -202,6 +202,64 @@ async fn an_incident_outlives_the_detector_and_the_server() {
     assert_eq!(cleared.kind, IncidentEventKind::Cleared);
     assert_eq!((&cleared.id, cleared.revision), (&again.id, 2));
     assert!(detector.stop().await.success());
+}
+
+fn alert(starts_at: Timestamp, state: AlertState, now: Timestamp) -> Alert {
+    let service = ServiceName::new("orders").expect("a service");
+    Alert {
+        fingerprint: "4b1c".to_owned(),
+        name: "HighLatency".to_owned(),
+        state,
+        starts_at,
+        ends_at: (state == AlertState::Resolved).then_some(now),
+        entity: Some(Entity::service(
+            NodeName::new("n1").expect("a node"),
+            service,
+        )),
+        labels: std::collections::BTreeMap::new(),
+        annotations: std::collections::BTreeMap::new(),
+        generator_url: String::new(),
+        received_at: now,
+        message: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn an_alert_is_an_incident_that_outlives_the_detector() {
+    let nats = NatsServer::start().await;
+    let operator = connect(&nats, Role::Operator).await;
+    operator.ensure_streams().await.expect("streams");
+    let gateway = connect(&nats, Role::Gateway).await;
+    let mut incidents = incidents(&operator).await;
+    let mut detector = Process::start(&nats, &[]);
+    is_there(&operator).await;
+    let _node = Node::start(&nats).await;
+    let clock = Clock::new();
+    let starts_at = clock.now();
+    let firing = alert(starts_at, AlertState::Firing, clock.now());
+    gateway.put_alert(&firing).await.expect("KV alerts");
+    let opened = next(&mut incidents).await.message;
+    assert_eq!(opened.kind, IncidentEventKind::Opened);
+    assert_eq!(opened.symptom, "alert_firing");
+    assert_eq!((opened.pid, opened.generation), (Some(42), 3));
+    assert!(
+        opened.reason.starts_with("alert HighLatency since "),
+        "{}",
+        opened.reason
+    );
+
+    // Told again while no detector runs, it is the same; the next thing that is told is its end.
+    detector.kill();
+    let firing = alert(starts_at, AlertState::Firing, clock.now());
+    gateway.put_alert(&firing).await.expect("KV alerts");
+    let _detector = Process::start(&nats, &[]);
+    let resolved = alert(starts_at, AlertState::Resolved, clock.now());
+    gateway.put_alert(&resolved).await.expect("KV alerts");
+    let cleared = next(&mut incidents).await.message;
+    assert_eq!(
+        (cleared.kind, &cleared.id),
+        (IncidentEventKind::Cleared, &opened.id)
+    );
 }
 
 fn status(node: &NodeName, state: ProcessState) -> NodeStatus {

@@ -40,6 +40,8 @@ impl Alert {
     /// How long a firing alert is believed that nobody repeats: Alertmanager repeats every 4 h unless it is told otherwise
     /// (`repeat_interval`), and an hour is more than any of its delays.
     pub const BELIEVED: Duration = Duration::from_hours(5);
+    /// How many are known at once: some hundreds fire in a large outage, and each is one more incident at most.
+    pub const COUNT_MAX: usize = 1000;
     /// How long an alert is kept after it was last told; who has not spoken for a day is not there.
     pub const KEPT: Duration = Duration::from_hours(24);
 

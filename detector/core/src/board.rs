@@ -272,6 +272,12 @@ impl Board {
         self.signals(entity).any(Entry::waits)
     }
 
+    /// How a signal stands, where it matters.
+    pub(crate) fn view(&self, entity: &Entity, symptom: &str) -> Option<View> {
+        let entry = self.entries.get(entity)?.get(symptom)?;
+        Some(entry.view.clone())
+    }
+
     /// The entity's signals.
     pub(crate) fn signals(&self, entity: &Entity) -> impl Iterator<Item = &Entry> {
         self.entries

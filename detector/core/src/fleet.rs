@@ -8,6 +8,7 @@ use arena_proto::{
     ServiceName, Telemetry,
 };
 
+use crate::book::Process;
 use crate::node::Node;
 use crate::rules::{NEIGHBOUR, NEIGHBOUR_BATCH, NODE};
 use crate::stillness::Stillness;
@@ -43,6 +44,12 @@ impl Fleet {
     /// Whether the entity is being restarted, or was.
     pub(crate) fn restart(&self, entity: &Entity) -> Option<Restart> {
         self.nodes.get(&entity.node)?.restart(entity)
+    }
+
+    /// The process that an entity is, as its node said last.
+    pub(crate) fn process(&self, entity: &Entity) -> Process {
+        let node = self.nodes.get(&entity.node);
+        node.map(|node| node.process(entity)).unwrap_or_default()
     }
 
     /// How many services of the node run.

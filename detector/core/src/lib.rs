@@ -1,18 +1,21 @@
-//! Detection as a pure state machine: telemetry and time in, incident events out.
+//! Detection as a pure state machine: telemetry, alerts and time in, incident events out.
 //!
 //! In this order: `liveness` (who is silent), state (who exited, whose probe fails), rules (CEL over samples),
-//! each as one `signal` a symptom; then the `board`, which finds the cause, and the `book` of incidents.
+//! each as one `signal` a symptom, which `alerts` of another system may raise too; then the `board`, which finds the cause, and the
+//! `book` of incidents.
 //!
 //! Absent on purpose: clocks, input and output, and faults: what the injector does is not known here.
 //!
 //! Invariants: at most one open incident an entity; CLEARED only after OPENED, once; missing data neither raises nor
 //! clears; a message that is lost, repeated or late changes nothing that the next one does not say again.
 
+mod alerts;
 mod board;
 mod book;
 mod expression;
 mod fleet;
 mod graph;
+mod io;
 mod lift;
 mod liveness;
 mod message;
@@ -28,6 +31,7 @@ mod stillness;
 mod symptom;
 mod track;
 mod verdict;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +40,7 @@ use arena_proto::{
     Entity, IncidentEvent, IncidentEventKind, NodeName, Schema, SignalState, Telemetry, Timestamp,
 };
 
+use alerts::Alerts;
 use board::Board;
 use book::Process;
 use expression::Evaluator;
@@ -46,8 +51,8 @@ use node::{Node, Restored};
 use observer::Observer;
 use sequence::Order;
 use symptom::View;
-use track::Change;
 
+pub use io::{Counters, Input, Output};
 pub use observer::Hearing;
 pub use policy::Policy;
 
@@ -55,64 +60,6 @@ pub(crate) const NODE_SILENT: &str = "node_silent";
 
 /// Nodes beyond this are counted and not watched: ten times what one detector is meant for; more take partitions.
 const NODES_MAX: usize = 10_000;
-
-/// What the detector is told.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// The last event of one subject, before [`Input::Started`]: a restarted detector goes on with what was open.
-    Restore(Box<IncidentEvent>),
-    /// Everything is restored, and the bus is there: from now on silence counts.
-    Started,
-    /// The bus is there again, or gone: what cannot be heard is not silence.
-    Connected(bool),
-    /// What a node measured.
-    Telemetry {
-        /// The message.
-        telemetry: Telemetry,
-        /// What its columns mean.
-        schema: Arc<Schema>,
-    },
-    /// A node's own status says that its agent runs, heard or not: one that died while no detector ran is found silent.
-    NodeKnown(NodeName),
-    /// A node was taken out of the arena, for good: nothing is left to heal there.
-    NodeForgotten(NodeName),
-    /// A node said that it stops.
-    NodeLeaving {
-        /// Which node.
-        node: NodeName,
-        /// Which boot of its agent; another one is not meant.
-        boot_id: u64,
-    },
-    /// A canary came back: the number that [`Output::SendCanary`] gave.
-    CanaryHeard(u64),
-    /// Time has passed.
-    Tick,
-}
-
-/// What the detector says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// To be published, in this order.
-    Publish(Box<IncidentEvent>),
-    /// To be written where all can read it: whether the detector believes what it hears. At the start, and when it
-    /// changes.
-    Observer(Hearing),
-    /// To be said to itself, over the bus, and heard again as [`Input::CanaryHeard`].
-    SendCanary(u64),
-}
-
-/// What was not used, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Messages that came twice or late.
-    pub stale: u64,
-    /// Messages that do not fit their schema.
-    pub misfits: u64,
-    /// Messages of nodes beyond the limit.
-    pub nodes_over_limit: u64,
-    /// Signals of callers that found no room in an incident.
-    pub children_over_limit: u64,
-}
 
 /// The detector.
 #[derive(Debug)]
@@ -125,6 +72,7 @@ pub struct Detector {
     /// The last boot that each node said goodbye with.
     left: BTreeMap<NodeName, u64>,
     restored: Restored,
+    alerts: Alerts,
     board: Board,
     counters: Counters,
 }
@@ -140,6 +88,7 @@ impl Detector {
             observer: Observer::default(),
             left: BTreeMap::new(),
             restored: Restored::new(),
+            alerts: Alerts::default(),
             board: policy.board(),
             counters: Counters::default(),
             policy,
@@ -152,30 +101,45 @@ impl Detector {
         let mut outputs: Vec<Output> = canary.into_iter().collect();
         self.liveness.deaf(now, self.observer.doubts());
         self.look_for_silence(now);
+        self.age_alerts(now);
         match input {
             // Judged with the first step after Started: until then what was open is not all known.
             Input::Restore(event) => {
                 self.restore(now, *event);
                 return outputs;
             }
-            Input::Started => self.connected(now, true),
+            Input::Started => {
+                self.connected(now, true);
+                outputs.extend(self.start_alerts(now));
+            }
             Input::Connected(connected) => self.connected(now, connected),
             Input::CanaryHeard(number) => self.observer.canary_heard(now, number),
             Input::Telemetry { telemetry, schema } => self.telemetry(now, &telemetry, &schema),
             Input::NodeKnown(node) => self.node_known(now, &node),
             Input::NodeForgotten(node) => self.node_forgotten(now, &node),
             Input::NodeLeaving { node, boot_id } => self.node_leaving(now, &node, boot_id),
+            Input::Alert(alert) => outputs.extend(self.alert(now, &alert)),
+            Input::AlertForgotten(fingerprint) => self.forget_alert(now, &fingerprint),
             Input::Tick => {}
         }
         self.liveness.deaf(now, self.observer.doubts());
         let (storm, liveness) = (self.liveness.storm(), &self.liveness);
         let hearing = self.observer.tell(now, storm, || liveness.crowd(now));
         outputs.extend(hearing.map(Output::Observer));
-        for mut event in self.board.judge(now, &self.fleet) {
-            self.fleet.describe(&mut event);
-            outputs.push(Output::Publish(Box::new(event)));
-        }
+        outputs.extend(self.judge(now));
         outputs
+    }
+
+    /// What follows from the signals as they stand.
+    fn judge(&mut self, now: Timestamp) -> Vec<Output> {
+        let mut events = self.board.judge(now, &self.fleet);
+        for event in &mut events {
+            self.fleet.describe(event);
+        }
+        let events = events.into_iter();
+        events
+            .map(|event| Output::Publish(Box::new(event)))
+            .collect()
     }
 
     /// When to send [`Input::Tick`] at the latest.
@@ -185,6 +149,7 @@ impl Detector {
             self.liveness.next_wakeup(),
             self.observer.next_wakeup(),
             self.board.next_wakeup(),
+            self.alerts.next_wakeup(),
         ];
         wakeups.into_iter().flatten().min()
     }
@@ -194,6 +159,7 @@ impl Detector {
     pub fn counters(&self) -> Counters {
         Counters {
             children_over_limit: self.board.book().children_dropped(),
+            alerts_over_limit: self.alerts.over_limit(),
             ..self.counters
         }
     }
@@ -218,7 +184,8 @@ impl Detector {
         for (entity, symptom, since) in self.board.restore(now, event, find) {
             let silent = symptom.name == NODE_SILENT;
             self.liveness.expect(now, &entity.node, silent);
-            if !silent {
+            let by_alert = self.alerts.restore(&entity, &symptom, since);
+            if !silent && !by_alert {
                 let signals = self.restored.entry(entity).or_default();
                 signals.push((symptom, since));
             }
@@ -304,6 +271,7 @@ impl Detector {
             evidence,
         ));
         self.report(now, changes);
+        self.forget_alerts_of(now, name);
         self.board.remove_node(name);
         self.left.remove(name);
         if self.liveness.left(name) {
@@ -376,17 +344,5 @@ impl Detector {
         let entity = Entity::node(name);
         self.board
             .report(now, &entity, &symptom, view, Process::default());
-    }
-
-    fn report(&mut self, now: Timestamp, changes: Vec<Change>) {
-        for change in changes {
-            let Change {
-                entity,
-                symptom,
-                view,
-                process,
-            } = change;
-            self.board.report(now, &entity, &symptom, view, process);
-        }
     }
 }

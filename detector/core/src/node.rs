@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arena_proto::{Entity, NodeName, Schema, SchemaId, Telemetry, Timestamp};
 
+use crate::book::Process;
 use crate::fleet::Latest;
 use crate::message::{Message, Reader};
 use crate::rules::ColumnIndex;
@@ -40,6 +41,13 @@ impl Node {
     pub(crate) fn restart(&self, entity: &Entity) -> Option<Restart> {
         let mut tracks = self.tracks.iter();
         tracks.find(|track| track.entity == *entity)?.restart()
+    }
+
+    /// The process that the entity, one of this node's, is.
+    pub(crate) fn process(&self, entity: &Entity) -> Process {
+        let mut tracks = self.tracks.iter();
+        let track = tracks.find(|track| track.entity == *entity);
+        track.map(Track::process).unwrap_or_default()
     }
 
     /// What it said last.

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use arena_config::{Diagnostic, closest};
 use arena_expression::{NODE_METRICS, SERVICE_METRICS};
-use arena_proto::{ServiceClass, Severity};
+use arena_proto::{Alert, ServiceClass, Severity};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::NODE_SILENT;
+use crate::alerts::ALERT_FIRING;
 use crate::board::{Board, Correlation};
 use crate::expression::{Expression, compile};
 use crate::lift::NODE_DEGRADED;
@@ -26,6 +27,8 @@ const RULES_MAX: usize = 64;
 const DURATION_MAX: Duration = Duration::from_hours(1);
 /// A limit below half a tick would call every node silent.
 const SILENCE_MIN: Duration = Duration::from_millis(500);
+/// The label of an alert that names a symptom.
+const SYMPTOM_LABEL: &str = "arena_symptom";
 /// When `idle` is given without `idle_for`: longer than the pause that a restart or a drained caller makes.
 const IDLE_FOR_DEFAULT: Duration = Duration::from_secs(5);
 
@@ -41,6 +44,7 @@ pub struct Policy {
     pub(crate) telemetry_frozen: Arc<Symptom>,
     pub(crate) process_exited: Arc<Symptom>,
     pub(crate) probe_failed: Arc<Symptom>,
+    pub(crate) alert_firing: Arc<Symptom>,
 }
 
 /// What a rule is about.
@@ -119,6 +123,7 @@ impl Policy {
             node_degraded: Symptom::new(NODE_DEGRADED, Severity::Error, false),
             telemetry_frozen: Symptom::new(TELEMETRY_FROZEN, Severity::Warning, false),
             process_exited: Symptom::new(PROCESS_EXITED, Severity::Critical, false),
+            alert_firing: alert_firing(Severity::Error),
             probe_failed: Symptom::new(PROBE_FAILED, Severity::Error, true),
         })
     }
@@ -137,6 +142,7 @@ impl Policy {
             &self.telemetry_frozen,
             &self.process_exited,
             &self.probe_failed,
+            &self.alert_firing,
         ];
         built_in
             .into_iter()
@@ -144,9 +150,37 @@ impl Policy {
             .find(|symptom| symptom.name == name)
     }
 
+    /// What an alert shows: the symptom that its label `arena_symptom` names, where that is one that can be measured of an entity,
+    /// else [`ALERT_FIRING`], as severe as the label `severity` says.
+    pub(crate) fn symptom_of_alert(&self, alert: &Alert) -> Arc<Symptom> {
+        let named = alert.labels.get(SYMPTOM_LABEL);
+        let own = [NODE_SILENT, NODE_DEGRADED, TELEMETRY_FROZEN];
+        let named = named.filter(|name| !own.contains(&name.as_str()));
+        if let Some(symptom) = named.and_then(|name| self.symptom(name)) {
+            return Arc::clone(symptom);
+        }
+        match alert.labels.get("severity").map(String::as_str) {
+            Some("critical" | "page") => alert_firing(Severity::Critical),
+            Some("warning") => alert_firing(Severity::Warning),
+            Some("info" | "none") => alert_firing(Severity::Info),
+            _ => Arc::clone(&self.alert_firing),
+        }
+    }
+
     pub(crate) fn board(&self) -> Board {
         Board::new(self.correlation, Arc::clone(&self.node_degraded))
     }
+}
+
+/// An alert may well be felt by callers of what is ill: nobody knows what its rule measures.
+fn alert_firing(severity: Severity) -> Arc<Symptom> {
+    Arc::new(Symptom {
+        name: ALERT_FIRING.to_owned(),
+        severity,
+        felt_by_callers: true,
+        by_neighbour: false,
+        lifts: false,
+    })
 }
 
 /// The file's text, for diagnostics.
@@ -269,6 +303,7 @@ impl Source<'_> {
             TELEMETRY_FROZEN,
             PROCESS_EXITED,
             PROBE_FAILED,
+            ALERT_FIRING,
         ]
         .contains(&text.as_str())
         {

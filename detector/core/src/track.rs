@@ -275,6 +275,10 @@ impl Track {
         }
     }
 
+    pub(crate) fn process(&self) -> Process {
+        self.process
+    }
+
     pub(crate) fn restart(&self) -> Option<Restart> {
         self.restart
     }

@@ -295,11 +295,11 @@ impl Remediator {
             .any(|other| other.cleared_since.is_none() && other.event.entity == *entity)
     }
 
-    /// The same service on nodes of which no ill is known, by node.
+    /// The same service on other nodes, by node. Where no agent is, none is there that could take over.
     fn others(&self, own: &Entity) -> impl Iterator<Item = (Entity, &ServiceStatus)> {
         self.statuses
             .values()
-            .filter(|node| node.node != own.node)
+            .filter(|node| node.node != own.node && node.has_agent())
             .filter_map(|node| {
                 let mut services = node.services.iter();
                 let service =

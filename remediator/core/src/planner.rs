@@ -5,7 +5,7 @@
 //! a rung costs is only shown. A rung applies when its `when` holds and its target is there; one that was passed over is
 //! not come back to within the incident, so that a ladder ends.
 
-use arena_proto::{ActionKind, Entity, Number, Numbers, Plan, Timestamp};
+use arena_proto::{ActionKind, Entity, Number, Numbers, Plan, Timestamp, check_agent};
 
 use crate::Remediator;
 use crate::case::Case;
@@ -153,14 +153,18 @@ impl Remediator {
         Err(passed_over(&passed).trim_start_matches("; ").to_owned())
     }
 
-    /// What a rung comes to, where nobody denied just that.
+    /// What a rung comes to, where somebody is there to do it, and nobody denied just that.
     fn undenied(&self, case: &Case, step: &Step) -> Result<Deed, String> {
-        match self.deed(case, step)? {
-            Deed::Act(action, target) if case.denied.contains(&(action, target.clone())) => {
-                Err("denied".to_owned())
+        let deed = self.deed(case, step)?;
+        if let Deed::Act(action, target) = &deed {
+            if let Some(node) = self.statuses.get(&target.node) {
+                check_agent(node).map_err(|refusal| refusal.sentence)?;
             }
-            deed => Ok(deed),
+            if case.denied.contains(&(*action, target.clone())) {
+                return Err("denied".to_owned());
+            }
         }
+        Ok(deed)
     }
 
     /// By which facts a rung applies; or why it does not.

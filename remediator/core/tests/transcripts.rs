@@ -823,3 +823,72 @@ fn a_service_that_shows_one_symptom_after_the_other_is_left_to_a_person() {
         "#]],
     );
 }
+
+/// An alert's end is heard minutes after it, and says when it was.
+#[test]
+fn an_alert_gets_the_gentle_step_and_the_time_that_its_end_takes() {
+    check(
+        "
+        0 status node-1/orders RUNNING PASSING 10 1
+        1000 opened a node-1/orders alert_firing
+        1100 outcome cmd-a.1 SUCCEEDED
+        300000 cleared a alert_firing=RESOLVED@15000
+        301000 tick
+        400000 opened b node-1/orders alert_firing
+        400100 outcome cmd-b.1 SUCCEEDED
+        820200 tick
+        900000 cleared b alert_firing=RESOLVED@450000
+        901000 tick
+        ",
+        &expect![[r#"
+            0      status node-1/orders RUNNING PASSING 10 1
+            1000   opened a node-1/orders alert_firing
+            1000     a.1 ACT ACTING 2/3: as the detector says; an alert fires for it, and its own state may be why (state = "RUNNING"); passed over: wait (dependency_hurt = false)
+            1000     -> cmd-a.1 RECOVER node-1/orders pid 10 generation 1
+            1100   outcome cmd-a.1 SUCCEEDED
+            1100     a.2 VERIFY VERIFYING 2/3: recover of node-1/orders succeeded after 100 ms (pid 10 to 99); alert_firing must clear within 420 s and stay clear for 1 s
+            300000 cleared a alert_firing=RESOLVED@15000
+            301000 tick
+            301000   a.3 RESOLVE RESOLVED REMEDIATED 2/3: alert_firing cleared 298.9 s after our recover and stayed clear for 1 s
+            400000 opened b node-1/orders alert_firing
+            400000   b.1 ACT ACTING 3/3: alert_firing of node-1/orders is back 398.9 s after recover (rung 2) for a, within the cooldown of 600 s; an alert fires for it, and its process may be why (state = "RUNNING")
+            400000   -> cmd-b.1 RESTART node-1/orders pid 10 generation 1
+            400100 outcome cmd-b.1 SUCCEEDED
+            400100   b.2 VERIFY VERIFYING 3/3: restart of node-1/orders succeeded after 100 ms (pid 10 to 99); alert_firing must clear within 420 s and stay clear for 1 s
+            820100   b.3 ESCALATE ESCALATED 3/3: restart of node-1/orders did not clear alert_firing within 420 s; its 3 rungs are used up, a person is needed; no step that may be taken without knowing what its rule measures ended it: read what the alert says
+            820200 tick
+            900000 cleared b alert_firing=RESOLVED@450000
+            901000 tick
+            901000   b.4 RESOLVE RESOLVED REMEDIATED 3/3: late, after it was escalated; alert_firing was calm 50 s after our restart, which was told late, and stayed clear for 1 s
+        "#]],
+    );
+}
+
+#[test]
+fn nothing_is_sent_where_no_agent_is() {
+    check(
+        "
+        0 status node-1/orders RUNNING NONE 0 1 no-agent
+        1000 opened a node-1/orders cpu_high
+        2000 cleared a
+        3000 tick
+        4000 opened b node-1/orders latency_high
+        5000 status node-2/orders STOPPED NONE 0 1 standby no-agent
+        6000 opened c node-3/orders storage_latency_high
+        ",
+        &expect![[r#"
+            0      status node-1/orders RUNNING NONE 0 1 no-agent
+            1000   opened a node-1/orders cpu_high
+            1000     a.1 ESCALATE ESCALATED 2/2: none of its 2 rungs applies, a person is needed; a new process burns as much: this is load or a defect, not a stuck process; passed over: restart (nothing can be done to node-1: it has no agent, it is only told of over HTTP), restart (nothing can be done to node-1: it has no agent, it is only told of over HTTP)
+            2000   cleared a
+            3000   tick
+            3000     a.2 RESOLVE RESOLVED SELF_RECOVERED 2/2: late, after it was escalated; cpu_high cleared 1 s after it was opened and stayed clear for 1 s; no action is known to have succeeded
+            4000   opened b node-1/orders latency_high
+            4000     b.1 ESCALATE ESCALATED 6/6: none of its 6 rungs applies, a person is needed; nothing that may be done to it makes it faster: look at what it depends on, the way there, and the load; passed over: wait (dependency_hurt = false), recover (nothing can be done to node-1: it has no agent, it is only told of over HTTP), wait (dependency_hurt = false, calls_slow = false), wait (dependency_hurt = false, calls_slow = false, replicas_hurt = 0, replicas_up = 0), restart (nothing can be done to node-1: it has no agent, it is only told of over HTTP), failover (dependency_hurt = false, replicas_up = 0, standby_available = false)
+            5000   status node-2/orders STOPPED NONE 0 1 standby no-agent
+            6000   opened c node-3/orders storage_latency_high
+            6000     c.1 ACT ACTING 1/3: as the detector says; its process holds up its own disk access
+            6000     -> cmd-c.1 RESTART node-3/orders
+        "#]],
+    );
+}

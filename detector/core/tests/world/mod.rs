@@ -23,9 +23,9 @@ use std::time::Duration;
 
 use arena_detector_core::{Detector, Input, Output, Policy};
 use arena_proto::{
-    Column, Entity, IncidentEvent, IncidentEventKind, NodeName, ObserverState, ProbeVerdict,
-    ProcessState, Schema, ServiceClass, ServiceInfo, ServiceName, ServiceSample, Telemetry,
-    Timestamp,
+    Alert, AlertState, Column, Entity, IncidentEvent, IncidentEventKind, NodeName, ObserverState,
+    ProbeVerdict, ProcessState, Schema, ServiceClass, ServiceInfo, ServiceName, ServiceSample,
+    Telemetry, Timestamp,
 };
 
 const METRICS: [(&str, &str, f32); 10] = [
@@ -72,8 +72,12 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) nodes: BTreeMap<NodeName, NodeState>,
     pub(crate) log: Vec<IncidentEvent>,
+    /// KV `alerts`.
+    pub(crate) alerts: BTreeMap<String, Alert>,
     /// The detector's canary does not come back.
     deaf: bool,
+    /// No detector runs: alerts are only kept.
+    away: bool,
     /// What the detector said last of itself.
     hearing: ObserverState,
     /// What the detector said, one line an output.
@@ -91,7 +95,9 @@ impl World {
             now: Timestamp::from_unix_millis(1_000_000),
             nodes: BTreeMap::new(),
             log: Vec::new(),
+            alerts: BTreeMap::new(),
             deaf: false,
+            away: false,
             hearing: ObserverState::Clear,
             transcript: String::new(),
         };
@@ -119,6 +125,12 @@ impl World {
             "mute" => self.node(&node()).muted = true,
             "unmute" => self.node(&node()).muted = false,
             "leave" => self.leave(&node()),
+            "alert" => self.alert(rest),
+            "resolve" => self.resolve(rest),
+            "remove-alert" => {
+                self.alerts.remove(rest);
+                self.input(Input::AlertForgotten(rest.to_owned()));
+            }
             "known" => self.input(Input::NodeKnown(node())),
             "forget" => {
                 self.nodes.remove(&node());
@@ -143,6 +155,7 @@ impl World {
             "thaw" => self.node(&node()).frozen = None,
             "disconnect" => self.input(Input::Connected(false)),
             "connect" => self.input(Input::Connected(true)),
+            "away" => self.away = true,
             "deaf" => self.deaf = true,
             "hear" => self.deaf = false,
             "stall" => self.now = self.now + Duration::from_secs(rest.parse().expect("seconds")),
@@ -200,6 +213,50 @@ impl World {
             frozen: None,
         };
         self.nodes.insert(node, state);
+    }
+
+    /// `FINGERPRINT ENTITY STARTED [LABEL=VALUE...]`: it is told as firing since so many seconds of this story.
+    fn alert(&mut self, text: &str) {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let [fingerprint, entity, started, ref labels @ ..] = words[..] else {
+            panic!("alert FINGERPRINT ENTITY STARTED");
+        };
+        let started: f64 = started.parse().expect("seconds");
+        let labels = labels
+            .iter()
+            .map(|label| label.split_once('=').expect("LABEL=VALUE"));
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let alert = Alert {
+            fingerprint: fingerprint.to_owned(),
+            name: format!("Alert{fingerprint}"),
+            state: AlertState::Firing,
+            starts_at: Timestamp::from_unix_millis(1_000_000) + Duration::from_secs_f64(started),
+            ends_at: None,
+            entity: entity.parse().ok(),
+            labels: labels.collect(),
+            annotations: BTreeMap::new(),
+            generator_url: String::new(),
+            received_at: self.now,
+            message: String::new(),
+        };
+        self.tell_alert(alert);
+    }
+
+    fn resolve(&mut self, fingerprint: &str) {
+        let alert = self.alerts[fingerprint].clone();
+        self.tell_alert(Alert {
+            state: AlertState::Resolved,
+            ends_at: Some(self.now),
+            received_at: self.now,
+            ..alert
+        });
+    }
+
+    fn tell_alert(&mut self, alert: Alert) {
+        self.alerts.insert(alert.fingerprint.clone(), alert.clone());
+        if !self.away {
+            self.input(Input::Alert(Box::new(alert)));
+        }
     }
 
     fn measure_host(&mut self, name: &NodeName) {
@@ -334,6 +391,10 @@ impl World {
     /// Another detector, given the last event of each subject.
     pub(crate) fn restart(&mut self, policy: Policy) {
         self.detector = Detector::new(policy);
+        self.away = false;
+        for alert in self.alerts.clone().into_values() {
+            self.input(Input::Alert(Box::new(alert)));
+        }
         let mut last: BTreeMap<Entity, IncidentEvent> = BTreeMap::new();
         for event in &self.log {
             last.insert(event.entity.clone(), event.clone());

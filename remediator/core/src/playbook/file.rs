@@ -410,6 +410,7 @@ mod tests {
             })
             .collect();
         expect![[r#"
+            alert_firing: wait, recover, restart
             cpu_high: restart, restart
             cpu_starved: throttle, wait
             disk_low: clean-disk, clean-disk

@@ -287,6 +287,11 @@ impl Scene {
 
 /// One more thing that a status tells of a service.
 fn detail(status: &mut NodeStatus, word: &str, now: Timestamp) {
+    if word == "no-agent" {
+        status.pid = 0;
+        status.services[0].detail.no_agent = true;
+        return;
+    }
     let service = &mut status.services[0];
     let detail = &mut service.detail;
     match word.split_once('=').unwrap_or((word, "")) {
