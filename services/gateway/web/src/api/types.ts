@@ -24,6 +24,8 @@ export interface Service {
   standby: boolean;
   paused: boolean;
   depends_on: string[];
+  /** Those that it was seen to call without declaring it. */
+  observed: string[];
   since: string;
   actions: Action[];
 }

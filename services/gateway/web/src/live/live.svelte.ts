@@ -31,12 +31,11 @@ class Live {
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** How far the gateway's clock is ahead of the page's, in milliseconds. */
   #ahead = 0;
+  #listeners: ((event: LiveEvent) => void)[] = [];
 
-  /** The last readings; it grows in place, so whoever draws it reads `samplesAt`, too. */
+  /** The last readings; it grows in place, and `now` moves whenever it did. */
   readonly history = new History();
-  /** When samples last arrived, in milliseconds since 1970: changes whenever `history` did. */
-  samplesAt = $state(0);
-  /** Now, by the gateway's clock, in milliseconds since 1970; moves once a second. */
+  /** Now, by the gateway's clock, in milliseconds since 1970; moves with the samples, and once a second without them. */
   now = $state(Date.now());
 
   /** `connecting`: nothing was heard yet. `unknown`: what was heard is not to be trusted any more. */
@@ -73,6 +72,11 @@ class Live {
     };
   }
 
+  /** Calls `listener` with each event that changes the world, after it did. For as long as the page is there. */
+  listen(listener: (event: LiveEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
   #open(): void {
     this.#source?.close();
     const source = new EventSource('/api/v1/events');
@@ -86,7 +90,7 @@ class Live {
     source.addEventListener('samples', (message: MessageEvent<string>) => {
       this.#hear();
       this.history.push(JSON.parse(message.data) as Samples);
-      this.samplesAt = Date.now();
+      this.#move();
     });
     // A snapshot follows `resync`; `alive` is there to be heard.
     for (const type of ['resync', 'alive']) source.addEventListener(type, () => this.#hear());
@@ -97,6 +101,7 @@ class Live {
     const isFirst = this.#told === null;
     if (event.type === 'snapshot') this.#ahead = Date.parse(event.data.at) - Date.now();
     this.#told = apply(this.#told, event);
+    for (const listener of this.#listeners) listener(event);
     if (isFirst) void this.#fill();
   }
 
@@ -105,7 +110,7 @@ class Live {
     try {
       const { series } = await get<{ series: SeriesReport[] }>('/samples');
       for (const { entity, metric, points } of series) this.history.fill(entity, metric, points);
-      this.samplesAt = Date.now();
+      this.#move();
     } catch (error) {
       console.warn('no earlier samples:', error);
     }
@@ -126,8 +131,13 @@ class Live {
     this.#retry = setTimeout(() => this.#open(), retryMs(this.#link));
   }
 
-  #tick(): void {
+  #move(): void {
     this.now = Date.now() + this.#ahead;
+  }
+
+  #tick(): void {
+    // Samples move it, too: what is drawn with it is drawn once a second and not twice.
+    if (Date.now() + this.#ahead - this.now > TICK_MS / 2) this.#move();
     if (!isSilent(this.#link, Date.now())) return;
     this.#source?.close();
     this.#link = broke(this.#link);

@@ -65,7 +65,7 @@ class Router {
   /** Who hears the page is told where they are, and who uses the keyboard starts at the top of it. */
   async #show(isNew: boolean): Promise<void> {
     await tick();
-    const target = location.hash === '' ? null : document.getElementById(location.hash.slice(1));
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const heading = target ?? document.querySelector<HTMLElement>('main h1');
     heading?.focus({ preventScroll: !target });
     if (isNew && !target) scrollTo(0, 0);
