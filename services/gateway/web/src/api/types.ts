@@ -76,6 +76,8 @@ export interface Status extends ArenaReport {
 export interface Bus {
   connected: boolean;
   since: string;
+  /** What the streams keep has been read; until then incidents, faults, commands and questions are unknown. */
+  caught_up: boolean;
 }
 
 export interface About {
@@ -109,6 +111,8 @@ export interface Fault {
   state: string;
   reason: string | null;
   message: string;
+  /** When it was first heard of. */
+  at: string;
   active_at: string | null;
   expires_at: string | null;
   reverted_at: string | null;
@@ -145,11 +149,11 @@ export interface Samples {
   nodes: Record<string, Record<string, Record<string, number>>>;
 }
 
-/** One series of `/samples`: times are milliseconds since 1970, oldest first. */
-export interface SeriesReport {
-  entity: string;
-  metric: string;
-  points: [time: number, value: number][];
+/** The last readings of series, side by side: a value for each of `at`, null where there was none. */
+export interface SamplesReport {
+  at: string[];
+  series: { entity: string; metric: string; values: (number | null)[] }[];
+  series_left_out: number;
 }
 
 export interface Snapshot {

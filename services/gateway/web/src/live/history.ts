@@ -1,7 +1,7 @@
 /**
  * The last readings of every series, for sparklines. Bounded: a ring a series, and so many series.
  */
-import type { Samples } from '../api/types';
+import type { Samples, SamplesReport } from '../api/types';
 
 /** Five minutes of a value a second: what the gateway keeps, too. */
 export const POINTS_MAX = 300;
@@ -55,14 +55,20 @@ export class History {
     }
   }
 
-  /** Puts older readings, oldest first, before what there is already. */
-  fill(entity: string, metric: string, points: [time: number, value: number][]): void {
-    const known = this.#series.get(key(entity, metric));
-    this.#series.delete(key(entity, metric));
-    const merged = this.#at(entity, metric);
-    const from = known && known.length > 0 ? known.timeAt(0) : Infinity;
-    for (const [time, value] of points) if (time < from) merged?.push(time, value);
-    for (let index = 0; index < (known?.length ?? 0); index += 1) merged?.push(known!.timeAt(index), known!.valueAt(index));
+  /** Puts older readings before what there is already. */
+  fill(report: SamplesReport): void {
+    const times = report.at.map((at) => Date.parse(at));
+    for (const { entity, metric, values } of report.series) {
+      const later = this.get(entity, metric);
+      const from = later && later.length > 0 ? later.timeAt(0) : Infinity;
+      this.#series.delete(key(entity, metric));
+      const series = this.#at(entity, metric);
+      values.forEach((value, index) => {
+        const time = times[index];
+        if (value !== null && time !== undefined && time < from) series?.push(time, value);
+      });
+      for (let index = 0; later && index < later.length; index += 1) series?.push(later.timeAt(index), later.valueAt(index));
+    }
   }
 
   /** A series; undefined when nothing of it was heard. */

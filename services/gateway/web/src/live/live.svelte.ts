@@ -4,7 +4,7 @@
  * Invariant: what is read here is known. While the gateway or its bus is away, `world` is obscured, and says since when.
  */
 import { get } from '../api/client';
-import type { Samples, SeriesReport } from '../api/types';
+import type { Samples, SamplesReport } from '../api/types';
 import { clock } from '../lib/format';
 import { History } from './history';
 import { INITIAL, broke, heard, isSilent, retryMs } from './link';
@@ -61,6 +61,9 @@ class Live {
     return obscured(this.#told, this.unknown.since, this.unknown.why);
   });
 
+  /** What happened before this page was opened is still being read: incidents, faults and commands are not all there yet. */
+  readonly reading = $derived(this.#told !== null && !this.#told.bus.caught_up);
+
   /** Opens the stream, and keeps it open until the function that is returned is called. */
   start(): () => void {
     this.#open();
@@ -108,8 +111,7 @@ class Live {
   /** What was measured before this page was opened. Without it the sparklines begin now, which is no reason to complain. */
   async #fill(): Promise<void> {
     try {
-      const { series } = await get<{ series: SeriesReport[] }>('/samples');
-      for (const { entity, metric, points } of series) this.history.fill(entity, metric, points);
+      this.history.fill(await get<SamplesReport>('/samples'));
       this.#move();
     } catch (error) {
       console.warn('no earlier samples:', error);

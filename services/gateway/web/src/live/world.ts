@@ -51,9 +51,9 @@ export function apply(world: World | null, event: LiveEvent): World | null {
     case 'incident':
       return { ...world, incidents: put(world.incidents, event.data, (incident) => incident.opened_at) };
     case 'fault':
-      return { ...world, faults: put(world.faults, event.data, () => '') };
+      return { ...world, faults: put(world.faults, event.data, (fault) => fault.at) };
     case 'command':
-      return { ...world, commands: put(world.commands, event.data, () => '') };
+      return { ...world, commands: put(world.commands, event.data, (command) => command.at) };
     case 'questions':
       return { ...world, questions: event.data };
   }
