@@ -26,4 +26,10 @@ pub struct Args {
     /// Where `arena run` keeps its records [default: nowhere, and no runs are shown]
     #[arg(long, env = "ARENA_GATEWAY_RUNS_DIR", value_name = "DIR")]
     pub runs_dir: Option<PathBuf>,
+    /// Whom to tell about incidents: docs/webhooks.md [default: nobody]
+    #[arg(long, env = "ARENA_WEBHOOKS", value_name = "FILE")]
+    pub webhooks: Option<PathBuf>,
+    /// Where people reach this gateway, for the links in what webhooks are told [default: http:// and where it listens]
+    #[arg(long, env = "ARENA_GATEWAY_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
 }

@@ -7,6 +7,7 @@ pub mod api;
 pub mod args;
 pub mod http;
 pub mod state;
+pub mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,29 +16,40 @@ use anyhow::Context as _;
 use arena_bus::{Bus, Role, ServiceDescription};
 use arena_chassis::Chassis;
 use arena_gateway_core::view::About;
+use arena_gateway_core::webhook::event::Windows;
 use tokio::net::TcpListener;
 
 use args::Args;
 use state::Gateway;
+use webhooks::Webhooks;
 
 /// Serves until told to stop.
 pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
+    let webhooks = Webhooks::load(args.webhooks.as_deref())?;
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
-    tracing::info!("listening on http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    tracing::info!("listening on http://{address}");
     let bus = Bus::connect(&args.nats, Role::Gateway, "gateway").await?;
     // It is there for as long as this is held.
     let _registration = bus.register(description()).await?;
+    let without_slash = |url: String| url.trim_end_matches('/').to_owned();
+    let viewer_url = args.viewer_url.map(without_slash);
+    let windows = Windows {
+        dashboard: args
+            .public_url
+            .map_or_else(|| format!("http://{address}"), without_slash),
+        traces: viewer_url.clone(),
+    };
     let gateway = Gateway {
+        webhooks: webhooks.start(&bus, chassis.clock, &windows, &chassis.shutdown),
         bus,
         clock: chassis.clock,
         about: Arc::new(About {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: chassis.clock.now(),
-            viewer_url: args
-                .viewer_url
-                .map(|url| url.trim_end_matches('/').to_owned()),
+            viewer_url,
             read_only: false,
             token_required: false,
         }),

@@ -6,6 +6,8 @@ use arena_bus::Bus;
 use arena_chassis::Clock;
 use arena_gateway_core::view::About;
 
+use crate::webhooks::Reports;
+
 /// The gateway, as a handler sees it. Cheap to clone; clones share everything.
 #[derive(Debug, Clone)]
 pub struct Gateway {
@@ -15,4 +17,6 @@ pub struct Gateway {
     pub clock: Clock,
     /// What is fixed while it runs.
     pub about: Arc<About>,
+    /// How the receivers of events stand.
+    pub webhooks: Reports,
 }

@@ -1,3 +1,4 @@
 //! What is asked for and what is given, a file a thing. Each has a `router()` that says its paths.
 
 pub mod health;
+pub mod webhooks;

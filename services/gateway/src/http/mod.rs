@@ -10,5 +10,7 @@ use crate::state::Gateway;
 /// Everything that is served.
 #[must_use]
 pub fn router() -> OpenApiRouter<Gateway> {
-    OpenApiRouter::new().merge(api::health::router())
+    OpenApiRouter::new()
+        .merge(api::health::router())
+        .merge(api::webhooks::router())
 }
