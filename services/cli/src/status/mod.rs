@@ -30,9 +30,11 @@ pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
         screen::print(&text::text(&report, &found))?;
     }
     // What is not known, and what nobody looks after, is told by the exit code even to who did not ask for it.
-    let must_tell = died || report.incidents_open.is_none();
-    if (args.exit_code || must_tell) && !report.degraded.is_empty() {
-        return Err(Exit::Degraded.because(format!("degraded: {}", report.degraded.join("; "))));
+    let must_tell = died || report.arena.incidents_open.is_none();
+    if (args.exit_code || must_tell) && !report.arena.degraded.is_empty() {
+        return Err(
+            Exit::Degraded.because(format!("degraded: {}", report.arena.degraded.join("; ")))
+        );
     }
     Ok(())
 }

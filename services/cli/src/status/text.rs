@@ -26,22 +26,27 @@ pub(super) fn text(report: &StatusReport, found: &Found) -> String {
     let count =
         |count: Option<u64>| count.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
     let mut text = screen::table(&head, &rows);
-    let mode = report.mode.map_or("unknown", Mode::as_str);
-    let lever = report.lever.map_or("UNKNOWN", LeverPosition::as_str);
+    let mode = report.arena.mode.map_or("unknown", Mode::as_str);
+    let lever = report.arena.lever.map_or("UNKNOWN", LeverPosition::as_str);
     let exceptions = match mode::exceptions(&found.control) {
-        none if none.is_empty() || report.mode.is_none() => String::new(),
+        none if none.is_empty() || report.arena.mode.is_none() => String::new(),
         some => format!(" ({some})"),
     };
     let _ = writeln!(
         text,
         "\nincidents open {}, faults active {}, mode {mode}{exceptions}, lever {}",
-        count(report.incidents_open),
-        count(report.faults_active),
+        count(report.arena.incidents_open),
+        count(report.arena.faults_active),
         screen::paint(lever, screen::tone_of(lever))
     );
     text.push_str(&open(report));
     text.push_str(&decided(report, found));
-    for component in report.components.iter().filter(|one| one.state == SILENT) {
+    for component in report
+        .arena
+        .components
+        .iter()
+        .filter(|one| one.state == SILENT)
+    {
         let line = format!(
             "the {} does not answer: `arena up` starts what is missing",
             component.name
@@ -53,14 +58,14 @@ pub(super) fn text(report: &StatusReport, found: &Found) -> String {
 
 /// Which incidents and faults there are.
 fn open(report: &StatusReport) -> String {
-    let incidents = report.incidents.iter().flatten().map(|incident| {
+    let incidents = report.arena.incidents.iter().flatten().map(|incident| {
         vec![
             incident.id.as_str().into(),
             screen::state(&incident.state),
             format!("{} on {}", incident.symptom, incident.entity).into(),
         ]
     });
-    let faults = report.faults.iter().flatten().map(|fault| {
+    let faults = report.arena.faults.iter().flatten().map(|fault| {
         vec![
             fault.id.as_str().into(),
             screen::state(&fault.state),
@@ -94,7 +99,7 @@ fn decided(report: &StatusReport, found: &Found) -> String {
         let line = control::told(lost);
         let _ = writeln!(text, "{}", screen::paint(&line, Tone::Bad));
     }
-    if report.lever == Some(LeverPosition::Stopped) {
+    if report.arena.lever == Some(LeverPosition::Stopped) {
         let _ = writeln!(
             text,
             "{}: arena lever resume",
@@ -106,10 +111,10 @@ fn decided(report: &StatusReport, found: &Found) -> String {
             let _ = writeln!(text, "{}", pause::describe(paused, found.now));
         }
     }
-    if report.observer.state == Some(ObserverState::Storm) {
+    if report.arena.observer.state == Some(ObserverState::Storm) {
         let line = format!(
             "observer STORM: {}; nothing is done until the detector can believe what it hears",
-            report.observer.reason
+            report.arena.observer.reason
         );
         let _ = writeln!(text, "{}", screen::paint(&line, Tone::Bad));
     }
