@@ -34,13 +34,17 @@ impl Operator {
                 Liveness::Silent { since: None }
             }
         };
+        let has = |name: &str| answered.iter().any(|ping| ping.name == name);
         let has_node = |node: &NodeStatus| {
+            // Of a node without an agent the gateway tells, and it is as known as that is there.
+            if !node.has_agent() {
+                return has(GATEWAY);
+            }
             answered.iter().any(|ping| {
                 ping.name == "node"
                     && ping.metadata.get("node").map(String::as_str) == Some(node.node.as_str())
             })
         };
-        let has = |name: &str| answered.iter().any(|ping| ping.name == name);
         Ok(Roll {
             nodes: nodes
                 .into_iter()

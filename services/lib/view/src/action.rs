@@ -7,6 +7,7 @@ use std::fmt;
 
 use arena_proto::{
     ActionKind, Control, Entity, LeverPosition, NodeStatus, ServiceStatus, check_action,
+    check_agent,
 };
 use serde::Serialize;
 
@@ -22,6 +23,15 @@ pub enum Standing<'a> {
     Service(&'a ServiceStatus),
     /// A whole node.
     Node(&'a NodeStatus),
+}
+
+impl Standing<'_> {
+    const fn has_agent(self) -> bool {
+        match self {
+            Self::Service(service) => !service.detail.no_agent,
+            Self::Node(node) => node.has_agent(),
+        }
+    }
 }
 
 /// Why an action is not asked for.
@@ -86,6 +96,7 @@ pub fn check(
     control: &Control,
     control_lost: Option<&str>,
 ) -> Result<(), Refused> {
+    fits(action, target)?;
     if let Some(lost) = control_lost {
         return Err(Refused::now(lost.to_owned(), Some(LOST_MEND)));
     }
@@ -100,7 +111,6 @@ pub fn check(
         ));
     }
     let sentence = match standing {
-        Standing::Service(_) if action.is_for_nodes() => return Err(is_for_nodes(action, target)),
         Standing::Service(service) => check_action(
             action,
             service.name.as_str(),
@@ -109,13 +119,8 @@ pub fn check(
         )
         .err()
         .map(|refusal| refusal.sentence),
-        Standing::Node(_) if !action.is_for_nodes() => {
-            return Err(Refused::usage(
-                format!("{target} is a node; {} is for services", action.verb()),
-                "write NODE/SERVICE".to_owned(),
-            ));
-        }
         Standing::Node(node) => match (action, node.quarantined) {
+            _ if !node.has_agent() => check_agent(node).err().map(|refusal| refusal.sentence),
             (ActionKind::Quarantine, true) => Some(format!("{target} is quarantined already")),
             (ActionKind::Unquarantine, false) => Some(format!("{target} is not quarantined")),
             _ => None,
@@ -138,7 +143,7 @@ pub fn actions(
         .iter()
         .filter(|action| action.is_for_nodes() == is_node);
     let view = |action: &ActionKind| {
-        let checked = if liveness.answers() {
+        let checked = if liveness.answers() || !standing.has_agent() {
             check(*action, target, standing, control, control_lost)
                 .map_err(|refused| refused.sentence)
         } else {
@@ -171,9 +176,7 @@ pub fn check_shape(
     target: &Entity,
     params: &BTreeMap<String, String>,
 ) -> Result<(), Refused> {
-    if action.is_for_nodes() && target.service.is_some() {
-        return Err(is_for_nodes(action, target));
-    }
+    fits(action, target)?;
     let known = parameters(action);
     let unknown = params.keys().find(|name| !known.contains(&name.as_str()));
     let Some(name) = unknown else {
@@ -190,10 +193,17 @@ pub fn check_shape(
     ))
 }
 
-fn is_for_nodes(action: ActionKind, target: &Entity) -> Refused {
+fn fits(action: ActionKind, target: &Entity) -> Result<(), Refused> {
     let verb = action.verb();
-    Refused::usage(
-        format!("{verb} is for a whole node, and {target} is a service"),
-        format!("arena do {verb} {}", target.node),
-    )
+    match (action.is_for_nodes(), &target.service) {
+        (true, Some(_)) => Err(Refused::usage(
+            format!("{verb} is for a whole node, and {target} is a service"),
+            format!("arena do {verb} {}", target.node),
+        )),
+        (false, None) => Err(Refused::usage(
+            format!("{target} is a node; {verb} is for services"),
+            "write NODE/SERVICE".to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }

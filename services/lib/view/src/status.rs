@@ -71,7 +71,7 @@ pub struct StatusReport {
 pub struct ArenaReport {
     /// Null when the recorder does not answer: unknown is not zero.
     pub incidents_open: Option<u64>,
-    /// Null when the recorder does not answer: unknown is not zero.
+    /// With those that are overdue. Null when the recorder does not answer: unknown is not zero.
     pub faults_active: Option<u64>,
     /// Null when the control value cannot be read.
     pub mode: Option<Mode>,

@@ -38,10 +38,20 @@ pub fn arena_report<'a>(
         .map(|risk| (risk.as_str().to_lowercase(), control.mode_for(*risk)));
     let running = |pause: &&Pause| pause.until.is_none_or(|until| found.now < until);
     let incidents = found.incidents.as_ref().ok();
-    let faults = found.faults.as_ref().ok();
+    let faults: Option<Vec<ActiveFault>> = found.faults.as_ref().ok().map(|all| {
+        let active = all.iter().filter_map(|record| active_fault(record, found));
+        active.collect()
+    });
+    // The recorder counts by the clock alone.
+    let overdue = faults.iter().flatten().filter(|fault| fault.overdue);
+    let overdue = u64::try_from(overdue.count()).unwrap_or(0);
     let mut report = ArenaReport {
         incidents_open: found.summary.as_ref().ok().map(|all| all.incidents_open),
-        faults_active: found.summary.as_ref().ok().map(|all| all.faults_active),
+        faults_active: found
+            .summary
+            .as_ref()
+            .ok()
+            .map(|all| all.faults_active + overdue),
         mode: is_known.then_some(control.mode),
         lever: is_known.then_some(control.lever),
         modes: modes.collect(),
@@ -56,10 +66,7 @@ pub fn arena_report<'a>(
             let open = all.iter().filter(|record| is_open(record));
             open.map(open_incident).collect()
         }),
-        faults: faults.map(|all| {
-            let active = all.iter().filter_map(|record| active_fault(record, found));
-            active.collect()
-        }),
+        faults,
         components: components(found),
         degraded: Vec::new(),
     };
@@ -93,6 +100,13 @@ pub fn is_in_effect(record: &FaultRecord, now: Timestamp) -> bool {
 
 fn is_over(record: &FaultRecord) -> bool {
     record.state.parse().is_ok_and(FaultState::is_final)
+}
+
+/// Its node has said that it makes it.
+fn is_made(record: &FaultRecord) -> bool {
+    let made = [FaultState::Armed, FaultState::Active, FaultState::Reverting];
+    made.map(FaultState::as_str)
+        .contains(&record.state.as_str())
 }
 
 /// Both times are RFC 3339 in UTC to the millisecond, which are ordered as text.
@@ -247,7 +261,8 @@ fn open_incident(record: &IncidentRecord) -> OpenIncident {
 /// frozen, and the fault with it.
 fn active_fault(record: &FaultRecord, found: &Found) -> Option<ActiveFault> {
     let overdue = is_late(record, found.now);
-    if is_over(record) || (overdue && !is_of_silent_node(record, found)) {
+    let may_last = || is_made(record) && is_of_silent_node(record, found);
+    if is_over(record) || (overdue && !may_last()) {
         return None;
     }
     Some(ActiveFault {
