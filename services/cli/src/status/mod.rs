@@ -2,7 +2,8 @@
 
 mod text;
 
-use arena_view::status::{self, UP_DIED};
+use arena_view::Liveness;
+use arena_view::status::{self, GATEWAY, UP_DIED};
 
 use crate::args::StatusArgs;
 use crate::client;
@@ -12,7 +13,7 @@ use crate::{people, screen, up};
 /// Prints the status.
 pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
     let record = up::record_at(&args.data, &args.nats.nats_url);
-    let died = record.is_some_and(|record| !record.up_is_alive());
+    let died = record.as_ref().is_some_and(|record| !record.up_is_alive());
     let bus = client::connect(&args.nats).await.map_err(|failure| {
         if died {
             failure
@@ -22,7 +23,12 @@ pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
             failure
         }
     })?;
-    let found = client::person(bus).found(died, people::now()).await?;
+    let mut found = client::person(bus).found(died, people::now()).await?;
+    if record.is_some_and(|record| record.gateway.is_some()) {
+        // It was started: where it does not answer, that is told.
+        let silent = Liveness::Silent { since: None };
+        found.components.entry(GATEWAY.to_owned()).or_insert(silent);
+    }
     let report = status::report(&found);
     if args.json {
         screen::print_json(&report)?;

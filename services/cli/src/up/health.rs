@@ -6,6 +6,7 @@ use std::time::Duration;
 use arena_bus::{Bus, ServicePing};
 use arena_chassis::Clock;
 use arena_proto::{NodeStatus, ProcessState, ServiceName, Timestamp};
+use arena_view::status::{COMPONENTS, GATEWAY};
 
 use super::data_dir::DataDir;
 use super::record::Record;
@@ -20,9 +21,6 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// After this long without health it is told what is wrong; nothing is stopped for it.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
-
-/// The components that answer on the bus, one each; the gateway does where it was started.
-const ANSWERING: [&str; 4] = ["recorder", "detector", "remediator", "injector"];
 
 /// Tells when all is well, or after a while what is not.
 pub(crate) async fn announce(
@@ -81,8 +79,8 @@ fn judge(record: &Record, pings: &[ServicePing], statuses: &[NodeStatus]) -> Vec
                 && node.is_none_or(|node| ping.metadata.get("node").is_some_and(|of| of == node))
         })
     };
-    let gateway = record.gateway.as_ref().map(|_| "gateway");
-    let mut problems: Vec<String> = ANSWERING
+    let gateway = record.gateway.as_ref().map(|_| GATEWAY);
+    let mut problems: Vec<String> = COMPONENTS
         .into_iter()
         .chain(gateway)
         .filter(|name| !answers(name, None))
@@ -171,7 +169,7 @@ mod tests {
                 .collect(),
         };
         let node = ping("node", &[("node", "node-1")]);
-        ANSWERING
+        COMPONENTS
             .iter()
             .map(|name| ping(name, &[]))
             .chain([node])
