@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "recorder does not answer yet",
+                "detector does not answer yet",
                 "node-1/orders is RUNNING, its probe FAILING"
             ]
         );
