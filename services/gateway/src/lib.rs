@@ -6,6 +6,7 @@
 pub mod api;
 pub mod args;
 pub mod http;
+pub mod live;
 pub mod state;
 pub mod webhooks;
 
@@ -20,6 +21,7 @@ use arena_gateway_core::webhook::event::Windows;
 use tokio::net::TcpListener;
 
 use args::Args;
+use live::LiveHandle;
 use state::Gateway;
 use webhooks::Webhooks;
 
@@ -31,7 +33,8 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
-    let bus = Bus::connect(&args.nats, Role::Gateway, "gateway").await?;
+    // Pages are served whether or not the bus is there: that it is away is what they show then.
+    let bus = Bus::connect_later(&args.nats, Role::Gateway, "gateway").await?;
     // It is there for as long as this is held.
     let _registration = bus.register(description()).await?;
     let without_slash = |url: String| url.trim_end_matches('/').to_owned();
@@ -42,17 +45,20 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
             .map_or_else(|| format!("http://{address}"), without_slash),
         traces: viewer_url.clone(),
     };
+    let about = Arc::new(About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: chassis.clock.now(),
+        viewer_url,
+        read_only: false,
+        token_required: false,
+    });
+    let live = LiveHandle::start(&bus, chassis.clock, about.clone(), chassis.shutdown.clone());
     let gateway = Gateway {
         webhooks: webhooks.start(&bus, chassis.clock, &windows, &chassis.shutdown),
         bus,
         clock: chassis.clock,
-        about: Arc::new(About {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            started_at: chassis.clock.now(),
-            viewer_url,
-            read_only: false,
-            token_required: false,
-        }),
+        about,
+        live,
     };
     let (router, _openapi) = http::router().split_for_parts();
     let shutdown = chassis.shutdown.clone();

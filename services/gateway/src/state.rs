@@ -6,6 +6,7 @@ use arena_bus::Bus;
 use arena_chassis::Clock;
 use arena_gateway_core::view::About;
 
+use crate::live::LiveHandle;
 use crate::webhooks::Reports;
 
 /// The gateway, as a handler sees it. Cheap to clone; clones share everything.
@@ -19,4 +20,6 @@ pub struct Gateway {
     pub about: Arc<About>,
     /// How the receivers of events stand.
     pub webhooks: Reports,
+    /// What is shown live.
+    pub live: LiveHandle,
 }

@@ -3,11 +3,12 @@
 use arena_view::question::Question;
 use arena_view::status::{ArenaReport, NodeReport};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::view::{BusView, CommandView, FaultView, IncidentView, NodeGone, SamplesView};
 
 /// One change. Serialised it is the event's data; its name stands beside it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Event {
     /// The bus came or went.

@@ -26,7 +26,8 @@ const ARENA_EVERY: Duration = Duration::from_secs(1);
 /// Nodes whose telemetry came and whose status did not: they are remembered for a moment, because the two travel on different ways.
 const STRANGERS_MAX: usize = 1000;
 
-const AWAY: &str = "the bus is away: nobody can say what people decided";
+const AWAY: &str = "the bus is away";
+const UNDECIDED: &str = "the bus is away: nobody can say what people decided";
 const NOT_ASKED: &str = "what people decided is not known yet";
 
 /// Those that are asked whether they are there; this gateway is one of them.
@@ -64,7 +65,7 @@ impl Fleet {
             components: components.collect(),
             observed: BTreeMap::new(),
             control: Control::default(),
-            control_lost: Some(AWAY),
+            control_lost: Some(UNDECIDED),
             observers: Vec::new(),
             summary: Err(unknown()),
             incidents: Err(unknown()),
@@ -113,7 +114,7 @@ impl Fleet {
                 *liveness = Liveness::Silent { since: Some(now) };
             }
         }
-        self.found.control_lost = Some(AWAY);
+        self.found.control_lost = Some(UNDECIDED);
         self.found.observers.clear();
         self.record(Err(AWAY.to_owned()));
         self.touch_all();

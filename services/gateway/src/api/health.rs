@@ -1,6 +1,8 @@
 //! Is it there.
 
+use arena_gateway_core::view::BusView;
 use axum::Json;
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,6 +15,8 @@ use crate::state::Gateway;
 pub struct Health {
     /// Always `ok`: who can answer runs.
     status: &'static str,
+    /// Whether it hears the bus.
+    bus: BusView,
 }
 
 /// Its paths.
@@ -23,6 +27,9 @@ pub fn router() -> OpenApiRouter<Gateway> {
 
 /// Whether the gateway runs.
 #[utoipa::path(get, path = "/healthz", responses((status = 200, body = Health)))]
-async fn health() -> Json<Health> {
-    Json(Health { status: "ok" })
+async fn health(State(gateway): State<Gateway>) -> Json<Health> {
+    Json(Health {
+        status: "ok",
+        bus: gateway.live.bus(),
+    })
 }

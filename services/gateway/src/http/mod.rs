@@ -12,5 +12,7 @@ use crate::state::Gateway;
 pub fn router() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
         .merge(api::health::router())
+        .merge(api::events::router())
+        .merge(api::samples::router())
         .merge(api::webhooks::router())
 }

@@ -73,35 +73,20 @@ pub(crate) async fn connect(
     name: &str,
     patience: Patience,
 ) -> Result<Connection, BusError> {
-    let address: ServerAddr = args.nats_url.parse().map_err(|error| BusError::NoServer {
-        url: without_credentials(&args.nats_url),
-        cause: format!("this is no address ({error})"),
-    })?;
-    let url = format!("nats://{}:{}", address.host(), address.port());
-    let (state, mut connected) = watch::channel(false);
-    let slow = Arc::new(AtomicU64::new(0));
-    let options = || {
-        let link = Link {
-            state: state.clone(),
-            slow: Arc::clone(&slow),
-            was_lost: AtomicBool::new(false),
-        };
-        options(&address, role, name, link)
-    };
-
+    let (way, mut connected) = Way::to(args)?;
     let mut last = String::from("it does not answer");
     let attempts = async {
         loop {
-            match options().connect(address.clone()).await {
+            match way.options(role, name).connect(way.address.clone()).await {
                 Ok(client) => return Ok(client),
                 Err(error) if is_refusal(error.kind()) => {
-                    let (url, role) = (url.clone(), role.as_str());
+                    let (url, role) = (way.url.clone(), role.as_str());
                     return Err(BusError::Refused { url, role });
                 }
                 Err(error) if last != error.to_string() => {
                     last = error.to_string();
                     if patience == Patience::Long {
-                        tracing::info!("waiting for NATS at {url}: {last}");
+                        tracing::info!("waiting for NATS at {}: {last}", way.url);
                     }
                 }
                 Err(_) => {}
@@ -111,7 +96,7 @@ pub(crate) async fn connect(
     };
     let client = match tokio::time::timeout(patience.limit(), attempts).await {
         Ok(client) => client?,
-        Err(_) => return Err(BusError::NoServer { url, cause: last }),
+        Err(_) => return Err(no_server(way.url, last)),
     };
     check_version(&client.server_info().version)?;
     // Whoever watches the connection from here on sees only changes.
@@ -119,8 +104,63 @@ pub(crate) async fn connect(
     Ok(Connection {
         client,
         connected,
-        slow,
+        slow: way.slow,
     })
+}
+
+/// Does not wait for the server: the client looks for it on and on.
+pub(crate) async fn connect_later(
+    args: &NatsArgs,
+    role: Role,
+    name: &str,
+) -> Result<Connection, BusError> {
+    let (way, connected) = Way::to(args)?;
+    let options = way.options(role, name).retry_on_initial_connect();
+    let client = options.connect(way.address.clone()).await;
+    let client = client.map_err(|error| no_server(way.url, error.to_string()))?;
+    Ok(Connection {
+        client,
+        connected,
+        slow: way.slow,
+    })
+}
+
+const fn no_server(url: String, cause: String) -> BusError {
+    BusError::NoServer { url, cause }
+}
+
+/// How a server is reached, and where it is noted how that goes.
+struct Way {
+    address: ServerAddr,
+    url: String,
+    state: watch::Sender<bool>,
+    slow: Arc<AtomicU64>,
+}
+
+impl Way {
+    fn to(args: &NatsArgs) -> Result<(Self, watch::Receiver<bool>), BusError> {
+        let address: ServerAddr = args.nats_url.parse().map_err(|error| BusError::NoServer {
+            url: without_credentials(&args.nats_url),
+            cause: format!("this is no address ({error})"),
+        })?;
+        let (state, connected) = watch::channel(false);
+        let way = Self {
+            url: format!("nats://{}:{}", address.host(), address.port()),
+            address,
+            state,
+            slow: Arc::new(AtomicU64::new(0)),
+        };
+        Ok((way, connected))
+    }
+
+    fn options(&self, role: Role, name: &str) -> ConnectOptions {
+        let link = Link {
+            state: self.state.clone(),
+            slow: Arc::clone(&self.slow),
+            was_lost: AtomicBool::new(false),
+        };
+        options(&self.address, role, name, link)
+    }
 }
 
 const fn is_refusal(kind: ConnectErrorKind) -> bool {
@@ -209,7 +249,7 @@ impl Link {
 }
 
 /// Refuses a server that would silently ignore what is asked of it.
-fn check_version(version: &str) -> Result<(), BusError> {
+pub(crate) fn check_version(version: &str) -> Result<(), BusError> {
     let mut numbers = version.trim_start_matches('v').split(['.', '-']);
     let mut next = || numbers.next()?.parse::<u64>().ok();
     match (next(), next()) {

@@ -88,6 +88,18 @@ impl Bus {
         Ok(Self::new(role, connection))
     }
 
+    /// Connects for a service that has something to say without a server too: comes back at once, and looks for the server for ever.
+    /// [`Bus::connected`] tells when it is there; [`Bus::check_server`] then tells whether it will do.
+    pub async fn connect_later(args: &NatsArgs, role: Role, name: &str) -> Result<Self, BusError> {
+        let connection = connect::connect_later(args, role, name).await?;
+        Ok(Self::new(role, connection))
+    }
+
+    /// Refuses a server older than 2.10. Of a server that is not there the version is not known: wait for it first.
+    pub fn check_server(&self) -> Result<(), BusError> {
+        connect::check_version(&self.inner.client.server_info().version)
+    }
+
     fn new(role: Role, connection: Connection) -> Self {
         Self {
             inner: Arc::new(Inner {

@@ -1,0 +1,102 @@
+//! What has to be asked for, as long as the bus is there: who answers a ping, what people decided, what the recorder counts.
+
+use std::time::Duration;
+
+use arena_gateway_core::{Input, Recorded};
+use arena_operator::{Operator, lost};
+use arena_proto::Summary;
+
+use super::feed::{Feed, Over};
+
+/// How often is asked who is there, and what the recorder counts.
+const POLL_EVERY: Duration = Duration::from_secs(2);
+/// How long components have to answer a ping: on loopback they do within a few milliseconds.
+const PING_WAIT: Duration = Duration::from_millis(300);
+
+/// Tells when the bus comes and goes, and asks as long as it is there.
+pub(super) async fn poll(feed: &Feed) -> Result<(), Over> {
+    let mut connected = feed.bus.connected();
+    loop {
+        connected
+            .wait_for(|connected| *connected)
+            .await
+            .map_err(|_| Over)?;
+        match feed.bus.check_server() {
+            Ok(()) => {
+                feed.send(Input::Connected).await?;
+                tokio::select! {
+                    over = session(feed) => return over,
+                    _ = connected.wait_for(|connected| !*connected) => {}
+                }
+                feed.send(Input::Away).await?;
+            }
+            Err(error) => {
+                tracing::error!("{error}");
+                let gone = connected.wait_for(|connected| !*connected).await;
+                gone.map_err(|_| Over)?;
+            }
+        }
+    }
+}
+
+/// Ends only when everything does.
+async fn session(feed: &Feed) -> Result<(), Over> {
+    tokio::try_join!(pings(feed), control(feed), recorder(feed)).map(|_| ())
+}
+
+async fn pings(feed: &Feed) -> Result<(), Over> {
+    loop {
+        if let Ok(pings) = feed.bus.ping_services(PING_WAIT).await {
+            let names = pings.into_iter().map(|ping| ping.name).collect();
+            feed.send(Input::Answered(names)).await?;
+        }
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+}
+
+/// What people decided is read anew when it changed: so a later look is never overtaken by an earlier one. And now and then, because what
+/// cannot be read is not told as a change.
+async fn control(feed: &Feed) -> Result<(), Over> {
+    let mut changes = feed.open("control", || feed.bus.watch_control()).await?;
+    loop {
+        if let Ok(decided) = feed.bus.decided().await {
+            let lost = lost(&decided);
+            feed.send(Input::Decided(decided.control(), lost)).await?;
+        }
+        tokio::select! {
+            change = changes.next_change() => { change.ok_or(Over)?; }
+            () = tokio::time::sleep(POLL_EVERY) => {}
+        }
+    }
+}
+
+/// The totals every time; the lists when there is something new to list.
+async fn recorder(feed: &Feed) -> Result<(), Over> {
+    let operator = Operator::new(feed.bus.clone(), "gateway".to_owned(), "gateway");
+    let mut last: Option<Summary> = None;
+    loop {
+        match operator.summary().await {
+            Ok(summary) if last.as_ref() == Some(&summary) => {}
+            Ok(summary) => {
+                let recorded = lists(&operator, summary.clone()).await;
+                last = recorded.is_ok().then_some(summary);
+                feed.send(Input::Recorded(recorded)).await?;
+            }
+            Err(error) => {
+                last = None;
+                feed.send(Input::Recorded(Err(error.what))).await?;
+            }
+        }
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+}
+
+async fn lists(operator: &Operator, summary: Summary) -> Result<Recorded, String> {
+    let incidents = operator.newest_incidents().await;
+    let faults = operator.faults().await;
+    Ok(Recorded {
+        summary,
+        incidents: incidents.map_err(|error| error.what)?,
+        faults: faults.map_err(|error| error.what)?,
+    })
+}
