@@ -1,5 +1,7 @@
 //! KV `status`: the truth about a node and its services, written by that node alone; of a node without an agent, by the gateway.
 
+use std::time::Duration;
+
 use crate::generated as wire;
 use crate::wire::{self as codec, DecodeError, Message, Received};
 use crate::words::{ProbeVerdict, ProcessState, RestartOwner, ServiceClass};
@@ -91,6 +93,10 @@ pub struct ServiceDetail {
 }
 
 impl NodeStatus {
+    /// How often at least the gateway writes the status of a node without an agent, while that tells of itself: nobody can ask it
+    /// whether it is there.
+    pub const TOLD_EVERY: Duration = Duration::from_secs(10);
+
     /// Is there an agent that can act? Of a node without one the gateway writes what it hears over HTTP.
     #[must_use]
     pub const fn has_agent(&self) -> bool {

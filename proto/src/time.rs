@@ -40,6 +40,13 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
+    /// Reads RFC 3339, in any time zone; `None` when it is none, or outside of what can be told.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let time = DateTime::parse_from_rfc3339(text).ok()?;
+        time.timestamp_nanos_opt().map(Self)
+    }
+
     /// The time from `earlier` to this, zero when `earlier` is later.
     #[must_use]
     pub fn saturating_since(self, earlier: Self) -> Duration {

@@ -23,7 +23,7 @@ pub struct Roll {
 
 impl Operator {
     /// Calls the roll. Since when somebody is silent, one call cannot tell.
-    pub async fn roll(&self) -> Result<Roll, OperatorError> {
+    pub async fn roll(&self, now: Timestamp) -> Result<Roll, OperatorError> {
         let mut nodes = self.bus.statuses().await?;
         nodes.sort_by(|left, right| left.node.cmp(&right.node));
         let answered = self.bus.ping_services(PING_WAIT).await?;
@@ -36,9 +36,10 @@ impl Operator {
         };
         let has = |name: &str| answered.iter().any(|ping| ping.name == name);
         let has_node = |node: &NodeStatus| {
-            // Of a node without an agent the gateway tells, and it is as known as that is there.
+            // Of a node without an agent the gateway tells, again and again while it hears of it.
             if !node.has_agent() {
-                return has(GATEWAY);
+                let told = now.saturating_since(node.at) < NodeStatus::TOLD_EVERY * 2;
+                return told && has(GATEWAY);
             }
             answered.iter().any(|ping| {
                 ping.name == "node"
@@ -63,7 +64,7 @@ impl Operator {
 
     /// Everything that a status tells.
     pub async fn found(&self, up_died: bool, now: Timestamp) -> Result<Found, OperatorError> {
-        let roll = self.roll().await?;
+        let roll = self.roll(now).await?;
         let in_words = |error: OperatorError| error.sentence().to_owned();
         let summary = self.summary().await.map_err(in_words);
         // Who does not answer once is not waited for twice more.

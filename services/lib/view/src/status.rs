@@ -103,6 +103,8 @@ pub struct NodeReport {
     pub state: String,
     /// With `NO_DATA`: since when; null when nobody can say.
     pub unknown_since: Option<Timestamp>,
+    /// It has an agent. Without one it tells of itself over HTTP, and nothing can be done to it.
+    pub agent: bool,
     /// Faults are accepted.
     pub chaos: bool,
     /// All its services are drained.

@@ -169,6 +169,7 @@ pub fn node_report(node: &NodeStatus, liveness: Liveness, found: &Found) -> Node
         name: node.node.to_string(),
         state: state.to_owned(),
         unknown_since: liveness.unknown_since(),
+        agent: node.has_agent(),
         chaos: node.chaos,
         quarantined: node.quarantined,
         restart_owner: node.restart_owner,
