@@ -178,3 +178,95 @@ export interface Problem {
   mend?: string;
   instance?: string;
 }
+
+/** What a parameter holds; ranges include both ends. */
+export type Holds =
+  | { kind: 'count'; min: number; max: number; unit: string }
+  | { kind: 'duration'; min_ms: number; max_ms: number }
+  | { kind: 'word'; words: string[] }
+  | { kind: 'service'; nothing: string }
+  | { kind: 'text'; max: number };
+
+export interface Param {
+  name: string;
+  what: string;
+  range: string;
+  holds: Holds;
+  default: string;
+  /** It must not exceed this other one. */
+  at_most: string | null;
+}
+
+export interface CatalogueFault {
+  name: string;
+  family: string;
+  scope: string;
+  summary: string;
+  description: string;
+  needs: string[];
+  params: Param[];
+  symptoms: string[];
+  cures: string[];
+  /** Why this machine does not allow it now. */
+  machine: string | null;
+  targets: { target: string; possible: boolean; why_not: string | null }[];
+}
+
+export interface VillainStatus {
+  error: string | null;
+  state: string;
+  stopped_because: string | null;
+  policy: string | null;
+  scenario: string | null;
+  seed: number | null;
+  started_at: string | null;
+  ends_at: string | null;
+  budget: number;
+  budget_left: number;
+  at_once: number;
+  stop_when: { user_error_percent: number | null; user_error_ms: number; escalated: boolean };
+  faults: {
+    id: string;
+    fault: string;
+    target: string;
+    state: string;
+    reason: string | null;
+    ttl_ms: number;
+    asked_at: string;
+    active_at: string | null;
+    over_at: string | null;
+  }[];
+  learnt: { fault: string; kind: string; tries: number; hurt_ms: number }[];
+  refusals: string[];
+}
+
+export interface Spread {
+  count: number;
+  median: number | null;
+  p95: number | null;
+}
+
+export interface FaultCount {
+  injected: number;
+  rejected: number;
+  took_effect: number;
+  active: number;
+  seen: number;
+}
+
+export interface Score {
+  since: string | null;
+  until: string;
+  complete: boolean;
+  faults: { total: FaultCount; by_fault: Record<string, FaultCount>; by_family: Record<string, FaultCount> };
+  incidents: {
+    opened: number;
+    open: number;
+    escalated: number;
+    by_resolution: Record<string, number>;
+    detect_ms: Spread;
+    heal_ms: Spread;
+  };
+  actions: { tried: number; cured: number; useless: number; harmful: number; unknown: number };
+  matching: { explained: number; unclear: number; without_fault: number; without_fault_ids: string[]; missed: number; missed_ids: string[] };
+}
