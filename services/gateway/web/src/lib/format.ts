@@ -82,10 +82,16 @@ export function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
 }
 
+/** What people call a metric, where its name alone is not it. */
+const NAMES = new Map([
+  ['cpu_percent', 'CPU'],
+  ['memory_bytes', 'memory'],
+  ['memory_used_percent', 'memory'],
+  ['latency_p95_ms', 'latency p95'],
+  ['error_percent', 'errors'],
+]);
+
 /** `cpu_percent` as people say it: `CPU`; what has no word of its own without its unit and its underscores. */
 export function metricName(metric: string): string {
-  return (
-    { cpu_percent: 'CPU', memory_bytes: 'memory', memory_used_percent: 'memory', latency_p95_ms: 'latency p95', error_percent: 'errors' }[metric] ??
-    metric.replace(/_(percent|bytes|hz|ms)$/, '').replaceAll('_', ' ')
-  );
+  return NAMES.get(metric) ?? metric.replace(/_(percent|bytes|hz|ms)$/, '').replaceAll('_', ' ');
 }

@@ -48,7 +48,9 @@ const WORDS = {
 
 /** The tone of a word. */
 export function tone(kind: Kind, word: string | null | undefined): Tone {
-  return (WORDS[kind] as Record<string, Tone>)[word ?? ''] ?? 'unknown';
+  const known = WORDS[kind] as Record<string, Tone>;
+  // What every object inherits is no word: a word comes from outside.
+  return (word && Object.hasOwn(known, word) && known[word]) || 'unknown';
 }
 
 /** A word as it reads in a sentence: `AWAITING_APPROVAL` is `AWAITING APPROVAL`. */
@@ -56,9 +58,9 @@ export function say(word: string): string {
   return word.replaceAll('_', ' ');
 }
 
-const FINAL = new Set(['RESOLVED', 'ESCALATED', 'CLOSED']);
+const FINAL = new Set(['RESOLVED', 'CLOSED']);
 
-/** Nothing more will be done about an incident in this state. */
+/** Nothing more is left to do about an incident in this state. One that was escalated is open: a person is wanted. */
 export function isOver(incidentState: string): boolean {
   return FINAL.has(incidentState);
 }

@@ -4,6 +4,7 @@
  * What nobody can vouch for is `obscured` before anybody looks at it, so that no view can show it as well.
  */
 import type { About, Action, ArenaReport, Bus, Command, Fault, Incident, Node, Question, Service, Snapshot } from '../api/types';
+import { isCommandOver, isFaultOver, isOver } from '../lib/words';
 
 export interface World {
   epoch: string;
@@ -29,8 +30,17 @@ export type LiveEvent =
   | { type: 'command'; data: Command }
   | { type: 'questions'; data: Question[] };
 
-/** So many incidents, faults and commands are kept, each: more than a person looks back by hand; the rest is asked for. */
-export const KEPT_MAX = 300;
+interface Limits {
+  open: number;
+  over: number;
+}
+
+/** How many of those that are not over, and of those that are, are kept: as many as the gateway keeps (docs/gateway.md, "Live events"). */
+export const KEPT = {
+  incidents: { open: 500, over: 100 },
+  faults: { open: 200, over: 200 },
+  commands: { open: 200, over: 200 },
+} as const satisfies Record<string, Limits>;
 
 /** The state of who cannot be heard. */
 export const NO_DATA = 'NO_DATA';
@@ -49,11 +59,11 @@ export function apply(world: World | null, event: LiveEvent): World | null {
     case 'arena':
       return { ...world, arena: event.data };
     case 'incident':
-      return { ...world, incidents: put(world.incidents, event.data, (incident) => incident.opened_at) };
+      return { ...world, incidents: put(world.incidents, event.data, (one) => one.opened_at, (one) => isOver(one.state), KEPT.incidents) };
     case 'fault':
-      return { ...world, faults: put(world.faults, event.data, (fault) => fault.at) };
+      return { ...world, faults: put(world.faults, event.data, (one) => one.at, (one) => isFaultOver(one.state), KEPT.faults) };
     case 'command':
-      return { ...world, commands: put(world.commands, event.data, (command) => command.at) };
+      return { ...world, commands: put(world.commands, event.data, (one) => one.at, (one) => isCommandOver(one.state), KEPT.commands) };
     case 'questions':
       return { ...world, questions: event.data };
   }
@@ -69,12 +79,12 @@ function byName(nodes: Node[]): Node[] {
   return nodes.toSorted((left, right) => left.name.localeCompare(right.name, 'en', { numeric: true }));
 }
 
-/** Replaces what has the same id where it is; what is new goes where `key` puts it, the greatest first. */
-function put<T extends { id: string }>(all: T[], one: T, key: (one: T) => string): T[] {
-  const at = all.findIndex((other) => other.id === one.id);
-  if (at >= 0) return all.with(at, one);
-  const before = all.findIndex((other) => key(other) <= key(one));
-  return all.toSpliced(before < 0 ? all.length : before, 0, one).slice(0, KEPT_MAX);
+/** Puts a line in place of the one of the same id, the newest first, and cuts the oldest that are too many. */
+function put<T extends { id: string }>(all: T[], one: T, at: (one: T) => string, over: (one: T) => boolean, limits: Limits): T[] {
+  const others = all.filter((other) => other.id !== one.id);
+  const before = others.findIndex((other) => at(other) <= at(one));
+  const left = { ...limits };
+  return others.toSpliced(before < 0 ? others.length : before, 0, one).filter((line) => left[over(line) ? 'over' : 'open']-- > 0);
 }
 
 /** The world as far as it is known when nothing has been heard since `since`: nothing of it is, and `why` says why not. */
