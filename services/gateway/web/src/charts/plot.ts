@@ -23,6 +23,9 @@ export interface Plot {
 /** Room for `11:04:03`, and for the longest value, in CSS pixels. */
 const TIME_SPACE = 76;
 const VALUE_ROOM = 62;
+const TIME_ROOM = 26;
+/** Half of the last time's text. */
+const RIGHT_ROOM = 28;
 /** The numbers of the marks stand here, above the plot. */
 const MARK_ROOM = 18;
 /** Two numbers nearer than this would cover each other. */
@@ -33,7 +36,7 @@ export function draw(plot: Plot): uPlot {
   const options: uPlot.Options = {
     width: plot.width,
     height: plot.height,
-    padding: [MARK_ROOM, 8, 0, 0],
+    padding: [MARK_ROOM, RIGHT_ROOM, 0, 0],
     legend: { show: false },
     cursor: {
       x: true,
@@ -81,7 +84,7 @@ function axes(metric: string): uPlot.Axis[] {
     ticks: { show: false },
     font: '11px system-ui, sans-serif',
   };
-  const time: uPlot.Axis = { ...look, space: TIME_SPACE, values: (_, splits) => splits.map((at) => clock(at * 1000)) };
+  const time: uPlot.Axis = { ...look, size: TIME_ROOM, space: TIME_SPACE, values: (_, splits) => splits.map((at) => clock(at * 1000)) };
   const value: uPlot.Axis = { ...look, size: VALUE_ROOM, space: 28, values: (_, splits) => splits.map((at) => reading(metric, at)) };
   if (unitOf(metric).startsWith('B')) value.incrs = BYTE_STEPS;
   return [time, value];

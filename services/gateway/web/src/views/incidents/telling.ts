@@ -1,6 +1,7 @@
 // How an incident is told: decisions with what came of them, and reasons taken apart. Pure; nothing is said that is not in the record.
 
 import type { ActionRecord, DecisionRecord, IncidentRecord } from '../../api/story';
+import { whole } from '../../lib/format';
 
 /** A decision, and the action that it issued. */
 export interface Chapter {
@@ -66,4 +67,16 @@ export const isOpen = (state: string): boolean => state !== 'RESOLVED' && state 
 /** What the playbooks took the cause to be, each once, in order. */
 export function causes(incident: IncidentRecord): string[] {
   return [...new Set(incident.decisions.flatMap((decision) => decision.cause ?? []))];
+}
+
+/** A number as short as it is true to a thousandth. */
+export const number = (value: number): string => String(Math.round(value * 1000) / 1000);
+
+/** Time since the first abnormal sample, to the millisecond while that can be read: `1017 ms`, `12.40 s`, `3 m 5 s`. */
+export function elapsed(ms: number): string {
+  const sign = ms < 0 ? '−' : '+';
+  const size = Math.abs(ms);
+  if (size < 10_000) return `${sign}${Math.round(size)} ms`;
+  if (size < 100_000) return `${sign}${(size / 1000).toFixed(2)} s`;
+  return `${sign}${whole(size)}`;
 }
