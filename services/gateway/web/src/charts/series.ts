@@ -8,6 +8,13 @@ export interface Point {
   value: number;
 }
 
+/** What is kept of a series (`live/history`). */
+export interface Kept {
+  readonly length: number;
+  timeAt(index: number): number;
+  valueAt(index: number): number;
+}
+
 /**
  * Times in seconds as uPlot counts them, and for each series what it has at every one of them: a value, null in a gap, or undefined where only
  * another series has a time (uPlot draws on, and a table says nothing).

@@ -76,6 +76,12 @@ export class History {
     return this.#series.get(key(entity, metric));
   }
 
+  /** The metrics that were heard of an entity, by name. */
+  metrics(entity: string): string[] {
+    const begin = key(entity, '');
+    return [...this.#series.keys()].filter((name) => name.startsWith(begin)).map((name) => name.slice(begin.length)).sort();
+  }
+
   #at(entity: string, metric: string): Series | undefined {
     const name = key(entity, metric);
     const known = this.#series.get(name);

@@ -1,13 +1,6 @@
 /** Readings that were kept live, put after those of a story: what a node saw ends with its action, and whether that helped is seen after it. */
-import type { Point } from '../../charts/series';
+import type { Kept, Point } from '../../charts/series';
 import type { Track } from './evidence';
-
-/** What is kept of a series (`live/history`). */
-interface Kept {
-  readonly length: number;
-  timeAt(index: number): number;
-  valueAt(index: number): number;
-}
 
 /** A track with what was kept before its first and after its last reading, within a range (ms since 1970). */
 export function extended(track: Track, kept: Kept | undefined, [from, to]: readonly [number, number]): Track {
