@@ -11,6 +11,7 @@ use arena_proto::{
 };
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::message::StreamMessage;
 
 use crate::consume::decode;
 use crate::reader::{Reader, Resume, Source};
@@ -95,42 +96,52 @@ impl<T: Value> Values<T> {
     }
 
     fn change(&self, message: &jetstream::Message) -> Option<Change<T>> {
-        let subject = message.subject.as_str();
-        if is_removal(message.headers.as_ref()) {
-            let key = subject::parse(subject).and_then(|_| subject.rsplit('.').next())?;
-            return key.parse().map(Change::Removed).ok();
-        }
-        let published_at = message.info().map_or(Timestamp::EPOCH, |info| {
-            let nanos = info.published.unix_timestamp_nanos();
-            Timestamp::from_unix_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
-        });
-        decode(subject, &message.payload, None, published_at)
-            .and_then(|value| under_its_key(value, subject))
-            .inspect_err(|error| self.rejected.count(T::FAMILY, subject, error))
-            .map(Change::Put)
-            .ok()
+        let headers = message.headers.as_ref();
+        let published_at = message
+            .info()
+            .map(|info| info.published.unix_timestamp_nanos());
+        change(
+            &message.subject,
+            headers,
+            &message.payload,
+            published_at.unwrap_or_default(),
+            &self.rejected,
+        )
     }
 
     /// What is there now.
-    async fn now(mut self) -> Result<Vec<T>, BusError> {
+    async fn now(mut self) -> Vec<T> {
         let mut values = Vec::new();
-        let all = async {
-            for _ in 0..self.reader.pending() {
-                if let Some(message) = self.reader.next().await
-                    && let Some(Change::Put(value)) = self.change(&message)
-                {
-                    values.push(value);
-                }
+        for _ in 0..self.reader.pending() {
+            if let Some(message) = self.reader.next().await
+                && let Some(Change::Put(value)) = self.change(&message)
+            {
+                values.push(value);
             }
-        };
-        match tokio::time::timeout(READ_MAX, all).await {
-            Ok(()) => Ok(values),
-            Err(_) => Err(BusError::JetStream {
-                what: format!("reading KV {}", T::FAMILY),
-                cause: format!("not done after {} s", READ_MAX.as_secs()),
-            }),
         }
+        values
     }
+}
+
+/// What a message of a bucket says; `None` when it is rubbish.
+fn change<T: Value>(
+    subject: &str,
+    headers: Option<&async_nats::HeaderMap>,
+    body: &[u8],
+    published_nanos: i128,
+    rejected: &Rejected,
+) -> Option<Change<T>> {
+    if is_removal(headers) {
+        let key = subject::parse(subject).and_then(|_| subject.rsplit('.').next())?;
+        return key.parse().map(Change::Removed).ok();
+    }
+    let published_at =
+        Timestamp::from_unix_nanos(i64::try_from(published_nanos).unwrap_or(i64::MAX));
+    decode(subject, body, None, published_at)
+        .and_then(|value| under_its_key(value, subject))
+        .inspect_err(|error| rejected.count(T::FAMILY, subject, error))
+        .map(Change::Put)
+        .ok()
 }
 
 /// Checks that a value speaks for the key that it was written under.
@@ -153,7 +164,7 @@ impl Bus {
 
     /// The status of every node that ever wrote one, in the order of the last writes.
     pub async fn statuses(&self) -> Result<Vec<NodeStatus>, BusError> {
-        self.watch_statuses().await?.now().await
+        self.now().await
     }
 
     /// The status of every node, and each change.
@@ -177,7 +188,7 @@ impl Bus {
 
     /// The schema of every node that ever wrote one.
     pub async fn schemas(&self) -> Result<Vec<Schema>, BusError> {
-        self.watch_schemas().await?.now().await
+        self.now().await
     }
 
     pub(crate) async fn watch_schemas(&self) -> Result<Values<Schema>, BusError> {
@@ -201,7 +212,7 @@ impl Bus {
 
     /// What people answered within the last hour.
     pub async fn approvals(&self) -> Result<Vec<Approval>, BusError> {
-        self.watch_approvals().await?.now().await
+        self.now().await
     }
 
     /// What people answered within the last hour, and each answer.
@@ -216,7 +227,7 @@ impl Bus {
 
     /// What every detector that ever ran said last.
     pub async fn observers(&self) -> Result<Vec<Observer>, BusError> {
-        self.watch_observers().await?.now().await
+        self.now().await
     }
 
     /// What every detector says, and each change.
@@ -243,7 +254,7 @@ impl Bus {
 
     /// The alerts that were told within the last day.
     pub async fn alerts(&self) -> Result<Vec<Alert>, BusError> {
-        self.watch_alerts().await?.now().await
+        self.now().await
     }
 
     /// The alerts that were told within the last day, and each change.
@@ -260,6 +271,38 @@ impl Bus {
         let headers = async_nats::HeaderMap::new();
         self.store(T::FAMILY.of_key(&key), value.encode(), headers)
             .await
+    }
+
+    /// What is under every key now, in the order of the last writes.
+    async fn now<T: Value>(&self) -> Result<Vec<T>, BusError> {
+        let stream = T::FAMILY.stream().unwrap_or_default();
+        let all = async {
+            let Some(messages) = self.last_of_each(stream, &T::FAMILY.all()).await? else {
+                return Ok(self.values().await?.now().await);
+            };
+            let change = |message: &StreamMessage| {
+                change(
+                    &message.subject,
+                    Some(&message.headers),
+                    &message.payload,
+                    message.time.unix_timestamp_nanos(),
+                    &self.inner.rejected,
+                )
+            };
+            let values = messages
+                .iter()
+                .filter_map(|message| match change(message)? {
+                    Change::Put(value) => Some(value),
+                    Change::Removed(_) => None,
+                });
+            Ok(values.collect())
+        };
+        let late = || BusError::JetStream {
+            what: format!("reading KV {}", T::FAMILY),
+            cause: format!("not done after {} s", READ_MAX.as_secs()),
+        };
+        let read = tokio::time::timeout(READ_MAX, all).await;
+        read.unwrap_or_else(|_| Err(late()))
     }
 
     async fn values<T: Value>(&self) -> Result<Values<T>, BusError> {

@@ -23,6 +23,7 @@ mod reader;
 mod rejected;
 mod role;
 mod service;
+mod snapshot;
 mod streams;
 mod subject;
 mod telemetry;

@@ -180,10 +180,17 @@ fn ways_to_read(subject: &str) -> Vec<(String, String)> {
     let consumer = format!(
         r#"{{"stream_name":"{stream}","config":{{"name":"t","deliver_policy":"all","ack_policy":"none","replay_policy":"instant","filter_subject":"{subject}","mem_storage":true}}}}"#
     );
-    vec![(
+    let mut ways = vec![(
         format!("$JS.API.CONSUMER.CREATE.{stream}.t.{subject}"),
         consumer,
-    )]
+    )];
+    if stream.starts_with("KV_") {
+        ways.push((
+            format!("$JS.API.DIRECT.GET.{stream}"),
+            format!(r#"{{"multi_last":["{subject}"]}}"#),
+        ));
+    }
+    ways
 }
 
 #[tokio::test]
