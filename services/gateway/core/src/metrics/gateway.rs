@@ -1,0 +1,169 @@
+//! What the gateway tells of itself.
+
+use std::time::Duration;
+
+use arena_proto::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Upper bounds, in seconds: an answer from memory takes less than a millisecond, one of the recorder some more, and a command may be
+/// waited for.
+const REQUEST_SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 10.0];
+
+/// Methods that have a series of their own; anybody can send any other word.
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    route: String,
+    method: &'static str,
+    status: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+/// What the gateway counts as it goes. Clones share the counts.
+#[derive(Debug)]
+pub struct Counters {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    durations: Family<Route, Histogram>,
+    streams: Gauge,
+    events: Counter,
+    resyncs: Counter,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let durations = Family::new_with_constructor(|| Histogram::new(REQUEST_SECONDS));
+        let mut counters = Self {
+            registry: Registry::with_prefix("arena_gateway"),
+            requests: Family::default(),
+            durations,
+            streams: Gauge::default(),
+            events: Counter::default(),
+            resyncs: Counter::default(),
+        };
+        counters.register();
+        counters
+    }
+}
+
+impl Counters {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "http_requests",
+            "Requests answered",
+            self.requests.clone(),
+        );
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time to the head of the answer",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
+        registry.register("event_streams", "Event streams open", self.streams.clone());
+        registry.register(
+            "events_sent",
+            "Events sent, over all streams",
+            self.events.clone(),
+        );
+        registry.register(
+            "resyncs",
+            "Streams that had missed more than the ring holds",
+            self.resyncs.clone(),
+        );
+    }
+
+    pub(super) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// A request was answered. `route` is the router's template; `None`: there is no such route.
+    pub fn answered(&self, route: Option<&str>, method: &str, status: u16, took: Duration) {
+        let route = route.unwrap_or("none").to_owned();
+        let method = METHODS.into_iter().find(|known| *known == method);
+        self.durations
+            .get_or_create(&Route {
+                route: route.clone(),
+            })
+            .observe(took.as_secs_f64());
+        let request = Request {
+            route,
+            method: method.unwrap_or("other"),
+            status: format!("{}xx", status / 100),
+        };
+        self.requests.get_or_create(&request).inc();
+    }
+
+    /// A stream of events began.
+    pub fn stream_opened(&self) {
+        self.streams.inc();
+    }
+
+    /// It ended.
+    pub fn stream_closed(&self) {
+        self.streams.dec();
+    }
+
+    /// So many events were sent.
+    pub fn sent(&self, events: u64) {
+        self.events.inc_by(events);
+    }
+
+    /// A stream has missed too much.
+    pub fn resynced(&self) {
+        self.resyncs.inc();
+    }
+}
+
+/// How a receiver of webhooks stands: its name, and the counts that `/api/v1/webhooks` shows.
+#[derive(Debug, Clone)]
+pub struct Receiver {
+    /// Its name in the file.
+    pub name: String,
+    /// Events that it has.
+    pub delivered: u64,
+    /// Tries that failed.
+    pub failed: u64,
+    /// Events that were given up.
+    pub lost: u64,
+    /// Events that it is still to be told; `None` while nobody can say.
+    pub waiting: Option<u64>,
+}
+
+/// How the gateway stands at the moment of the page.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The gateway's version.
+    pub version: String,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// Events that the ring holds.
+    pub ring: usize,
+    /// Series of telemetry that are not kept, because there are more than the gateway holds.
+    pub series_left_out: u64,
+    /// Telemetry that never came, by its sequence numbers.
+    pub telemetry_lost: u64,
+    /// Messages of the bus that were refused as rubbish, by family.
+    pub refused: Vec<(&'static str, u64)>,
+    /// The receivers of webhooks.
+    pub receivers: Vec<Receiver>,
+}
+
+fn number(value: u64) -> f64 {
+    // Exact below 2^53; nothing here comes near.
+    #[expect(clippy::cast_precision_loss, reason = "see above")]
+    {
+        value as f64
+    }
+}
