@@ -8,6 +8,7 @@ mod fleet;
 mod limits;
 mod lines;
 mod live;
+pub mod metrics;
 mod questions;
 mod ring;
 mod samples;

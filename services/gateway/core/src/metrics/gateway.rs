@@ -1,15 +1,20 @@
 //! What the gateway tells of itself.
 
+use std::fmt::Error;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arena_proto::Timestamp;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use super::labels::Labels;
+use super::page::{Page, number};
 
 /// Upper bounds, in seconds: an answer from memory takes less than a millisecond, one of the recorder some more, and a command may be
 /// waited for.
@@ -39,18 +44,19 @@ pub struct Counters {
     streams: Gauge,
     events: Counter,
     resyncs: Counter,
+    lost: Counter,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        let durations = Family::new_with_constructor(|| Histogram::new(REQUEST_SECONDS));
         let mut counters = Self {
             registry: Registry::with_prefix("arena_gateway"),
             requests: Family::default(),
-            durations,
+            durations: Family::new_with_constructor(|| Histogram::new(REQUEST_SECONDS)),
             streams: Gauge::default(),
             events: Counter::default(),
             resyncs: Counter::default(),
+            lost: Counter::default(),
         };
         counters.register();
         counters
@@ -60,11 +66,7 @@ impl Default for Counters {
 impl Counters {
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register(
-            "http_requests",
-            "Requests answered",
-            self.requests.clone(),
-        );
+        registry.register("http_requests", "Requests answered", self.requests.clone());
         registry.register_with_unit(
             "http_request_duration",
             "Time to the head of the answer",
@@ -81,6 +83,11 @@ impl Counters {
             "resyncs",
             "Streams that had missed more than the ring holds",
             self.resyncs.clone(),
+        );
+        registry.register(
+            "telemetry_lost",
+            "Messages of telemetry that never came, by the gaps in their numbers",
+            self.lost.clone(),
         );
     }
 
@@ -120,6 +127,11 @@ impl Counters {
         self.events.inc_by(events);
     }
 
+    /// So many messages of telemetry were lost, all in all.
+    pub fn telemetry_lost(&self, total: u64) {
+        self.lost.inner().store(total, Ordering::Relaxed);
+    }
+
     /// A stream has missed too much.
     pub fn resynced(&self) {
         self.resyncs.inc();
@@ -152,18 +164,87 @@ pub struct Standing {
     pub ring: usize,
     /// Series of telemetry that are not kept, because there are more than the gateway holds.
     pub series_left_out: u64,
-    /// Telemetry that never came, by its sequence numbers.
-    pub telemetry_lost: u64,
     /// Messages of the bus that were refused as rubbish, by family.
     pub refused: Vec<(&'static str, u64)>,
     /// The receivers of webhooks.
     pub receivers: Vec<Receiver>,
 }
 
-fn number(value: u64) -> f64 {
-    // Exact below 2^53; nothing here comes near.
-    #[expect(clippy::cast_precision_loss, reason = "see above")]
-    {
-        value as f64
+impl Collector for Standing {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let mut page = Page(encoder);
+        let version = vec![("version", self.version.clone())];
+        page.info("arena_gateway_build", "The gateway's version", &version)?;
+        let started_at = Duration::from_millis(self.started_at.unix_millis().unsigned_abs());
+        page.gauge(
+            (
+                "arena_gateway_start_time",
+                "seconds",
+                "When it started, since the Unix epoch",
+            ),
+            Some(started_at.as_secs_f64()),
+        )?;
+        page.gauge(
+            (
+                "arena_gateway_ring_events",
+                "",
+                "Events kept for streams that come back",
+            ),
+            Some(number(self.ring)),
+        )?;
+        page.gauge(
+            (
+                "arena_gateway_series_left_out",
+                "",
+                "Series of telemetry beyond those that are kept",
+            ),
+            Some(number(
+                usize::try_from(self.series_left_out).unwrap_or(usize::MAX),
+            )),
+        )?;
+        let refused = self.refused.iter();
+        let refused =
+            refused.map(|(family, count)| (vec![("family", (*family).to_owned())], *count));
+        let about = (
+            "arena_gateway_messages_refused",
+            "",
+            "Messages of the bus that were rubbish",
+        );
+        page.counters(about, refused)?;
+        let receivers = || self.receivers.iter();
+        let results = receivers().flat_map(|receiver| {
+            let results = [
+                ("delivered", receiver.delivered),
+                ("failed", receiver.failed),
+                ("lost", receiver.lost),
+            ];
+            results.map(|(result, count)| {
+                let mut labels = receiver.labels();
+                labels.push(("result", result.to_owned()));
+                (labels, count)
+            })
+        });
+        let about = (
+            "arena_gateway_webhook_deliveries",
+            "",
+            "Events told to a receiver; tries that failed; events given up",
+        );
+        page.counters(about, results)?;
+        let waiting = receivers().filter_map(|receiver| {
+            let waiting = usize::try_from(receiver.waiting?).unwrap_or(usize::MAX);
+            Some((receiver.labels(), number(waiting)))
+        });
+        let about = (
+            "arena_gateway_webhook_waiting",
+            "",
+            "Events that a receiver is still to be told",
+        );
+        page.gauges(about, waiting)
+    }
+}
+
+impl Receiver {
+    fn labels(&self) -> Labels {
+        vec![("webhook", self.name.clone())]
     }
 }

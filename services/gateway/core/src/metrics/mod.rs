@@ -7,25 +7,28 @@
 mod arena;
 mod gateway;
 mod labels;
+mod page;
 mod readings;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 
-pub use arena::{Known, SERVICES_MAX};
-pub use gateway::{Counters, Standing};
+pub use arena::{Known, SERVICES_MAX, readings_since};
+pub use gateway::{Counters, Receiver, Standing};
 pub use labels::NAMES_MAX;
 pub use tally::Tally;
 pub use text::{Format, negotiate};
 
 /// Everything, in the format that was asked for.
 #[must_use]
-pub fn page(known: Known, standing: &Standing, counters: &Counters, format: Format) -> String {
+pub fn page(known: Known, standing: Standing, counters: &Counters, format: Format) -> String {
     let mut fresh = Registry::default();
     fresh.register_collector(Box::new(known));
-    standing.register(&mut fresh);
+    fresh.register_collector(Box::new(standing));
     let mut text = String::new();
     let written = encode_registry(&mut text, &fresh)
         .and_then(|()| encode_registry(&mut text, counters.registry()))

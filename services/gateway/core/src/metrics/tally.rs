@@ -1,6 +1,6 @@
 //! What happened since the gateway started, counted from the events that it tells.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use arena_proto::{IncidentState, Resolution, Timestamp};
 
@@ -100,7 +100,7 @@ impl Tally {
 /// What was counted, the newest only.
 #[derive(Debug, Clone, Default)]
 struct Remembered {
-    known: std::collections::BTreeSet<(String, &'static str)>,
+    known: BTreeSet<(String, &'static str)>,
     order: VecDeque<(String, &'static str)>,
 }
 
@@ -153,9 +153,9 @@ impl Distribution {
         self.counts.iter().sum()
     }
 
-    /// Upper bound and count of each bucket by itself; the last bound is infinite, as the encoder marks it.
+    /// Upper bound and count of each bucket by itself; the last bound is infinite.
     pub(super) fn buckets(&self) -> Vec<(f64, u64)> {
-        let bounds = self.bounds.iter().copied().chain([f64::MAX]);
+        let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
         bounds.zip(self.counts.iter().copied()).collect()
     }
 }

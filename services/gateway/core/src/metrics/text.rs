@@ -61,7 +61,9 @@ pub(super) fn to_prometheus(open_metrics: &str) -> String {
             help = of;
             continue;
         }
-        let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|of| of.split_once(' '))
+        let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|of| of.split_once(' '))
         else {
             text.push_str(line);
             text.push('\n');
@@ -87,10 +89,20 @@ mod tests {
     #[test]
     fn open_metrics_unless_plain_text_is_liked_better() {
         let prometheus = "application/openmetrics-text;version=1.0.0;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-        for accept in ["", "*/*", "application/openmetrics-text", prometheus, "text/html"] {
+        for accept in [
+            "",
+            "*/*",
+            "application/openmetrics-text",
+            prometheus,
+            "text/html",
+        ] {
             assert_eq!(negotiate(accept), Format::OpenMetrics, "{accept}");
         }
-        for accept in ["text/plain", "text/plain;version=0.0.4", "Text/Plain, */*;q=0.1"] {
+        for accept in [
+            "text/plain",
+            "text/plain;version=0.0.4",
+            "Text/Plain, */*;q=0.1",
+        ] {
             assert_eq!(negotiate(accept), Format::Prometheus, "{accept}");
         }
     }
