@@ -16,6 +16,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arena_bus::{Bus, Role, ServiceDescription};
 use arena_chassis::Chassis;
+use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::view::About;
 use arena_gateway_core::webhook::event::Windows;
 use tokio::net::TcpListener;
@@ -52,13 +53,21 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         read_only: false,
         token_required: false,
     });
-    let live = LiveHandle::start(&bus, chassis.clock, about.clone(), chassis.shutdown.clone());
+    let counters = Arc::new(Counters::default());
+    let live = LiveHandle::start(
+        &bus,
+        chassis.clock,
+        about.clone(),
+        counters.clone(),
+        chassis.shutdown.clone(),
+    );
     let gateway = Gateway {
         webhooks: webhooks.start(&bus, chassis.clock, &windows, &chassis.shutdown),
         bus,
         clock: chassis.clock,
         about,
         live,
+        counters,
     };
     let (router, _openapi) = http::router().split_for_parts();
     let shutdown = chassis.shutdown.clone();

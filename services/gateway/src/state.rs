@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arena_bus::Bus;
 use arena_chassis::Clock;
+use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::view::About;
 
 use crate::live::LiveHandle;
@@ -22,4 +23,6 @@ pub struct Gateway {
     pub webhooks: Reports,
     /// What is shown live.
     pub live: LiveHandle,
+    /// What the gateway counts of itself.
+    pub counters: Arc<Counters>,
 }

@@ -2,5 +2,6 @@
 
 pub mod events;
 pub mod health;
+pub mod metrics;
 pub mod samples;
 pub mod webhooks;

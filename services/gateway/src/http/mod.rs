@@ -14,5 +14,6 @@ pub fn router() -> OpenApiRouter<Gateway> {
         .merge(api::health::router())
         .merge(api::events::router())
         .merge(api::samples::router())
+        .merge(api::metrics::router())
         .merge(api::webhooks::router())
 }

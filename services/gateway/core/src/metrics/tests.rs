@@ -241,7 +241,7 @@ fn counters() -> Counters {
     let took = Duration::from_millis(2);
     counters.answered(Some("/api/v1/nodes/{node}"), "GET", 200, took);
     counters.stream_opened();
-    counters.sent(5);
+    counters.sent();
     counters.telemetry_lost(9);
     counters
 }
@@ -265,11 +265,13 @@ fn in_the_older_format_counters_have_their_whole_name() {
     expect![[r##"
         # HELP arena_incidents_ended_total Incidents that are over, by how they ended
         # TYPE arena_incidents_ended_total counter
-        arena_incidents_ended_total{symptom="cpu_high",resolution="REMEDIATED"} 1"##]].assert_eq(&about("arena_incidents_ended"));
+        arena_incidents_ended_total{symptom="cpu_high",resolution="REMEDIATED"} 1"##]]
+    .assert_eq(&about("arena_incidents_ended"));
     expect![[r##"
         # HELP arena_gateway_build_info The gateway's version
         # TYPE arena_gateway_build_info gauge
-        arena_gateway_build_info{version="1.2.3"} 1"##]].assert_eq(&about("arena_gateway_build"));
+        arena_gateway_build_info{version="1.2.3"} 1"##]]
+    .assert_eq(&about("arena_gateway_build"));
     assert!(!text.contains("# UNIT") && !text.contains("# EOF"));
 }
 
