@@ -6,6 +6,7 @@
 pub mod alerts;
 mod event;
 mod fleet;
+pub mod inbound;
 mod limits;
 mod lines;
 mod live;
