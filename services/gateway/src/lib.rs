@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod args;
+pub mod doors;
 pub mod http;
 pub mod live;
 pub mod state;
@@ -22,6 +23,7 @@ use arena_gateway_core::webhook::event::Windows;
 use tokio::net::TcpListener;
 
 use args::Args;
+use doors::Doors;
 use live::LiveHandle;
 use state::Gateway;
 use webhooks::Webhooks;
@@ -62,6 +64,7 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         chassis.shutdown.clone(),
     );
     let gateway = Gateway {
+        doors: Doors::open(&bus, chassis.clock, chassis.shutdown.clone()),
         webhooks: webhooks.start(&bus, chassis.clock, &windows, &chassis.shutdown),
         bus,
         clock: chassis.clock,

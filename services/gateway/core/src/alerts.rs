@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use find::{Found, find};
-pub use payload::{Payload, Sent, Told, parse};
+pub use payload::{AlertPayload, Payload, Told, parse};
 pub use view::{AlertView, view};
 
 /// An alert that was told again is written again only after this long: a write is synced, and how long it is believed is counted in

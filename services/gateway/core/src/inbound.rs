@@ -13,7 +13,7 @@ use arena_proto::{
     ServiceInfo, ServiceName, ServiceSample, ServiceStatus, Telemetry, Timestamp,
 };
 
-pub use post::{Post, PostedSample, PostedService, Sent, parse};
+pub use post::{Post, PostedSample, PostedService, PostedTelemetry, parse};
 
 /// Nodes that may tell of themselves over HTTP at once. Each is a task of seconds for nobody; more of them want a bus.
 pub const NODES_MAX: usize = 64;

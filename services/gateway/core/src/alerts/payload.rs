@@ -46,7 +46,7 @@ pub struct Told {
 /// A payload as it is sent. Fields that are not named here are let be: newer versions of Alertmanager add some.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Sent {
+pub struct AlertPayload {
     /// `4`.
     version: String,
     /// Alerts that were left out for `max_alerts`.
@@ -81,7 +81,7 @@ struct SentAlert {
 
 /// Reads a payload; the error says what is wrong and where.
 pub fn parse(body: &[u8]) -> Result<Payload, String> {
-    let sent: Sent = serde_json::from_slice(body)
+    let sent: AlertPayload = serde_json::from_slice(body)
         .map_err(|error| format!("not a payload of Alertmanager's webhook: {error}"))?;
     if sent.version != "4" {
         return Err(format!(

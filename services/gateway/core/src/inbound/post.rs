@@ -50,7 +50,7 @@ pub struct PostedService {
 /// A post as it is sent.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Sent {
+pub struct PostedTelemetry {
     /// Who tells; no name that an agent has.
     node: String,
     /// When it was measured, RFC 3339; left out: now.
@@ -61,7 +61,7 @@ pub struct Sent {
     leaving: bool,
     /// All its services, each time.
     #[serde(default)]
-    services: Vec<SentService>,
+    services: Vec<PostedServiceState>,
     /// The readings.
     #[serde(default)]
     samples: Vec<PostedSample>,
@@ -70,7 +70,7 @@ pub struct Sent {
 /// A service.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SentService {
+struct PostedServiceState {
     /// Its name.
     name: String,
     /// `RUNNING`, `EXITED`...
@@ -104,7 +104,7 @@ pub struct PostedSample {
 
 /// Reads a post; the error says what is wrong and where.
 pub fn parse(now: Timestamp, body: &[u8]) -> Result<Post, String> {
-    let sent: Sent =
+    let sent: PostedTelemetry =
         serde_json::from_slice(body).map_err(|error| format!("not telemetry in JSON: {error}"))?;
     let node = NodeName::new(sent.node).map_err(|error| format!("node: {error}"))?;
     let at = time(now, sent.at.as_deref())?;
@@ -155,7 +155,7 @@ fn time(now: Timestamp, at: Option<&str>) -> Result<Timestamp, String> {
     Ok(at)
 }
 
-fn service(sent: SentService) -> Result<(ServiceName, PostedService), String> {
+fn service(sent: PostedServiceState) -> Result<(ServiceName, PostedService), String> {
     let name = ServiceName::new(sent.name).map_err(|error| format!("name: {error}"))?;
     let state = sent
         .state

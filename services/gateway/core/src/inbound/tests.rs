@@ -128,7 +128,8 @@ fn a_node_is_told_of_as_an_agent_would() {
         15000 schema edge-9:cpu_percent
         15000 status RUNNING boot 700 agent false
         15000 telemetry boot 700 #8 [NaN]
-    "#]].assert_eq(&story.told);
+    "#]]
+    .assert_eq(&story.told);
 }
 
 #[test]
@@ -171,7 +172,8 @@ fn a_gateway_that_starts_again_goes_on_with_another_boot() {
         6000 schema edge-9:cpu_percent edge-9/web:cpu_percent
         6000 status RUNNING boot 901 agent false web RUNNING NONE pid Some(42) generation 2 since 0
         6000 telemetry boot 901 #1 [12.5, 40.0]
-    "#]].assert_eq(&story.told);
+    "#]]
+    .assert_eq(&story.told);
 }
 
 fn agents(name: &str, state: ProcessState) -> NodeStatus {
