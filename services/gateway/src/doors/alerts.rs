@@ -10,7 +10,7 @@ use arena_gateway_core::alerts::{AlertView, Counts, parse, receive, view};
 use arena_proto::{AlertState, IncidentEvent};
 use tokio::sync::Mutex;
 
-use super::{is_there, not_said};
+use super::{away, is_away, not_said};
 use crate::http::problem::{Kind, Problem};
 
 /// Where Alertmanager's payloads are taken.
@@ -34,7 +34,9 @@ impl AlertDoor {
     /// Takes a payload, all of it, or says what of it was not taken.
     pub async fn take(&self, body: &[u8]) -> Result<Counts, Problem> {
         let payload = parse(body).map_err(|what| Problem::new(Kind::BadRequest, what))?;
-        is_there(&self.bus)?;
+        if is_away(&self.bus) {
+            return Err(away());
+        }
         let _turn = self.one_at_a_time.lock().await;
         let known = self.bus.alerts().await.map_err(|error| not_said(&error))?;
         let nodes = self
@@ -55,9 +57,10 @@ impl AlertDoor {
             let written = self.bus.put_alert(alert).await;
             written.map_err(|error| not_said(&error))?;
             let (name, state, message) = (&alert.name, alert.state, &alert.message);
-            match &alert.entity {
-                Some(entity) => tracing::info!("alert {name} {state} of {entity}, {message}"),
-                None => tracing::warn!("alert {name} {state} is about nobody: {message}"),
+            if let Some(entity) = &alert.entity {
+                tracing::info!("alert {name} {state} of {entity}, {message}");
+            } else {
+                tracing::warn!("alert {name} {state} is about nobody: {message}");
             }
         }
         let counts = receipt.told;
@@ -77,7 +80,9 @@ impl AlertDoor {
 
     /// All that are kept: what fires first, and of that what began last.
     pub async fn list(&self) -> Result<Vec<AlertView>, Problem> {
-        is_there(&self.bus)?;
+        if is_away(&self.bus) {
+            return Err(away());
+        }
         let mut alerts = self.bus.alerts().await.map_err(|error| not_said(&error))?;
         alerts.sort_by_key(|alert| {
             let resolved = alert.state == AlertState::Resolved;

@@ -35,14 +35,15 @@ impl Doors {
 }
 
 /// Nothing is taken that could not be handed on.
-fn is_there(bus: &Bus) -> Result<(), Problem> {
-    if *bus.connected().borrow() {
-        return Ok(());
-    }
-    Err(Problem::new(
+fn is_away(bus: &Bus) -> bool {
+    !*bus.connected().borrow()
+}
+
+fn away() -> Problem {
+    Problem::new(
         Kind::Unknown,
         "NATS is away, so nothing can be told to anybody\n  mend: send it again",
-    ))
+    )
 }
 
 fn not_said(error: &BusError) -> Problem {

@@ -9,7 +9,7 @@ use arena_gateway_core::inbound::{Inbound, Post, Refused, Said, parse};
 use arena_proto::NodeStatus;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{is_there, not_said};
+use super::{away, is_away, not_said};
 use crate::http::problem::{Kind, Problem};
 
 /// Posts that wait: every node once. Who comes when it is full waits too, and is cut off in time like every slow request.
@@ -52,7 +52,9 @@ impl TelemetryDoor {
     pub async fn take(&self, body: &[u8]) -> Result<(), Problem> {
         let post =
             parse(self.clock.now(), body).map_err(|what| Problem::new(Kind::BadRequest, what))?;
-        is_there(&self.bus)?;
+        if is_away(&self.bus) {
+            return Err(away());
+        }
         let (answer, answered) = oneshot::channel();
         let ended = || Problem::new(Kind::Unknown, "the gateway is stopping");
         let posted = Posted { post, answer };

@@ -300,6 +300,7 @@ fn what_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn whom_labels_are_about() {
     let check = |table: &str, expected: &Expect| {
         let mut told = String::new();
