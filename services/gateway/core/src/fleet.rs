@@ -19,6 +19,8 @@ use crate::view::NodeGone;
 
 /// A node tells once a second. Two messages may be late or lost; after three seconds it is silent.
 pub(crate) const NODE_SILENT: Duration = Duration::from_secs(3);
+/// The gateway writes the status of a node without an agent anew while it hears of it; one writing may be late.
+pub(crate) const AGENTLESS_SILENT: Duration = NodeStatus::TOLD_EVERY.saturating_mul(2);
 /// Components are pinged every two seconds. Two pings may be lost.
 pub(crate) const COMPONENT_SILENT: Duration = Duration::from_secs(6);
 /// The arena's part is looked at so often even when nothing comes: a pause ends, a fault is overdue.
@@ -29,6 +31,7 @@ const STRANGERS_MAX: usize = 1000;
 const AWAY: &str = "the bus is away";
 const UNDECIDED: &str = "the bus is away: nobody can say what people decided";
 const NOT_ASKED: &str = "what people decided is not known yet";
+const NOT_RECORDED: &str = "the recorder has not been asked yet";
 
 /// Those that are asked whether they are there; this gateway is one of them.
 fn pinged() -> impl Iterator<Item = &'static str> {
@@ -40,10 +43,12 @@ fn pinged() -> impl Iterator<Item = &'static str> {
 pub(crate) struct Fleet {
     found: Found,
     is_away: bool,
+    /// What the detectors said; it may come a moment before the word that the bus is there.
+    observers: Vec<Observer>,
     /// Since when somebody who was not heard yet could have been.
     listening_since: Timestamp,
-    /// The last telemetry of each node since the bus is there.
-    heard: BTreeMap<NodeName, Timestamp>,
+    /// When each node was last heard since the bus is there, and how long it may be silent.
+    heard: BTreeMap<NodeName, (Timestamp, Duration)>,
     /// The last answer of each component since the bus is there.
     answered: BTreeMap<&'static str, Timestamp>,
     told: BTreeMap<NodeName, NodeReport>,
@@ -77,6 +82,7 @@ impl Fleet {
             told_arena: arena_report(&found, &[]),
             found,
             is_away: true,
+            observers: Vec::new(),
             listening_since: now,
             heard: BTreeMap::new(),
             answered: BTreeMap::new(),
@@ -100,6 +106,8 @@ impl Fleet {
         self.is_away = false;
         self.listening_since = now;
         self.found.control_lost = Some(NOT_ASKED);
+        self.found.observers.clone_from(&self.observers);
+        self.record(Err(NOT_RECORDED.to_owned()));
         self.touch_all();
     }
 
@@ -115,13 +123,18 @@ impl Fleet {
             }
         }
         self.found.control_lost = Some(UNDECIDED);
+        self.observers.clear();
         self.found.observers.clear();
         self.record(Err(AWAY.to_owned()));
         self.touch_all();
     }
 
-    pub(crate) fn put(&mut self, status: NodeStatus) {
+    pub(crate) fn put(&mut self, now: Timestamp, status: NodeStatus) {
         self.touched.insert(status.node.clone());
+        // Of a node without an agent the status is written anew for as long as it is heard of, which is less often than a second.
+        if !status.has_agent() && now < status.at + AGENTLESS_SILENT {
+            self.heard_at(&status.node, status.at.min(now), AGENTLESS_SILENT);
+        }
         match self.position(&status.node) {
             Ok(index) => self.found.nodes[index].0 = status,
             Err(index) => {
@@ -154,13 +167,26 @@ impl Fleet {
         if position.is_err() && self.heard.len() >= self.found.nodes.len() + STRANGERS_MAX {
             return;
         }
-        self.heard.insert(node.clone(), now);
-        let Ok(index) = position else { return };
-        if !self.found.nodes[index].1.answers() {
+        self.heard_at(node, now, NODE_SILENT);
+        if position.is_ok() {
+            self.observe(node, schema);
+        }
+    }
+
+    fn heard_at(&mut self, node: &NodeName, at: Timestamp, silent: Duration) {
+        if self.is_away {
+            return;
+        }
+        let heard = self.heard.entry(node.clone()).or_insert((at, silent));
+        if at + silent > heard.0 + heard.1 {
+            *heard = (at, silent);
+        }
+        if let Ok(index) = self.position(node)
+            && !self.found.nodes[index].1.answers()
+        {
             self.found.nodes[index].1 = Liveness::Answers;
             self.touched.insert(node.clone());
         }
-        self.observe(node, schema);
     }
 
     fn observe(&mut self, node: &NodeName, schema: &Schema) {
@@ -198,13 +224,13 @@ impl Fleet {
     }
 
     pub(crate) fn observer(&mut self, observer: Observer) {
-        if self.is_away {
-            return;
-        }
-        let observers = &mut self.found.observers;
+        let observers = &mut self.observers;
         match observers.binary_search_by(|known| known.detector.cmp(&observer.detector)) {
             Ok(index) => observers[index] = observer,
             Err(index) => observers.insert(index, observer),
+        }
+        if !self.is_away {
+            self.found.observers.clone_from(&self.observers);
         }
         self.arena_touched = true;
     }
@@ -226,7 +252,7 @@ impl Fleet {
 
     /// When it changes by itself.
     pub(crate) fn next_wakeup(&self) -> Timestamp {
-        let nodes = self.heard.values().map(|at| *at + NODE_SILENT);
+        let nodes = self.heard.values().map(|(at, silent)| *at + *silent);
         let components = self.answered.values().map(|at| *at + COMPONENT_SILENT);
         let pauses = self.found.control.pauses.iter();
         let pauses = pauses.filter_map(|pause| pause.until.filter(|end| *end > self.found.now));
@@ -279,8 +305,8 @@ impl Fleet {
         let Found {
             nodes, components, ..
         } = &mut self.found;
-        self.heard.retain(|name, at| {
-            let is_heard = now < *at + NODE_SILENT;
+        self.heard.retain(|name, (at, silent)| {
+            let is_heard = now < *at + *silent;
             if !is_heard
                 && let Ok(index) = nodes.binary_search_by(|(status, _)| status.node.cmp(name))
             {

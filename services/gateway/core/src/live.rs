@@ -205,7 +205,7 @@ impl Live {
         match input {
             Input::Connected => self.bus_is(now, true, events),
             Input::Away => self.bus_is(now, false, events),
-            Input::Status(status) => self.fleet.put(status),
+            Input::Status(status) => self.fleet.put(now, status),
             Input::StatusRemoved(node) => self.fleet.remove(&node),
             Input::Telemetry(telemetry, schema) => {
                 self.fleet.hear(now, &telemetry.node, &schema);

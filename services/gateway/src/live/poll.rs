@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arena_gateway_core::{Input, Recorded};
-use arena_operator::{Operator, lost};
+use arena_operator::{Operator, OperatorError, lost};
 use arena_proto::Summary;
 
 use super::feed::{Feed, Over};
@@ -84,7 +84,8 @@ async fn recorder(feed: &Feed) -> Result<(), Over> {
             }
             Err(error) => {
                 last = None;
-                feed.send(Input::Recorded(Err(error.what))).await?;
+                let why = error.sentence().to_owned();
+                feed.send(Input::Recorded(Err(why))).await?;
             }
         }
         tokio::time::sleep(POLL_EVERY).await;
@@ -92,11 +93,10 @@ async fn recorder(feed: &Feed) -> Result<(), Over> {
 }
 
 async fn lists(operator: &Operator, summary: Summary) -> Result<Recorded, String> {
-    let incidents = operator.newest_incidents().await;
-    let faults = operator.faults().await;
+    let in_words = |error: OperatorError| error.sentence().to_owned();
     Ok(Recorded {
         summary,
-        incidents: incidents.map_err(|error| error.what)?,
-        faults: faults.map_err(|error| error.what)?,
+        incidents: operator.newest_incidents().await.map_err(in_words)?,
+        faults: operator.faults().await.map_err(in_words)?,
     })
 }
