@@ -150,14 +150,21 @@ impl Schema {
 /// A metric's name is at most this long.
 const METRIC_BYTES_MAX: usize = 64;
 
+impl Column {
+    /// Whether a text can be a metric's name: 1 to 64 of a-z, 0-9 and '_', beginning with a letter.
+    #[must_use]
+    pub fn is_metric(text: &str) -> bool {
+        (1..=METRIC_BYTES_MAX).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    }
+}
+
 fn metric(text: String) -> Result<String, DecodeError> {
-    let valid = (1..=METRIC_BYTES_MAX).contains(&text.len())
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     let range = "1 to 64 of a-z, 0-9 and '_', beginning with a letter";
-    if valid {
+    if Column::is_metric(&text) {
         Ok(text)
     } else {
         Err(DecodeError::OutOfRange {

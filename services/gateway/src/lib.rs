@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod args;
+pub mod doors;
 pub mod http;
 pub mod live;
 pub mod state;
@@ -16,11 +17,13 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arena_bus::{Bus, Role, ServiceDescription};
 use arena_chassis::Chassis;
+use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::view::About;
 use arena_gateway_core::webhook::event::Windows;
 use tokio::net::TcpListener;
 
 use args::Args;
+use doors::Doors;
 use live::LiveHandle;
 use state::Gateway;
 use webhooks::Webhooks;
@@ -52,13 +55,22 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         read_only: false,
         token_required: false,
     });
-    let live = LiveHandle::start(&bus, chassis.clock, about.clone(), chassis.shutdown.clone());
+    let counters = Arc::new(Counters::default());
+    let live = LiveHandle::start(
+        &bus,
+        chassis.clock,
+        about.clone(),
+        counters.clone(),
+        chassis.shutdown.clone(),
+    );
     let gateway = Gateway {
+        doors: Doors::open(&bus, chassis.clock, chassis.shutdown.clone()),
         webhooks: webhooks.start(&bus, chassis.clock, &windows, &chassis.shutdown),
         bus,
         clock: chassis.clock,
         about,
         live,
+        counters,
     };
     let (router, _openapi) = http::router().split_for_parts();
     let shutdown = chassis.shutdown.clone();

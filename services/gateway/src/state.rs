@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use arena_bus::Bus;
 use arena_chassis::Clock;
+use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::view::About;
 
+use crate::doors::Doors;
 use crate::live::LiveHandle;
 use crate::webhooks::Reports;
 
@@ -20,6 +22,10 @@ pub struct Gateway {
     pub about: Arc<About>,
     /// How the receivers of events stand.
     pub webhooks: Reports,
+    /// Where other systems tell something.
+    pub doors: Doors,
     /// What is shown live.
     pub live: LiveHandle,
+    /// What the gateway counts of itself.
+    pub counters: Arc<Counters>,
 }

@@ -172,17 +172,7 @@ async fn each_form_is_told_once_in_order_and_signed() {
     let ids = events.ids(4).await;
     let first: Vec<&String> = ids.iter().filter(|id| id.starts_with("inc-1")).collect();
     assert_eq!(first, ["inc-1.e1", "inc-1.2", "inc-1.3"], "in order");
-    let post = &events.posts()[0];
-    assert_eq!(post.path, "/in");
-    assert_eq!(post.header("content-type"), "application/cloudevents+json");
-    assert_eq!(post.header("webhook-id"), "inc-1.e1");
-    assert_eq!(post.json()["traceparent"], post.header("traceparent"));
-    let timestamp = post.header("webhook-timestamp").parse().unwrap();
-    let signature =
-        Secret::parse(SECRET)
-            .unwrap()
-            .sign("inc-1.e1", timestamp, post.body.as_bytes());
-    assert_eq!(post.header("webhook-signature"), signature);
+    assert_is_signed(&events.posts()[0]);
     let end = events.posts()[2].json();
     assert_eq!(
         end["data"]["incident"]["severity"], "ERROR",
@@ -224,6 +214,20 @@ async fn each_form_is_told_once_in_order_and_signed() {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert_eq!(events.posts().len(), 4, "each once");
+}
+
+/// It is `inc-1.e1` as `CloudEvents` and Standard Webhooks want it.
+fn assert_is_signed(post: &Post) {
+    assert_eq!(post.path, "/in");
+    assert_eq!(post.header("content-type"), "application/cloudevents+json");
+    assert_eq!(post.header("webhook-id"), "inc-1.e1");
+    assert_eq!(post.json()["traceparent"], post.header("traceparent"));
+    let timestamp = post.header("webhook-timestamp").parse().unwrap();
+    let signature =
+        Secret::parse(SECRET)
+            .unwrap()
+            .sign("inc-1.e1", timestamp, post.body.as_bytes());
+    assert_eq!(post.header("webhook-signature"), signature);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,11 +3,14 @@
 //! Absent on purpose: the bus, HTTP, clocks. Invariants: what nobody can vouch for is never shown as well; who applies the events to a
 //! snapshot has what a later snapshot says; every list and the ring of events have a limit.
 
+pub mod alerts;
 mod event;
 mod fleet;
+pub mod inbound;
 mod limits;
 mod lines;
 mod live;
+pub mod metrics;
 mod questions;
 mod ring;
 mod samples;

@@ -41,6 +41,18 @@ impl<T: Clone> Ring<T> {
         self.seq
     }
 
+    /// How many events are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether no event is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// Adds an event of this many bytes under the next number.
     pub fn push(&mut self, bytes: usize, event: impl FnOnce(u64) -> T) {
         self.seq += 1;

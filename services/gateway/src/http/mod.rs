@@ -11,8 +11,11 @@ use crate::state::Gateway;
 #[must_use]
 pub fn router() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
+        .merge(api::alerts::router())
+        .merge(api::telemetry::router())
         .merge(api::health::router())
         .merge(api::events::router())
         .merge(api::samples::router())
+        .merge(api::metrics::router())
         .merge(api::webhooks::router())
 }

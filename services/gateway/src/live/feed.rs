@@ -2,10 +2,12 @@
 //! on for ever: readers go on by themselves after the bus was away.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arena_bus::{Bus, BusError, Change, Consume, Durable, From, Partitions, Value, Values};
 use arena_chassis::Clock;
+use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::{History, Input};
 use arena_proto::{FaultStatus, IncidentEvent, Outcome, Plan};
 use tokio::sync::mpsc;
@@ -27,6 +29,7 @@ pub(super) fn start(bus: &Bus, live: &LiveHandle) {
         bus: bus.clone(),
         clock: live.inner.clock,
         inputs: live.inner.inputs.clone(),
+        counters: Arc::clone(&live.inner.counters),
     };
     let shutdown = live.inner.shutdown.clone();
     tokio::spawn(async move {
@@ -42,6 +45,7 @@ pub(super) struct Feed {
     pub(super) bus: Bus,
     pub(super) clock: Clock,
     pub(super) inputs: Inputs,
+    counters: Arc<Counters>,
 }
 
 /// Nobody takes inputs any more, or the bus is closed for good.
@@ -118,8 +122,9 @@ impl Feed {
     async fn telemetry(&self) -> Result<(), Over> {
         let open = || self.bus.telemetry(Partitions::all());
         let mut telemetry = self.open("telemetry", open).await?;
-        while let Some((telemetry, schema)) = telemetry.next().await {
-            self.send(Input::Telemetry(telemetry, schema)).await?;
+        while let Some((message, schema)) = telemetry.next().await {
+            self.counters.telemetry_lost(telemetry.lost());
+            self.send(Input::Telemetry(message, schema)).await?;
         }
         Err(Over)
     }

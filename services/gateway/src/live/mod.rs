@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use arena_bus::Bus;
 use arena_chassis::{CancellationToken, Clock};
+use arena_gateway_core::metrics::{Counters, Known, Tally, readings_since};
 use arena_gateway_core::view::{
     About, BusView, CommandView, FaultView, SamplesReport, Snapshot, State,
 };
@@ -44,6 +45,7 @@ struct Inner {
     inputs: mpsc::Sender<Input>,
     epoch: String,
     about: Arc<About>,
+    counters: Arc<Counters>,
     clock: Clock,
     shutdown: CancellationToken,
 }
@@ -52,6 +54,7 @@ struct Inner {
 struct Shared {
     live: Live,
     ring: Ring<Frame>,
+    tally: Tally,
     snapshot: Option<Taken>,
 }
 
@@ -73,13 +76,20 @@ struct Frame {
 impl LiveHandle {
     /// Begins to listen; ends when told to shut down.
     #[must_use]
-    pub fn start(bus: &Bus, clock: Clock, about: Arc<About>, shutdown: CancellationToken) -> Self {
+    pub fn start(
+        bus: &Bus,
+        clock: Clock,
+        about: Arc<About>,
+        counters: Arc<Counters>,
+        shutdown: CancellationToken,
+    ) -> Self {
         let (inputs, received) = mpsc::channel(INPUTS_MAX);
         let now = clock.now();
         let inner = Inner {
             shared: Mutex::new(Shared {
                 live: Live::new(now),
                 ring: Ring::default(),
+                tally: Tally::new(now),
                 snapshot: None,
             }),
             head: watch::Sender::new(0),
@@ -87,6 +97,7 @@ impl LiveHandle {
             // No two runs of a gateway begin in the same nanosecond.
             epoch: format!("{:x}", now.unix_nanos()),
             about,
+            counters,
             clock,
             shutdown,
         };
@@ -116,6 +127,7 @@ impl LiveHandle {
     fn step(&self, input: Input) {
         let mut shared = self.shared();
         for event in shared.live.step(self.inner.clock.now(), input) {
+            shared.tally.hear(&event);
             let data = match serde_json::to_string(&event) {
                 Ok(data) => data,
                 Err(error) => {
@@ -187,6 +199,27 @@ impl LiveHandle {
     #[must_use]
     pub fn samples(&self, query: &SamplesQuery) -> SamplesReport {
         self.shared().live.samples(query)
+    }
+
+    /// What `/metrics` tells of the arena, all of one moment.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        let recent = SamplesQuery {
+            since: Some(readings_since(self.inner.clock.now())),
+            ..SamplesQuery::default()
+        };
+        let shared = self.shared();
+        Known {
+            state: shared.live.state(),
+            readings: shared.live.samples(&recent),
+            tally: shared.tally.clone(),
+        }
+    }
+
+    /// How many events are kept for who comes back.
+    #[must_use]
+    pub fn ring_len(&self) -> usize {
+        self.shared().ring.len()
     }
 
     /// A command was asked for through this gateway: it is shown before its node has said anything.

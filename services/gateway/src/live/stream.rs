@@ -35,6 +35,7 @@ enum Next {
 
 impl EventStream {
     pub(super) fn new(live: LiveHandle, last_event_id: Option<&str>, with_samples: bool) -> Self {
+        live.inner.counters.stream_opened();
         Self {
             head: live.inner.head.subscribe(),
             live,
@@ -55,6 +56,7 @@ impl EventStream {
                     return Some(RETRY);
                 }
                 Next::Resync(reason) => {
+                    self.live.inner.counters.resynced();
                     let data = serde_json::json!({ "reason": reason });
                     self.next = Next::Snapshot;
                     return Some(format!("event: resync\ndata: {data}\n\n").into());
@@ -72,6 +74,7 @@ impl EventStream {
                         Ok(Some(frame)) => {
                             self.next = Next::After(seq + 1);
                             if self.with_samples || !frame.is_samples {
+                                self.live.inner.counters.sent();
                                 return Some(frame.bytes);
                             }
                         }
@@ -114,5 +117,11 @@ impl EventStream {
             }
             Some((_, seq)) => Ok(seq),
         }
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.live.inner.counters.stream_closed();
     }
 }

@@ -216,7 +216,7 @@ pub fn check_scope(fault: &str, target: &Entity) -> Result<(), String> {
             TargetError::WantsService { .. } => format!("{node}/SERVICE"),
             _ => node.to_string(),
         };
-        format!("{error}: {target}\n  mend: write {write}")
+        format!("{target}: {error}\n  mend: write {write}")
     })
 }
 

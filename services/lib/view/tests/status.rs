@@ -64,6 +64,7 @@ fn a_status_as_scripts_read_it() {
               "name": "node-1",
               "state": "RUNNING",
               "unknown_since": null,
+              "agent": true,
               "chaos": true,
               "quarantined": false,
               "restart_owner": null,

@@ -14,7 +14,6 @@ export type Row = Pick<
   | 'root_cause'
   | 'opened_at'
   | 'ended_at'
-  | 'reason'
   | 'detect_ms'
   | 'plan_ms'
   | 'act_ms'
@@ -24,8 +23,8 @@ export type Row = Pick<
 /** A line for what was told live and was not asked for yet: of its times only the first is known. */
 export function rowOf(incident: Incident): Row {
   const detect_ms = Date.parse(incident.opened_at) - Date.parse(incident.first_abnormal_at);
-  const { id, entity, symptom, severity, state, resolution, root_cause, opened_at, ended_at, reason } = incident;
-  const told = { id, entity, symptom, severity, state, resolution, root_cause, opened_at, ended_at, reason };
+  const { id, entity, symptom, severity, state, resolution, root_cause, opened_at, ended_at } = incident;
+  const told = { id, entity, symptom, severity, state, resolution, root_cause, opened_at, ended_at };
   return { ...told, detect_ms, plan_ms: null, act_ms: null, verify_ms: null };
 }
 
