@@ -3,23 +3,24 @@ import { clusters, marksNear, type Mark } from './marks';
 
 const mark = (number: number, at: number, tone: Mark['tone'] = 'busy'): Mark => ({ number, at, tone, text: `mark ${number}` });
 
+/** Ten a character. */
+const width = (label: string): number => label.length * 10;
+const placed = (...marks: [x: number, tone?: Mark['tone']][]) => marks.map(([x, tone], i) => ({ x, mark: mark(i + 1, x, tone) }));
+
 describe('clusters', () => {
   it('keeps apart what can be read apart', () => {
-    const placed = [10, 40].map((x, i) => ({ x, mark: mark(i + 1, x) }));
-    expect(clusters(placed, 20).map((cluster) => cluster.label)).toEqual(['1', '2']);
+    expect(clusters(placed([10], [20]), width).map((cluster) => cluster.label)).toEqual(['1', '2']);
   });
 
-  it('puts together what would cover each other, under the worst tone', () => {
-    const placed = [
-      { x: 10, mark: mark(1, 10, 'good') },
-      { x: 12, mark: mark(2, 12, 'bad') },
-      { x: 28, mark: mark(3, 28) },
-      { x: 31, mark: mark(4, 31) },
-    ];
-    expect(clusters(placed, 20)).toEqual([
-      { x: 10, label: '1–3', tone: 'bad' },
-      { x: 31, label: '4', tone: 'busy' },
+  it('puts together what would touch, under the worst tone', () => {
+    expect(clusters(placed([10, 'good'], [12, 'bad'], [60]), width)).toEqual([
+      { x: 10, label: '1–2', tone: 'bad' },
+      { x: 60, label: '3', tone: 'busy' },
     ]);
+  });
+
+  it('looks back when a label has grown', () => {
+    expect(clusters(placed([10], [21], [22]), width).map((cluster) => cluster.label)).toEqual(['1–3']);
   });
 });
 

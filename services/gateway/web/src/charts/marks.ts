@@ -21,23 +21,30 @@ export interface Cluster {
 /** The worst tone of several is the one that is shown. */
 const RANK: readonly Tone[] = ['idle', 'unknown', 'busy', 'good', 'warn', 'bad'];
 
-/** Puts marks together that are nearer than `least` to the first of their cluster. `placed` in order of x. */
-export function clusters(placed: readonly { x: number; mark: Mark }[], least: number): Cluster[] {
+/** Puts marks together whose labels would touch; a label is centred on its first mark. `placed` in order of x; `width` of a label in the same unit. */
+export function clusters(placed: readonly { x: number; mark: Mark }[], width: (label: string) => number): Cluster[] {
   const groups: { x: number; marks: Mark[] }[] = [];
   for (const { x, mark } of placed) {
-    const last = groups.at(-1);
-    if (last && x - last.x < least) last.marks.push(mark);
-    else groups.push({ x, marks: [mark] });
+    groups.push({ x, marks: [mark] });
+    // A label that has grown may touch the one before, too.
+    for (let [left, right] = groups.slice(-2); left && right && touch(left, right); [left, right] = groups.slice(-2)) {
+      left.marks.push(...right.marks);
+      groups.pop();
+    }
+  }
+  function touch(left: (typeof groups)[number], right: (typeof groups)[number]): boolean {
+    return right.x - left.x < (width(label(left.marks)) + width(label(right.marks))) / 2;
   }
   return groups.map(({ x, marks }) => ({
     x,
-    label: named(marks.map((mark) => mark.number)),
+    label: label(marks),
     tone: marks.map((mark) => mark.tone).sort((one, other) => RANK.indexOf(other) - RANK.indexOf(one))[0] ?? 'unknown',
   }));
 }
 
 /** `3`, or `2–4`: numbers follow time, so what lies together has numbers in a row. */
-function named(numbers: readonly number[]): string {
+function label(marks: readonly Mark[]): string {
+  const numbers = marks.map((mark) => mark.number);
   const [first, last] = [Math.min(...numbers), Math.max(...numbers)];
   return first === last ? String(first) : `${first}–${last}`;
 }

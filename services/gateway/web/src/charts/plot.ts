@@ -28,8 +28,9 @@ const TIME_ROOM = 26;
 const RIGHT_ROOM = 28;
 /** The numbers of the marks stand here, above the plot. */
 const MARK_ROOM = 18;
-/** Two numbers nearer than this would cover each other. */
-const MARK_LEAST = 20;
+/** Between two of them, and within each beside its text. */
+const MARK_GAP = 2;
+const MARK_PAD = 4;
 
 /** The plot, empty. It has no legend of its own: that is text, beside it. */
 export function draw(plot: Plot): uPlot {
@@ -98,6 +99,8 @@ function drawMarks(self: uPlot, marks: readonly Mark[]): void {
     .map((mark) => ({ mark, x: self.valToPos(mark.at / 1000, 'x', true) }))
     .filter(({ x }) => x >= bbox.left - 1 && x <= bbox.left + bbox.width + 1);
   ctx.save();
+  // The last line's dashes are still set.
+  ctx.setLineDash([]);
   ctx.lineWidth = ratio;
   for (const { mark, x } of seen) {
     ctx.strokeStyle = palette.tone(mark.tone);
@@ -111,8 +114,9 @@ function drawMarks(self: uPlot, marks: readonly Mark[]): void {
   ctx.font = `600 ${10 * ratio}px system-ui, sans-serif`;
   ctx.textAlign = 'center';
   ctx.textBaseline = 'middle';
-  for (const { x, label, tone } of clusters(seen, MARK_LEAST * ratio)) {
-    const width = ctx.measureText(label).width + 8 * ratio;
+  const widthOf = (label: string): number => ctx.measureText(label).width + 2 * MARK_PAD * ratio;
+  for (const { x, label, tone } of clusters(seen, (label) => widthOf(label) + MARK_GAP * ratio)) {
+    const width = widthOf(label);
     const left = Math.min(Math.max(0, x - width / 2), ctx.canvas.width - width);
     ctx.fillStyle = palette.tone(tone);
     ctx.beginPath();
