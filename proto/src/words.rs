@@ -330,6 +330,21 @@ impl FaultState {
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Rejected | Self::Reverted | Self::RevertFailed)
     }
+
+    /// How far along a fault's life it is. Those that end it come last: a fault that was armed and could not take effect is
+    /// rejected. A rejection is the least of them: it may also answer a repeated request for a fault that is over.
+    #[must_use]
+    pub const fn progress(self) -> u8 {
+        match self {
+            Self::Requested => 0,
+            Self::Armed => 1,
+            Self::Active => 2,
+            Self::Reverting => 3,
+            Self::Rejected => 4,
+            Self::RevertFailed => 5,
+            Self::Reverted => 6,
+        }
+    }
 }
 
 impl IncidentState {

@@ -56,20 +56,6 @@ struct Status {
     params: BTreeMap<String, String>,
 }
 
-/// How far along a fault's life a state is. Those that end it come last: a fault that was armed and could not take
-/// effect is rejected. A rejection is the least of them: it may also answer a repeated request for a fault that is over.
-const fn progress(state: FaultState) -> u8 {
-    match state {
-        FaultState::Requested => 0,
-        FaultState::Armed => 1,
-        FaultState::Active => 2,
-        FaultState::Reverting => 3,
-        FaultState::Rejected => 4,
-        FaultState::RevertFailed => 5,
-        FaultState::Reverted => 6,
-    }
-}
-
 impl FaultFacts {
     /// Adds what an event says about this fault; an event that is about none adds nothing.
     pub fn apply(&mut self, event: &Event) {
@@ -211,7 +197,7 @@ impl FaultFacts {
 
     fn by_progress(&self) -> Vec<(FaultState, &Status)> {
         let mut statuses: Vec<_> = self.statuses.iter().map(|(state, s)| (*state, s)).collect();
-        statuses.sort_by_key(|(state, _)| progress(*state));
+        statuses.sort_by_key(|(state, _)| state.progress());
         statuses
     }
 

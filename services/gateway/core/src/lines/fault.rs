@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arena_proto::{Entity, FaultState, FaultStatus, Timestamp};
+use arena_proto::{Entity, FaultStatus, Timestamp};
 
 use super::Facts;
 use crate::view::FaultView;
@@ -13,23 +13,9 @@ pub(crate) struct FaultFacts {
     statuses: BTreeMap<u8, FaultStatus>,
 }
 
-/// How far along a fault's life a state is, as the recorder has it. Those that end it come last: a fault that was armed and could not
-/// take effect is rejected. A rejection is the least of them: it may also answer a repeated request for a fault that is over.
-const fn progress(state: FaultState) -> u8 {
-    match state {
-        FaultState::Requested => 0,
-        FaultState::Armed => 1,
-        FaultState::Active => 2,
-        FaultState::Reverting => 3,
-        FaultState::Rejected => 4,
-        FaultState::RevertFailed => 5,
-        FaultState::Reverted => 6,
-    }
-}
-
 impl FaultFacts {
     pub(crate) fn hear(&mut self, status: &FaultStatus) {
-        let known = self.statuses.entry(progress(status.state));
+        let known = self.statuses.entry(status.state.progress());
         let known = known.or_insert_with(|| status.clone());
         // A state is said once; said twice, the later word counts.
         if status.at > known.at {
