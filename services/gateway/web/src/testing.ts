@@ -25,7 +25,7 @@ export function aService(name: string, told: Partial<Service> = {}): Service {
 }
 
 export function aNode(name: string, services: Service[] = []): Node {
-  return { name, state: 'RUNNING', unknown_since: null, chaos: false, quarantined: false, restart_owner: null, services, actions: [] };
+  return { name, state: 'RUNNING', unknown_since: null, agent: true, chaos: false, quarantined: false, restart_owner: null, services, actions: [] };
 }
 
 export function anIncident(id: string, opened_at: string, state: string): Incident {

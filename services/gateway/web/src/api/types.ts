@@ -34,6 +34,8 @@ export interface Node {
   name: string;
   state: string;
   unknown_since: string | null;
+  /** False: it is known by alerts and by what was sent over HTTP, and nothing can be done to it. */
+  agent: boolean;
   chaos: boolean;
   quarantined: boolean;
   restart_owner: string | null;

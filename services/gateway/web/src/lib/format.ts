@@ -89,6 +89,8 @@ const NAMES = new Map([
   ['memory_used_percent', 'memory'],
   ['latency_p95_ms', 'latency p95'],
   ['error_percent', 'errors'],
+  ['user_latency_p95_ms', 'users’ latency p95'],
+  ['user_error_percent', 'users’ errors'],
 ]);
 
 /** `cpu_percent` as people say it: `CPU`; what has no word of its own without its unit and its underscores. */
