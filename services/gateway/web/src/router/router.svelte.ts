@@ -7,6 +7,7 @@ import { match } from './routes';
 class Router {
   #path = $state(location.pathname);
   #query = $state(location.search);
+  #arriving = false;
 
   /** Where we are. */
   readonly route = $derived(match(this.#path));
@@ -59,16 +60,23 @@ class Router {
     const isSamePage = this.#path === location.pathname;
     this.#path = location.pathname;
     this.#query = location.search;
-    if (!isSamePage) void this.#show(isNew);
+    if (isSamePage) return;
+    this.#arriving = true;
+    // The back button puts the page where it was; that is the browser's affair.
+    if (isNew) scrollTo(0, 0);
   }
 
-  /** Who hears the page is told where they are, and who uses the keyboard starts at the top of it. */
-  async #show(isNew: boolean): Promise<void> {
+  /**
+   * Called by the page that has come up. Who hears it is told where they are, and who uses the keyboard starts at the top of it, or at
+   * the place that the address names. Not on the first page: a browser does that itself.
+   */
+  async shown(heading: HTMLElement): Promise<void> {
+    if (!this.#arriving) return;
+    this.#arriving = false;
     await tick();
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    const heading = target ?? document.querySelector<HTMLElement>('main h1');
-    heading?.focus({ preventScroll: !target });
-    if (isNew && !target) scrollTo(0, 0);
+    target?.scrollIntoView();
+    (target ?? heading).focus({ preventScroll: true });
   }
 }
 
