@@ -283,3 +283,6 @@ impl LiveHandle {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

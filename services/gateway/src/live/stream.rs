@@ -19,11 +19,11 @@ pub struct EventStream {
     live: LiveHandle,
     head: watch::Receiver<u64>,
     with_samples: bool,
-    next: Next,
+    pub(super) next: Next,
 }
 
-#[derive(Debug)]
-enum Next {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
     /// How soon to come back; then the snapshot, or what follows on the event that the reader names.
     Greeting(Option<String>),
     /// Why what was missed is not told.

@@ -3,6 +3,8 @@
 #![allow(unreachable_pub, reason = "not a library")]
 #![allow(dead_code, reason = "each test program uses some of these")]
 
+pub mod page;
+
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
