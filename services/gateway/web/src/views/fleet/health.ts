@@ -26,7 +26,7 @@ export interface Member {
   calls: string[];
   /** The worst of its replicas. */
   tone: Tone;
-  /** It is sick itself. */
+  /** It is sick itself, as far as anybody knows. */
   sick: boolean;
   /** It is well, and calls somebody who is sick, or who suffers so. */
   suffers: boolean;
@@ -57,7 +57,7 @@ export function members(nodes: Node[], incidents: Incident[]): Member[] {
     // What nobody runs cannot be drawn.
     member.calls = member.calls.filter((name) => all.has(name) && name !== member.name);
     member.tone = WORST.find((one) => member.replicas.some((replica) => replica.tone === one)) ?? 'unknown';
-    member.sick = ['bad', 'warn', 'unknown'].includes(member.tone);
+    member.sick = member.tone === 'bad' || member.tone === 'warn';
   }
   suffer(list);
   place(list, all);
@@ -131,16 +131,19 @@ function meanRow(member: Member, all: Member[]): number {
   return near.length === 0 ? member.row : near.reduce((sum, other) => sum + other.row, 0) / near.length;
 }
 
-/** The picture as a sentence. */
+/** The picture in a sentence or two. */
 export function summary(all: Member[]): string {
   const sick = all.filter((member) => member.sick);
-  if (sick.length === 0) return 'All services are well.';
+  const dark = all.filter((member) => member.tone === 'unknown').map((member) => member.name);
   const suffering = all.filter((member) => member.suffers).map((member) => member.name);
   const ill = sick.map((member) => {
     const worst = member.replicas.filter((replica) => replica.tone === member.tone);
     return `${member.name} (${worst.length} of ${member.replicas.length}: ${worst.map((replica) => replica.says).join(', ')})`;
   });
-  const unknown = sick.every((member) => member.tone === 'unknown');
-  const tail = suffering.length > 0 && !unknown ? ` Depend on it: ${suffering.join(', ')}.` : '';
-  return unknown ? `Nothing is known of ${sick.map((member) => member.name).join(', ')}.` : `Not well: ${ill.join('; ')}.${tail}`;
+  const sentences = [
+    ill.length > 0 && `Not well: ${ill.join('; ')}.`,
+    suffering.length > 0 && `Depend on it: ${suffering.join(', ')}.`,
+    dark.length > 0 && `Nothing is known of ${dark.join(', ')}.`,
+  ].filter(Boolean);
+  return sentences.join(' ') || 'All services are well.';
 }
