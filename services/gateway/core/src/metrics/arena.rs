@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Error;
 
-use arena_proto::{LeverPosition, ObserverState, Resolution, ServiceName, Timestamp};
+use arena_proto::{
+    IncidentState, LeverPosition, ObserverState, Resolution, ServiceName, Timestamp,
+};
 use arena_view::status::{NodeReport, SILENT, ServiceReport};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::Tally;
-use super::labels::Labels;
+use super::labels::{Labels, Names};
 use super::page::{Page, flag, number};
 use super::readings::{self, Reading};
 use super::tally::Way;
@@ -247,43 +249,44 @@ impl Known {
     /// What is open now. A name that was seen before and has none open now is told with 0.
     fn open(&self, page: &mut Page<'_>) -> Result<(), Error> {
         let mut tally = self.tally.clone();
-        let mut incidents: BTreeMap<String, usize> = BTreeMap::new();
-        for incident in self
-            .state
-            .incidents
-            .iter()
-            .filter(|incident| !incident.is_over())
-        {
-            *incidents
-                .entry(tally.symptoms.bound(&incident.symptom))
-                .or_default() += 1;
-        }
-        let mut faults: BTreeMap<String, usize> = BTreeMap::new();
-        for fault in self.state.faults.iter().filter(|fault| !fault.is_over()) {
-            *faults.entry(tally.faults.bound(&fault.fault)).or_default() += 1;
-        }
-        for name in tally.symptoms.iter() {
-            incidents.entry(name.clone()).or_default();
-        }
-        for name in tally.faults.iter() {
-            faults.entry(name.clone()).or_default();
-        }
-        let each = |label, counts: BTreeMap<String, usize>| {
-            let counts = counts.into_iter();
-            counts.map(move |(name, count)| (vec![(label, name)], number(count)))
-        };
-        let about = (
-            "arena_incidents_open",
-            "",
-            "Incidents that are not over, escalated ones too",
-        );
-        page.gauges(about, each("symptom", incidents))?;
-        let about = (
-            "arena_faults_active",
-            "",
-            "Faults that are requested or in effect",
-        );
-        page.gauges(about, each("fault", faults))?;
+        let open = self.state.incidents.iter().filter(|one| !one.is_over());
+        let open: Vec<(String, bool)> = open
+            .map(|one| {
+                let needs_a_person = one.state == IncidentState::Escalated;
+                (tally.symptoms.bound(&one.symptom), needs_a_person)
+            })
+            .collect();
+        let faults = self.state.faults.iter().filter(|one| !one.is_over());
+        let faults: Vec<String> = faults.map(|one| tally.faults.bound(&one.fault)).collect();
+        let escalated = open.iter().filter(|(_, needs_a_person)| *needs_a_person);
+        page.gauges(
+            (
+                "arena_incidents_open",
+                "",
+                "Incidents that are not over, escalated ones too",
+            ),
+            counts(
+                "symptom",
+                &tally.symptoms,
+                open.iter().map(|(name, _)| name),
+            ),
+        )?;
+        page.gauges(
+            (
+                "arena_incidents_needing_a_person",
+                "",
+                "Incidents that are escalated and not over",
+            ),
+            counts("symptom", &tally.symptoms, escalated.map(|(name, _)| name)),
+        )?;
+        page.gauges(
+            (
+                "arena_faults_active",
+                "",
+                "Faults that are requested or in effect",
+            ),
+            counts("fault", &tally.faults, faults.iter()),
+        )?;
         let waiting = Some(number(self.state.questions.len()));
         page.gauge(
             (
@@ -363,6 +366,23 @@ impl Known {
             commands,
         )
     }
+}
+
+/// How often each name comes; 0 for one that does not come now.
+fn counts<'a>(
+    label: &'static str,
+    names: &Names,
+    came: impl Iterator<Item = &'a String>,
+) -> impl Iterator<Item = (Labels, f64)> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for name in names.iter() {
+        counts.entry(name.clone()).or_default();
+    }
+    for name in came {
+        *counts.entry(name.clone()).or_default() += 1;
+    }
+    let counts = counts.into_iter();
+    counts.map(move |(name, count)| (vec![(label, name)], number(count)))
 }
 
 /// From when on readings are current: a node tells once a second, and is silent after three.
