@@ -20,6 +20,7 @@ use arena_chassis::Chassis;
 use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::view::About;
 use arena_gateway_core::webhook::event::Windows;
+use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 
 use args::Args;
@@ -73,6 +74,7 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         counters,
     };
     let (router, _openapi) = http::router().split_for_parts();
+    let router = router.layer(from_fn_with_state(gateway.clone(), http::count::request));
     let shutdown = chassis.shutdown.clone();
     axum::serve(listener, router.with_state(gateway))
         .with_graceful_shutdown(async move { shutdown.cancelled().await })

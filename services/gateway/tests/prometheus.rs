@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 
 use arena_bus::{Bus, NatsArgs, Role};
 use arena_proto::{
-    Column, NodeStatus, ProcessState, Schema, ServiceClass, ServiceInfo, ServiceName, Telemetry,
-    Timestamp,
+    Column, NodeName, NodeStatus, ProbeVerdict, ProcessState, Schema, ServiceClass, ServiceDetail,
+    ServiceInfo, ServiceName, ServiceSample, ServiceStatus, Telemetry, Timestamp,
 };
 use arena_testkit::{NatsServer, free_port, temp_dir, wait_for};
 use common::{GatewayProcess, arena, entity, opened, resolved};
@@ -86,7 +86,15 @@ async fn agent(nats: &NatsServer) -> tokio::task::JoinHandle<()> {
                 schema_id: schema.id(),
                 time: Timestamp::from_unix_millis(1_700_000_000_000),
                 values: vec![12.5],
-                services: Vec::new(),
+                services: vec![ServiceSample {
+                    state: ProcessState::Running,
+                    probe: ProbeVerdict::Passing,
+                    pid: Some(42),
+                    generation: 1,
+                    restarts: 3,
+                    since: Timestamp::from_unix_millis(1_700_000_000_000),
+                    exit_code: None,
+                }],
             };
             bus.publish_telemetry(&telemetry).await.unwrap();
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;
@@ -94,11 +102,11 @@ async fn agent(nats: &NatsServer) -> tokio::task::JoinHandle<()> {
     })
 }
 
-fn status(node: &arena_proto::NodeName) -> NodeStatus {
-    let service = arena_proto::ServiceStatus {
+fn status(node: &NodeName) -> NodeStatus {
+    let service = ServiceStatus {
         name: ServiceName::new("orders").unwrap(),
         state: ProcessState::Running,
-        probe: arena_proto::ProbeVerdict::Passing,
+        probe: ProbeVerdict::Passing,
         pid: Some(42),
         generation: 1,
         restarts: 3,
@@ -108,7 +116,7 @@ fn status(node: &arena_proto::NodeName) -> NodeStatus {
         since: Timestamp::from_unix_millis(1_700_000_000_000),
         exit_code: None,
         message: String::new(),
-        detail: arena_proto::ServiceDetail::default(),
+        detail: ServiceDetail::default(),
     };
     NodeStatus {
         quarantined: false,

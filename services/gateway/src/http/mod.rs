@@ -1,5 +1,6 @@
 //! HTTP itself: the router, who may ask, how much, and how a mistake is told.
 
+pub mod count;
 pub mod problem;
 
 use utoipa_axum::router::OpenApiRouter;

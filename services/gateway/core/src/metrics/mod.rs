@@ -7,6 +7,7 @@
 mod arena;
 mod gateway;
 mod labels;
+mod lives;
 mod page;
 mod readings;
 mod tally;

@@ -9,6 +9,9 @@ use super::event::Event;
 /// What the body is.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 
+/// What the types of all events begin with.
+const TYPE: &str = "arena.incident";
+
 /// The body.
 #[must_use]
 pub fn body(event: &Event) -> Value {
@@ -16,7 +19,7 @@ pub fn body(event: &Event) -> Value {
         "specversion": "1.0",
         "id": event.id,
         "source": event.source,
-        "type": format!("arena.incident.{}", event.happened.as_str()),
+        "type": format!("{TYPE}.{}", event.happened.as_str()),
         "subject": event.incident.entity,
         "time": event.at,
         "traceparent": event.traceparent(),
