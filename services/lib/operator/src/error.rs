@@ -75,6 +75,15 @@ impl From<BusError> for OperatorError {
                 "{error}{MEND}`arena status` shows whether it runs; when it wakes up it drops what it was asked meanwhile"
             )),
             BusError::NoServer { .. } | BusError::Disconnected => Kind::NotRunning.because(error),
+            BusError::Answered { code, .. } => {
+                let kind = match code {
+                    400 => Kind::Usage,
+                    404 => Kind::NotFound,
+                    409 => Kind::Refused,
+                    _ => Kind::Failed,
+                };
+                kind.because(error)
+            }
             error => Kind::Failed.because(error),
         }
     }

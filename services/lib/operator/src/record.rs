@@ -88,10 +88,12 @@ impl Operator {
         let query = StoryQuery { id: id.to_owned() };
         let story = self.bus.request("recorder", "story", &query).await;
         story.map_err(|error| match error {
-            // The recorder says in words when there is no such incident, or several.
-            BusError::Answered { message, .. } if message.contains("incident") => {
-                Kind::NotFound.because(format!("{message}\n  mend: `arena incidents` lists them"))
-            }
+            // There is none, or several begin so.
+            BusError::Answered {
+                code: 404 | 409,
+                message,
+                ..
+            } => Kind::NotFound.because(format!("{message}\n  mend: `arena incidents` lists them")),
             other => other.into(),
         })
     }

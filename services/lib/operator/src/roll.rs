@@ -122,8 +122,7 @@ fn entities(node: &NodeStatus) -> impl Iterator<Item = String> {
 }
 
 /// That there is no such thing, and which one may be meant: `orders` is a service of several nodes.
-#[must_use]
-pub fn no_such(entity: &Entity, known: &[String]) -> String {
+fn no_such(entity: &Entity, known: &[String]) -> String {
     let wanted = entity
         .service
         .as_ref()

@@ -170,13 +170,16 @@ pub const fn parameters(action: ActionKind) -> &'static [&'static str] {
     }
 }
 
-/// Does the action fit this kind of target, and know these parameters? For what can be told before anybody is asked.
+/// What can be told before anybody is asked: an action of nodes is for no service, and an action takes its own parameters.
+/// That an action of services is for no node is told by [`check`]: a name without a node may be a service's.
 pub fn check_shape(
     action: ActionKind,
     target: &Entity,
     params: &BTreeMap<String, String>,
 ) -> Result<(), Refused> {
-    fits(action, target)?;
+    if action.is_for_nodes() {
+        fits(action, target)?;
+    }
     let known = parameters(action);
     let unknown = params.keys().find(|name| !known.contains(&name.as_str()));
     let Some(name) = unknown else {

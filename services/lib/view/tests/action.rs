@@ -193,8 +193,23 @@ fn what_never_fits_is_told_before_anybody_is_asked() {
         quarantine is for a whole node, and n/s is a service
           mend: arena do quarantine n"#]]
     .assert_eq(&shape(ActionKind::Quarantine, "n/s", "").unwrap_err());
+    assert_eq!(
+        shape(ActionKind::Restart, "n", ""),
+        Ok(()),
+        "there may be a service of that name"
+    );
+    let node = node("n", Vec::new());
+    let refused = check(
+        ActionKind::Restart,
+        &entity("n"),
+        Standing::Node(&node),
+        &Control::default(),
+        None,
+    )
+    .unwrap_err();
+    assert!(refused.is_usage);
     expect![[r#"
         n is a node; restart is for services
           mend: write NODE/SERVICE"#]]
-    .assert_eq(&shape(ActionKind::Restart, "n", "").unwrap_err());
+    .assert_eq(&refused.to_string());
 }
