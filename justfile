@@ -70,8 +70,12 @@ bench-idle *ARGS:
 bench-proxy *ARGS:
     cargo bench --quiet -p arena-node --bench proxy -- {{ ARGS }}
 
+# 1,000 event streams and 200 requests/s: memory, missed events, and how long an event takes from the bus to each stream
+bench-gateway *ARGS:
+    cargo bench --quiet -p arena-gateway --bench gateway -- {{ ARGS }}
+
 # All benchmarks
-bench: bench-loop bench-idle bench-proxy
+bench: bench-loop bench-idle bench-proxy bench-gateway
 
 # Every curated scenario on real processes, one after the other (long), or those that are named
 scenarios *ARGS:
