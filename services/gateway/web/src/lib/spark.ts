@@ -18,30 +18,31 @@ const FLOORS: readonly [ending: string, floor: number][] = [
   ['_ms', 50],
 ];
 
-export interface Spark {
-  /** An SVG path in a box of 100 by 100, zero at the bottom; empty when there is nothing to draw. */
-  line: string;
-  /** The newest reading; null when there is none that holds now. */
-  last: number | null;
-}
-
-/** The line of the last readings before `now` (milliseconds since 1970). */
-export function spark(metric: string, series: Series | undefined, now: number): Spark {
-  if (!series || series.length === 0) return { line: '', last: null };
+/**
+ * The line of the last readings before `now` (milliseconds since 1970): an SVG path in a box of 100 by 100, zero at the bottom; empty when
+ * there is nothing to draw.
+ */
+export function line(metric: string, series: Series | undefined, now: number): string {
+  if (!series) return '';
   const from = now - WINDOW_MS;
   const top = scale(metric, series, from);
-  let line = '';
+  let path = '';
   let before = -Infinity;
   for (let index = 0; index < series.length; index += 1) {
     const time = series.timeAt(index);
     if (time < from) continue;
     const x = ((time - from) / WINDOW_MS) * 100;
     const y = 100 - (series.valueAt(index) / top) * 100;
-    line += `${time - before > GAP_MS ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`;
+    path += `${time - before > GAP_MS ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`;
     before = time;
   }
-  const last = series.length - 1;
-  return { line, last: now - series.timeAt(last) > STALE_MS ? null : series.valueAt(last) };
+  return path;
+}
+
+/** The newest reading; null when there is none that holds now. */
+export function newest(series: Series | undefined, now: number): number | null {
+  const last = (series?.length ?? 0) - 1;
+  return !series || last < 0 || now - series.timeAt(last) > STALE_MS ? null : series.valueAt(last);
 }
 
 /** What is at the top of the box. */
