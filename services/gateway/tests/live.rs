@@ -6,14 +6,17 @@ mod common;
 use std::collections::BTreeMap;
 
 use arena_bus::{Bus, BusError};
+use arena_chassis::Clock;
+use arena_operator::Operator;
 use arena_proto::{
-    Column, NodeName, NodeStatus, ProbeVerdict, ProcessState, Schema, ServiceDetail, ServiceName,
-    ServiceStatus, Telemetry,
+    Column, Control, LeverPosition, NodeName, NodeStatus, Observer, ObserverState, Pause,
+    ProbeVerdict, ProcessState, Schema, ServiceDetail, ServiceName, ServiceStatus, Telemetry,
 };
 use arena_testkit::{NatsServer, wait_for};
+use arena_view::status::report;
 use common::page::{Page, Told};
 use common::{GatewayProcess, arena, at, opened, resolved};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn node() -> NodeName {
     NodeName::new("node-1").unwrap()
@@ -262,4 +265,62 @@ async fn it_serves_before_there_is_a_bus_and_finds_it_when_it_comes() {
         told.name == "bus" && told.data["caught_up"] == json!(true)
     });
     assert!(read.iter().any(is_incident("inc-1", "OPEN")), "{read:#?}");
+}
+
+/// Without what a moment decides: since when somebody has been silent one call of the command line cannot know.
+fn timeless(mut report: Value) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.remove("unknown_since");
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    strip(&mut report);
+    report
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_is_what_the_command_line_says() {
+    let (_nats, bus, gateway) = started().await;
+    with_node(&bus).await;
+    bus.put_control(&Control {
+        lever: LeverPosition::Stopped,
+        lever_set: Some(("ada".to_owned(), at(1))),
+        pauses: vec![Pause {
+            entity: "node-1/orders".parse().unwrap(),
+            by: "ada".to_owned(),
+            reason: "looking".to_owned(),
+            at: at(1),
+            until: None,
+        }],
+        ..Control::default()
+    })
+    .await
+    .unwrap();
+    bus.put_observer(&Observer {
+        detector: "one".to_owned(),
+        state: ObserverState::Storm,
+        reason: "2 of 3 nodes are silent".to_owned(),
+        since: at(2),
+        silent: 2,
+        known: 3,
+        at: at(2),
+    })
+    .await
+    .unwrap();
+    let clock = Clock::new();
+    let operator = Operator::new(bus, "test".to_owned(), "test");
+    wait_for("both to say the same", async || {
+        let found = operator.found(false, clock.now()).await.unwrap();
+        let said = serde_json::to_value(report(&found)).unwrap();
+        let page = Page::open(gateway.port, "", None);
+        let shown = page.next()?.data["status"].take();
+        assert_eq!(said["nodes"][0]["state"], "NO_DATA", "no agent answers");
+        (timeless(shown) == timeless(said)).then_some(())
+    })
+    .await;
 }
