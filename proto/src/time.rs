@@ -124,6 +124,29 @@ impl serde::Serialize for Timestamp {
     }
 }
 
+/// Reads RFC 3339.
+impl std::str::FromStr for Timestamp {
+    type Err = DecodeError;
+
+    fn from_str(text: &str) -> Result<Self, DecodeError> {
+        let nanos = DateTime::parse_from_rfc3339(text).ok();
+        let nanos = nanos.and_then(|time| time.timestamp_nanos_opt());
+        nanos.map(Self).ok_or(DecodeError::OutOfRange {
+            field: "time",
+            range: "RFC 3339, between 1677 and 2262",
+        })
+    }
+}
+
+/// Reads RFC 3339.
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
 pub(crate) fn duration_to_wire(duration: Duration) -> pbjson_types::Duration {
     pbjson_types::Duration {
         seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),

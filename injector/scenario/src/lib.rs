@@ -4,6 +4,7 @@
 //! Absent on purpose: clocks, chance (a seed is in the scenario), files, the bus.
 
 pub mod judge;
+pub mod record;
 
 mod chance;
 mod curated;

@@ -4,10 +4,11 @@
 
 use arena_faults::Fault;
 use arena_proto::{ActionKind, CommandState, Entity, FaultReason, FaultState, RiskClass};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Who heals in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunPolicy))]
 #[serde(rename_all = "lowercase")]
 pub enum Policy {
     /// The remediator.
@@ -32,7 +33,8 @@ impl Policy {
 }
 
 /// All that the judge knows of a run.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunFacts))]
 pub struct Facts {
     /// Who was to heal.
     pub policy: Policy,
@@ -53,7 +55,8 @@ pub struct Facts {
 }
 
 /// Why a fault is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FaultPart))]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// One of the scenario's injections.
@@ -63,12 +66,14 @@ pub enum Part {
 }
 
 /// One fault.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FaultFact))]
 pub struct FaultFact {
     /// Its id; empty when nobody took it.
     pub id: String,
     /// Which.
-    #[serde(serialize_with = "name")]
+    #[serde(serialize_with = "name", deserialize_with = "named")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub fault: &'static Fault,
     /// In what.
     pub target: Entity,
@@ -95,8 +100,13 @@ fn name<S: Serializer>(fault: &&'static Fault, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(fault.name.as_str())
 }
 
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static Fault, D::Error> {
+    Fault::named(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
 /// One incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = IncidentFact))]
 pub struct IncidentFact {
     /// Its id.
     pub id: String,
@@ -119,7 +129,8 @@ pub struct IncidentFact {
 }
 
 /// One action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ActionFact))]
 pub struct ActionFact {
     /// Its command.
     pub command: String,
@@ -142,7 +153,8 @@ pub struct ActionFact {
 }
 
 /// What users feel and how the arena is, at one moment. What is not known is `None`, and is never well.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunSample))]
 pub struct Sample {
     /// When.
     pub at_ms: u64,

@@ -1,9 +1,12 @@
 //! What the judge says.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// The judge's word on a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunVerdict))]
 pub struct Verdict {
     /// Every criterion that is asked for is fulfilled.
     pub met: bool,
@@ -16,10 +19,11 @@ pub struct Verdict {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Criterion))]
 pub struct Criterion {
     /// Its name, which does not change.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Without it the goal is not met; others are told only.
     pub required: bool,
     /// It is fulfilled.
@@ -33,7 +37,7 @@ pub struct Criterion {
 impl Criterion {
     pub(super) fn new(name: &'static str, passed: bool, reason: impl Into<String>) -> Self {
         Self {
-            name,
+            name: Cow::Borrowed(name),
             required: true,
             passed,
             number: None,

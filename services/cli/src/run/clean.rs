@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use arena_bus::Bus;
 use arena_proto::FaultState;
-use serde::Serialize;
+use arena_scenario::record::CleanUp;
 
 use super::eyes::Eyes;
 use super::ground::Ground;
@@ -18,23 +18,6 @@ const REVERT_MS: u64 = 15_000;
 const HEALTHY_MS: u64 = 30_000;
 /// A data folder of ours has a few hundred files.
 const FILES_MAX: usize = 20_000;
-
-/// What is left of a run: nothing, if all is well.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct CleanUp {
-    /// Nothing is left.
-    pub clean: bool,
-    /// `stopped`, or of an arena that was there before `healthy` or `unhealthy`.
-    pub arena: String,
-    /// Faults of which no node said that they are over.
-    pub faults: Vec<String>,
-    /// Processes that carry a fault's id or the arena's mark.
-    pub processes: Vec<String>,
-    /// Files of faults.
-    pub files: Vec<String>,
-    /// What went wrong with the cleaning itself.
-    pub errors: Vec<String>,
-}
 
 /// Undoes everything, stops what was started, and looks for what is left.
 pub(super) async fn clean(

@@ -9,12 +9,13 @@ use arena_expression::Mistake;
 use arena_operator::Order;
 use arena_proto::Timestamp;
 use arena_scenario::judge::{self, Conditions, Hold, Part, Policy};
+use arena_scenario::record::{CleanUp, Ending, FORMAT, Head, Milestones, Record, Versions};
 use arena_scenario::{Expect, Scenario};
 
-use super::clean::{self, CleanUp};
+use super::clean;
 use super::eyes::Eyes;
 use super::ground::Ground;
-use super::record::{self, Ending, Head, Machine, Milestones, Record, Versions};
+use super::record;
 use super::reference::{self, Reference};
 use super::tell::Teller;
 use super::view::View;
@@ -249,15 +250,15 @@ fn record(
         why.push(format!("the clean-up: {}", in_words(&clean_up)));
     }
     Ok(Record {
-        format: Record::FORMAT,
+        format: FORMAT,
         ending,
         why: why.join("; "),
         scenario: Head::of(scenario),
         attached: options.attach.is_some(),
         versions: Versions {
-            arena: env!("CARGO_PKG_VERSION"),
+            arena: env!("CARGO_PKG_VERSION").to_owned(),
         },
-        machine: Machine::here(before.load1),
+        machine: record::machine(before.load1),
         began_at: before.began_at,
         milestones: Milestones::of(&view.events),
         verdict,

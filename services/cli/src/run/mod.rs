@@ -27,8 +27,8 @@ use crate::exit::{Exit, Failure};
 use crate::screen::{self, Cell, Tone, talk};
 use crate::up::data_dir::DataDirArgs;
 use crate::up::signals::Signals;
+use arena_scenario::record::{Ending, Record};
 use live::Options;
-pub(crate) use record::{Ending, Record};
 
 /// `arena run`.
 #[derive(Debug, Args)]
@@ -168,12 +168,12 @@ async fn play(
     let path = match &args.record {
         Some(path) if args.scenarios.len() == 1 && !path.is_dir() => path.clone(),
         Some(folder) => folder.join(format!("{}.json", record.scenario.name)),
-        None => record.place(&args.data.path()?),
+        None => record::place(&record, &args.data.path()?),
     };
-    if let Err(failure) = record.write(&path) {
+    if let Err(failure) = record::write(&record, &path) {
         // A play takes a minute; what came of it is not lost for a name.
-        let kept = record.place(&args.data.path()?);
-        record.write(&kept)?;
+        let kept = record::place(&record, &args.data.path()?);
+        record::write(&record, &kept)?;
         let what = format!("{failure:#}\n  it is in {} instead", kept.display());
         return Err(Exit::Failed.because(what));
     }

@@ -2,8 +2,8 @@
 
 use owo_colors::{OwoColorize as _, Stream};
 
-use super::view::Event;
 use crate::screen::talk;
+use arena_scenario::record::Line;
 
 /// Tells what is new of a story.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Teller {
     }
 
     /// Tells the events that were not told yet.
-    pub(super) fn tell(&mut self, events: &[Event]) {
+    pub(super) fn tell(&mut self, events: &[Line]) {
         for event in events.iter().skip(self.told) {
             let entity = if event.entity.is_empty() {
                 String::new()

@@ -11,7 +11,8 @@ use arena_scenario::judge::{Part, Policy};
 use expect_test::expect;
 
 use super::reference::Reference;
-use super::view::{Event, View};
+use super::view::View;
+use arena_scenario::record::Line;
 
 const ORDERS: &str = "node-1/orders";
 
@@ -122,8 +123,8 @@ fn a_story_is_told_and_kept() {
         },
     );
     view.on_incident(70, &incident(IncidentEventKind::Cleared, 30));
-    let line = |event: &Event| {
-        let Event {
+    let line = |event: &Line| {
+        let Line {
             at_ms,
             kind,
             entity,

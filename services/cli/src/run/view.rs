@@ -9,23 +9,10 @@ use arena_proto::{
     NodeName, NodeStatus, Outcome, Plan, ProcessState, Schema, Telemetry, Timestamp,
 };
 use arena_scenario::judge::{ActionFact, Facts, FaultFact, IncidentFact, Part, Policy, Sample};
+use arena_scenario::record::Line;
 use arena_scenario::{Injection, Origin, Planned, Scenario};
-use serde::Serialize;
 
 use super::users::Users;
-
-/// One line of the story.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Event {
-    /// When.
-    pub at_ms: u64,
-    /// One word: steady, inject, refused, over, detect, plan, act, outcome, clear, resolve, escalate, healed.
-    pub kind: &'static str,
-    /// Of whom; empty where it is about all.
-    pub entity: String,
-    /// In words.
-    pub what: String,
-}
 
 /// Everything that was seen.
 #[derive(Debug)]
@@ -33,7 +20,7 @@ pub(super) struct View {
     /// For the judge.
     pub facts: Facts,
     /// The story so far.
-    pub events: Vec<Event>,
+    pub events: Vec<Line>,
     planned: Vec<Planned>,
     /// Incidents count from here on; those before are somebody else's.
     since: Option<Timestamp>,
@@ -74,9 +61,9 @@ impl View {
         entity: &str,
         what: impl Into<String>,
     ) {
-        self.events.push(Event {
+        self.events.push(Line {
             at_ms,
-            kind,
+            kind: kind.into(),
             entity: entity.to_owned(),
             what: what.into(),
         });

@@ -13,9 +13,9 @@ use super::{Read, keep};
 use crate::exit::{Exit, Failure};
 use crate::run::live::{self, Options};
 use crate::run::source;
-use crate::run::{Ending, Record};
 use crate::screen::{self, Cell, Tone, talk};
 use crate::up::signals::Signals;
+use arena_scenario::record::{Ending, Record};
 
 pub(super) const HELP: &str = "\
 What is certified:

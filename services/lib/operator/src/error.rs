@@ -75,15 +75,13 @@ impl From<BusError> for OperatorError {
                 "{error}{MEND}`arena status` shows whether it runs; when it wakes up it drops what it was asked meanwhile"
             )),
             BusError::NoServer { .. } | BusError::Disconnected => Kind::NotRunning.because(error),
-            BusError::Answered { code, .. } => {
-                let kind = match code {
-                    400 => Kind::Usage,
-                    404 => Kind::NotFound,
-                    409 => Kind::Refused,
-                    _ => Kind::Failed,
-                };
-                kind.because(error)
-            }
+            // What is wrong with the request needs no name of who says so.
+            BusError::Answered { code, message, service } => match code {
+                400 => Kind::Usage.because(message),
+                404 => Kind::NotFound.because(message),
+                409 => Kind::Refused.because(message),
+                _ => Kind::Failed.because(format!("{service}: {message}")),
+            },
             error => Kind::Failed.because(error),
         }
     }

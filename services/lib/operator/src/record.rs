@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use arena_bus::BusError;
 use arena_proto::{
-    EfficacyQuery, EfficacyRow, FaultRecord, IncidentQuery, IncidentRecord, IncidentStory,
-    StoryQuery, Summary,
+    CommandQuery, CommandRecord, EfficacyQuery, EfficacyRow, FaultRecord, IncidentQuery,
+    IncidentRecord, IncidentStory, Score, ScoreQuery, StoryQuery, Summary,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,16 +85,21 @@ impl Operator {
     /// The whole story of one incident, by its id or enough of its beginning; [`Kind::NotFound`] when there is none or more than one.
     pub async fn story(&self, id: &str) -> Result<IncidentStory, OperatorError> {
         let query = StoryQuery { id: id.to_owned() };
-        let story = self.bus.request("recorder", "story", &query).await;
-        story.map_err(|error| match error {
-            // There is none, or several begin so.
-            BusError::Answered {
-                code: 404 | 409,
-                message,
-                ..
-            } => Kind::NotFound.because(format!("{message}\n  mend: `arena incidents` lists them")),
-            other => other.into(),
-        })
+        self.ask("story", &query).await.map_err(listed)
+    }
+
+    /// One command, also a person's; [`Kind::NotFound`] when the recorder has heard of none.
+    pub async fn command_record(&self, id: &str) -> Result<CommandRecord, OperatorError> {
+        let query = CommandQuery { id: id.to_owned() };
+        self.ask("command", &query).await
+    }
+
+    /// Villain against Felix; of what began within this time.
+    pub async fn score(&self, since: Option<Duration>) -> Result<Score, OperatorError> {
+        let query = ScoreQuery {
+            since_ms: since.map(millis),
+        };
+        self.ask("score", &query).await
     }
 
     /// What each action was worth against each symptom; of actions that were issued within this time.
@@ -108,6 +112,15 @@ impl Operator {
         };
         self.ask("efficacy", &query).await
     }
+}
+
+/// Where to find what is there instead.
+fn listed(error: OperatorError) -> OperatorError {
+    // Refused: several begin so.
+    if matches!(error.kind, Kind::NotFound | Kind::Refused) {
+        return Kind::NotFound.because(format!("{error}\n  mend: `arena incidents` lists them"));
+    }
+    error
 }
 
 fn millis(duration: Duration) -> u64 {
