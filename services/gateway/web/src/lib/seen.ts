@@ -1,7 +1,7 @@
 /** Whether an element is on the screen. One observer for all: browsers tell it of many elements at once. */
 
-/** What comes into view soon is drawn already. */
-const MARGIN = '200px';
+/** A screen more in each direction: what comes into view is drawn already. */
+const MARGIN = '100%';
 
 const tells = new WeakMap<Element, (seen: boolean) => void>();
 let observer: IntersectionObserver | undefined;
