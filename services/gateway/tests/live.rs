@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use arena_bus::{Bus, BusError};
 use arena_chassis::Clock;
@@ -265,6 +266,23 @@ async fn it_serves_before_there_is_a_bus_and_finds_it_when_it_comes() {
         told.name == "bus" && told.data["caught_up"] == json!(true)
     });
     assert!(read.iter().any(is_incident("inc-1", "OPEN")), "{read:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_without_samples_hears_that_the_stream_is_alive() {
+    let (_nats, bus, gateway) = started().await;
+    with_node(&bus).await;
+    let telling = tokio::spawn(async move {
+        for seq in 1.. {
+            tell(&bus, seq).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    });
+    let page = Page::open(gateway.port, "samples=false", None);
+    let read = page.until("a sign of life", |told| told.name == "alive");
+    assert!(read.iter().all(|told| told.name != "samples"));
+    assert_eq!(read.last().unwrap().id, None, "it changes nothing");
+    telling.abort();
 }
 
 /// Without what a moment decides: since when somebody has been silent one call of the command line cannot know.

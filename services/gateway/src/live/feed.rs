@@ -10,7 +10,7 @@ use arena_chassis::Clock;
 use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::{History, Input};
 use arena_proto::{FaultStatus, IncidentEvent, Outcome, Plan};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::LiveHandle;
 use super::poll;
@@ -29,6 +29,7 @@ pub(super) fn start(bus: &Bus, live: &LiveHandle) {
         bus: bus.clone(),
         clock: live.inner.clock,
         inputs: live.inner.inputs.clone(),
+        news: Arc::default(),
         counters: Arc::clone(&live.inner.counters),
     };
     let shutdown = live.inner.shutdown.clone();
@@ -45,6 +46,8 @@ pub(super) struct Feed {
     pub(super) bus: Bus,
     pub(super) clock: Clock,
     pub(super) inputs: Inputs,
+    /// Something happened that the recorder counts.
+    pub(super) news: Arc<Notify>,
     counters: Arc<Counters>,
 }
 
@@ -161,6 +164,7 @@ impl Feed {
         self.send(Input::CaughtUp(history)).await?;
         while let Some(delivery) = messages.next().await {
             self.send(input(delivery.message)).await?;
+            self.news.notify_one();
         }
         Err(Over)
     }

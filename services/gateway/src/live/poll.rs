@@ -10,6 +10,8 @@ use super::feed::{Feed, Over};
 
 /// How often is asked who is there, and what the recorder counts.
 const POLL_EVERY: Duration = Duration::from_secs(2);
+/// The recorder stores what happened within this time, as a rule; else it is asked again soon anyway.
+const STORED_WITHIN: Duration = Duration::from_millis(200);
 /// How long components have to answer a ping: on loopback they do within a few milliseconds.
 const PING_WAIT: Duration = Duration::from_millis(300);
 
@@ -88,7 +90,10 @@ async fn recorder(feed: &Feed) -> Result<(), Over> {
                 feed.send(Input::Recorded(Err(why))).await?;
             }
         }
-        tokio::time::sleep(POLL_EVERY).await;
+        tokio::select! {
+            () = tokio::time::sleep(POLL_EVERY) => {}
+            () = feed.news.notified() => tokio::time::sleep(STORED_WITHIN).await,
+        }
     }
 }
 

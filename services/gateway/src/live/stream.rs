@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use tokio::sync::watch;
+use tokio::time::{Interval, interval};
 
 use super::LiveHandle;
 
@@ -19,6 +20,8 @@ pub struct EventStream {
     live: LiveHandle,
     head: watch::Receiver<u64>,
     with_samples: bool,
+    /// Since something was last sent.
+    quiet: Interval,
     pub(super) next: Next,
 }
 
@@ -36,16 +39,25 @@ pub(super) enum Next {
 impl EventStream {
     pub(super) fn new(live: LiveHandle, last_event_id: Option<&str>, with_samples: bool) -> Self {
         live.inner.counters.stream_opened();
+        let mut quiet = interval(ALIVE_EVERY);
+        quiet.reset();
         Self {
             head: live.inner.head.subscribe(),
             live,
             with_samples,
+            quiet,
             next: Next::Greeting(last_event_id.map(str::to_owned)),
         }
     }
 
     /// What to send next; `None` when the gateway shuts down. Cancel safe.
     pub async fn next(&mut self) -> Option<Bytes> {
+        let bytes = self.find().await;
+        self.quiet.reset();
+        bytes
+    }
+
+    async fn find(&mut self) -> Option<Bytes> {
         loop {
             match &self.next {
                 Next::Greeting(last) => {
@@ -92,12 +104,12 @@ impl EventStream {
         }
     }
 
-    /// Waits for more; after a while gives a sign of life instead.
+    /// Waits for more; when it has been quiet for a while gives a sign of life instead.
     async fn wait(&mut self) -> Option<Option<Bytes>> {
         tokio::select! {
             () = self.live.inner.shutdown.cancelled() => None,
             changed = self.head.changed() => changed.ok().map(|()| None),
-            () = tokio::time::sleep(ALIVE_EVERY) => Some(Some(self.alive())),
+            _ = self.quiet.tick() => Some(Some(self.alive())),
         }
     }
 
