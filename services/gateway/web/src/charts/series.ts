@@ -1,7 +1,8 @@
-// Series that were told apart, joined on one axis of time as a chart wants them. Pure.
-//
-// What is missing is null, and a longer silence than its own beat is broken by a null: a gap is shown, never a line over it.
-
+/**
+ * Series that were told apart, joined on one axis of time as a chart wants them. Pure.
+ *
+ * What is missing is null, and a longer silence than its own beat is broken by a null: a gap is shown, never a line over it.
+ */
 /** One value at a time (ms since 1970). */
 export interface Point {
   at: number;

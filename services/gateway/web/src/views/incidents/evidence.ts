@@ -1,7 +1,8 @@
-// What there is to see of an incident: the readings of its signals and of its evidence as series, and the moments to mark in them. Pure.
-//
-// Bodies of messages are whatever a sender wrote: what is not as it must be is left out, and never guessed.
-
+/**
+ * What there is to see of an incident: the readings of its signals and of its evidence as series, and the moments to mark in them. Pure.
+ *
+ * Bodies of messages are whatever a sender wrote: what is not as it must be is left out, and never guessed.
+ */
 import { tidy, type Point } from '../../charts/series';
 import type { EventRecord, IncidentRecord, Story } from '../../api/story';
 

@@ -1,5 +1,4 @@
-// How an incident is told: decisions with what came of them, and reasons taken apart. Pure; nothing is said that is not in the record.
-
+/** How an incident is told: decisions with what came of them, and reasons taken apart. Pure; nothing is said that is not in the record. */
 import type { ActionRecord, DecisionRecord, IncidentRecord } from '../../api/story';
 import { whole } from '../../lib/format';
 
