@@ -84,6 +84,8 @@ pub(super) async fn end(operator: &Operator) -> Result<(), Failure> {
         op: VillainOperation::Stop,
         ..VillainRequest::default()
     };
-    operator.villain(&request).await?;
-    Ok(())
+    match operator.villain(&request).await {
+        Err(error) if error.kind != Kind::Refused => Err(error.into()),
+        _ => Ok(()),
+    }
 }
