@@ -3,6 +3,7 @@
  *
  * What is missing is null, and a longer silence than its own beat is broken by a null: a gap is shown, never a line over it.
  */
+
 /** One value at a time (ms since 1970). */
 export interface Point {
   at: number;

@@ -55,6 +55,9 @@ class Live {
     return null;
   });
 
+  /** The last moment that is known of, in milliseconds since 1970: now, or since when nothing is. */
+  readonly knownUntil = $derived(this.unknown?.since ? Date.parse(this.unknown.since) : this.now);
+
   /** The world as far as it is known; null until the first snapshot. */
   readonly world = $derived.by((): World | null => {
     if (!this.#told || !this.unknown) return this.#told;

@@ -4,6 +4,7 @@
  * Bars have their true place and length. A bar that would be too thin to see is drawn as thick as the eye needs, and no text depends on its
  * width: every phase has a row and a label of its own, so 1 ms next to 5 s can be read, and nothing is out of proportion.
  */
+
 export const PHASES = ['detect', 'plan', 'act', 'verify'] as const;
 export type Phase = (typeof PHASES)[number];
 
