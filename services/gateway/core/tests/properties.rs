@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use arena_gateway_core::view::State;
 use arena_gateway_core::{History, Input, Live, Recorded};
-use arena_proto::{Control, LeverPosition, Pause, ProcessState, Summary, Timestamp};
+use arena_proto::{
+    Control, LeverPosition, Observer, ObserverState, Pause, ProcessState, Summary, Timestamp,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use world::{apply, approval, fault, incident, ms, node, outcome, plan, status, telemetry};
@@ -54,6 +56,18 @@ fn recorded(open: u64) -> Input {
     }))
 }
 
+fn observer(state: ObserverState) -> Input {
+    Input::Observer(Observer {
+        detector: "one".to_owned(),
+        state,
+        reason: "silence".to_owned(),
+        since: ms(0),
+        silent: 1,
+        known: 3,
+        at: ms(0),
+    })
+}
+
 fn any_input() -> impl Strategy<Value = Input> {
     let nodes = || select(NODES.to_vec());
     let states = select(ProcessState::ALL.to_vec());
@@ -66,6 +80,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => nodes().prop_map(|name| Input::StatusRemoved(node(name))),
         6 => (nodes(), observed).prop_map(|(name, seen)| telemetry(name, 1.0, &seen)),
         2 => names.prop_map(|name| Input::Answered([name.to_owned()].into())),
+        1 => select(ObserverState::ALL.to_vec()).prop_map(observer),
         2 => (select(LeverPosition::ALL.to_vec()), 0..20_000_i64).prop_map(|(lever, end)| control(lever, end)),
         1 => Just(Input::Decided(Control::default(), Some("lost"))),
         1 => (0..2_u64).prop_map(recorded),

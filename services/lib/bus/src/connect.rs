@@ -1,7 +1,7 @@
 //! Finding the server, and what is checked before anything is said to it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerAddr};
@@ -158,6 +158,7 @@ impl Way {
             state: self.state.clone(),
             slow: Arc::clone(&self.slow),
             was_lost: AtomicBool::new(false),
+            why_not: Mutex::default(),
         };
         options(&self.address, role, name, link)
     }
@@ -175,6 +176,8 @@ struct Link {
     state: watch::Sender<bool>,
     slow: Arc<AtomicU64>,
     was_lost: AtomicBool,
+    /// Why the server cannot be had, as it was last logged: the client tries on and on.
+    why_not: Mutex<String>,
 }
 
 fn options(address: &ServerAddr, role: Role, name: &str, link: Link) -> ConnectOptions {
@@ -225,6 +228,7 @@ impl Link {
         match event {
             Event::Connected => {
                 self.state.send_replace(true);
+                self.tell_why_not("");
                 if self.was_lost.swap(false, Ordering::Relaxed) {
                     tracing::info!("connected to NATS again");
                 }
@@ -243,7 +247,21 @@ impl Link {
                 }
             }
             Event::ServerError(error) => tracing::error!("NATS: {error}"),
+            Event::ClientError(error) => self.tell_why_not(&error.to_string()),
             event => tracing::debug!("NATS: {event}"),
+        }
+    }
+}
+
+impl Link {
+    /// Once, as long as it stays the same.
+    fn tell_why_not(&self, why: &str) {
+        let mut told = self.why_not.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told != why {
+            why.clone_into(&mut told);
+            if !why.is_empty() {
+                tracing::info!("waiting for NATS: {why}");
+            }
         }
     }
 }
