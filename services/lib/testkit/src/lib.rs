@@ -7,6 +7,7 @@ mod arena;
 mod nats;
 pub mod otlp;
 pub mod postgres;
+pub mod prometheus;
 mod wait;
 
 pub use arena::{Arena, ArenaBuilder};
