@@ -107,10 +107,10 @@ impl Drop for Prometheus {
 
 fn are_there() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let has = |program: &&str| {
+    let has = |program: &str| {
         std::env::split_paths(&path).any(|folder| Path::new(&folder).join(program).is_file())
     };
-    if PROGRAMS.iter().all(|program| has(&program)) {
+    if PROGRAMS.iter().all(|program| has(program)) {
         return true;
     }
     assert!(
