@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use axum::Extension;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -42,41 +43,153 @@ pub enum Kind {
     Timeout,
 }
 
+/// A kind, for who is told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The end of its `type`.
+    pub name: &'static str,
+    /// In short.
+    pub title: &'static str,
+    /// When it is told, and what to do.
+    pub meaning: &'static str,
+}
+
 impl Kind {
-    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
-        match self {
-            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "Bad request"),
+    /// Every kind, by status.
+    pub const ALL: [Self; 15] = [
+        Self::BadRequest,
+        Self::TokenWanted,
+        Self::ReadOnly,
+        Self::ForeignOrigin,
+        Self::ForeignHost,
+        Self::NotFound,
+        Self::Method,
+        Self::Slow,
+        Self::Refused,
+        Self::TooLarge,
+        Self::MediaType,
+        Self::TooMany,
+        Self::Failed,
+        Self::Unknown,
+        Self::Timeout,
+    ];
+
+    /// What is told of it.
+    #[must_use]
+    pub const fn about(self) -> About {
+        let (status, name, title, meaning) = match self {
+            Self::BadRequest => (
+                StatusCode::BAD_REQUEST,
+                "bad-request",
+                "Bad request",
+                "Something in the request is not what it must be. The detail says what and where: the field, and in a body line and column.",
+            ),
             Self::TokenWanted => (
                 StatusCode::UNAUTHORIZED,
                 "token-wanted",
                 "A token is wanted",
+                "This would change something, and the token is missing or wrong. Send it as `Authorization: Bearer TOKEN`; who started the gateway has it.",
             ),
-            Self::ReadOnly => (StatusCode::FORBIDDEN, "read-only", "Read only"),
-            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign-origin", "From another site"),
-            Self::ForeignHost => (StatusCode::FORBIDDEN, "foreign-host", "Not this host"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+            Self::ReadOnly => (
+                StatusCode::FORBIDDEN,
+                "read-only",
+                "Read only",
+                "This gateway was started with --read-only: nothing can be changed through it.",
+            ),
+            Self::ForeignOrigin => (
+                StatusCode::FORBIDDEN,
+                "foreign-origin",
+                "From another site",
+                "A page of another site asks, through a browser. Only the gateway's own pages may; a script sends no Origin.",
+            ),
+            Self::ForeignHost => (
+                StatusCode::FORBIDDEN,
+                "foreign-host",
+                "Not this host",
+                "The request is for a name that is not this gateway's. Use its address, or start it with --allow-host NAME.",
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not-found",
+                "Not found",
+                "There is no such path, node, service, incident, fault, run...",
+            ),
             Self::Method => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method",
                 "Not with this method",
+                "The path is there, but not for this method; the header Allow has those that it takes.",
             ),
-            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow", "Too slow"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
+            Self::Slow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "slow",
+                "Too slow",
+                "The request did not come in time. Send it again.",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "Too large",
+                "The body is larger than 1 MiB. Send less at once.",
+            ),
             Self::MediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "media-type",
                 "Media type",
+                "The body is of a type that is not understood. Send JSON, with `Content-Type: application/json`.",
             ),
             Self::TooMany => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many",
                 "Too many requests",
+                "Too many requests from this address, or too many connections. The header Retry-After says after how many seconds to ask again.",
             ),
-            Self::Refused => (StatusCode::CONFLICT, "refused", "Refused"),
-            Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "failed", "Failed"),
-            Self::Unknown => (StatusCode::SERVICE_UNAVAILABLE, "unknown", "Unknown"),
-            Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout", "No answer in time"),
+            Self::Refused => (
+                StatusCode::CONFLICT,
+                "refused",
+                "Refused",
+                "The guard refuses. The detail is the sentence that the action carries in a status answer.",
+            ),
+            Self::Failed => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "failed",
+                "Failed",
+                "It failed, and it should not have. The gateway's log has more.",
+            ),
+            Self::Unknown => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unknown",
+                "Unknown",
+                "The bus or the recorder is away, so nobody can say. What was shown before may no longer be so.",
+            ),
+            Self::Timeout => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "timeout",
+                "No answer in time",
+                "It was asked for, and nobody answered in time. It may still be done: look before asking again.",
+            ),
+        };
+        About {
+            status,
+            name,
+            title,
+            meaning,
         }
+    }
+
+    /// What a status of HTTP means here; anything else is a request that is not right, or a failure.
+    #[must_use]
+    pub fn of_status(status: StatusCode) -> Self {
+        let same = Self::ALL
+            .into_iter()
+            .find(|kind| kind.about().status == status);
+        same.unwrap_or(if status.is_client_error() {
+            Self::BadRequest
+        } else {
+            Self::Failed
+        })
     }
 }
 
@@ -103,16 +216,16 @@ pub struct Problem {
 impl Problem {
     /// A problem of a kind. Of a text with a second line `mend: ...`, as the command line prints it, that becomes the mend.
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        let (status, name, title) = kind.parts();
+        let about = kind.about();
         let what = what.into();
         let (detail, mend) = match what.split_once("\n  mend: ") {
             Some((detail, mend)) => (detail.to_owned(), Some(mend.to_owned())),
             None => (what, None),
         };
         Self {
-            kind: format!("/docs/problems#{name}"),
-            title: Cow::Borrowed(title),
-            status: status.as_u16(),
+            kind: format!("/docs/problems#{}", about.name),
+            title: Cow::Borrowed(about.title),
+            status: about.status.as_u16(),
             detail,
             mend,
             instance: None,
@@ -121,10 +234,38 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
+    /// The problem goes along as an extension, so that who knows the request can name its path.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        (status, kind, body).into_response()
+        (status, kind, Extension(self), body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_status_and_has_a_name_of_its_own() {
+        for kind in Kind::ALL {
+            let status = kind.about().status;
+            let found = Kind::of_status(status).about().status;
+            assert_eq!(found, status);
+            let same = Kind::ALL
+                .iter()
+                .filter(|other| other.about().name == kind.about().name);
+            assert_eq!(same.count(), 1);
+        }
+        assert_eq!(Kind::of_status(StatusCode::IM_A_TEAPOT), Kind::BadRequest);
+        assert_eq!(Kind::of_status(StatusCode::BAD_GATEWAY), Kind::Failed);
+    }
+
+    #[test]
+    fn the_second_line_of_a_text_is_its_mend() {
+        let problem = Problem::new(Kind::NotFound, "no node n\n  mend: use node-1");
+        assert_eq!(problem.detail, "no node n");
+        assert_eq!(problem.mend.as_deref(), Some("use node-1"));
     }
 }
