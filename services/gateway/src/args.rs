@@ -5,9 +5,19 @@ use std::path::PathBuf;
 
 use arena_bus::NatsArgs;
 
+/// The numbers are those of `http::limits`; a test holds them to it.
+pub(crate) const LIMITS: &str = "\
+Limits:
+  body           1 MiB, within 8 s                          413, 408
+  head           64 KiB, within 10 s                        431, cut off
+  handler        20 s until its answer begins               504
+  reader         10 s without taking anything               cut off
+  connections    1500 at once, 256 from one other machine   429
+  requests       1000 a second from this machine (4000 at once), 100 from each other (400 at once)   429";
+
 /// The gateway: REST, live events and the dashboard.
 #[derive(Debug, clap::Parser)]
-#[command(name = "arena-gateway")]
+#[command(name = "arena-gateway", after_help = LIMITS)]
 pub struct Args {
     /// Where the bus is.
     #[command(flatten)]
@@ -20,6 +30,20 @@ pub struct Args {
         default_value = "127.0.0.1:4280"
     )]
     pub listen: SocketAddr,
+    /// A file with the token that whatever changes something wants; or put it into `ARENA_GATEWAY_TOKEN` [default: none is wanted]
+    #[arg(long, env = "ARENA_GATEWAY_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Change nothing: no actions, faults, control, approvals, telemetry or alerts
+    #[arg(long, env = "ARENA_GATEWAY_READ_ONLY", value_parser = clap::builder::FalseyValueParser::new())]
+    pub read_only: bool,
+    /// A name that this gateway has, beside its address and localhost; with any port, or as NAME:PORT. May be repeated
+    #[arg(
+        long,
+        env = "ARENA_GATEWAY_ALLOW_HOST",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub allow_host: Vec<String>,
     /// Where the trace viewer shows its pages [default: nowhere, and traces are not linked]
     #[arg(long, env = "ARENA_GATEWAY_VIEWER_URL", value_name = "URL")]
     pub viewer_url: Option<String>,

@@ -20,17 +20,18 @@ use arena_chassis::Chassis;
 use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::view::About;
 use arena_gateway_core::webhook::event::Windows;
-use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 
 use args::Args;
 use doors::Doors;
+use http::access::Access;
 use live::LiveHandle;
 use state::Gateway;
 use webhooks::Webhooks;
 
 /// Serves until told to stop.
 pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
+    let access = Access::of(&args)?;
     let webhooks = Webhooks::load(args.webhooks.as_deref())?;
     let listener = TcpListener::bind(args.listen)
         .await
@@ -53,8 +54,8 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: chassis.clock.now(),
         viewer_url,
-        read_only: false,
-        token_required: false,
+        read_only: access.read_only,
+        token_required: access.token.is_some(),
     });
     let counters = Arc::new(Counters::default());
     let live = LiveHandle::start(
@@ -73,12 +74,8 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         live,
         counters,
     };
-    let (router, _openapi) = http::router().split_for_parts();
-    let router = router.layer(from_fn_with_state(gateway.clone(), http::count::request));
-    let shutdown = chassis.shutdown.clone();
-    axum::serve(listener, router.with_state(gateway))
-        .with_graceful_shutdown(async move { shutdown.cancelled().await })
-        .await?;
+    let router = http::router(gateway, access);
+    http::serve::serve(listener, router, chassis.shutdown).await;
     Ok(())
 }
 

@@ -60,7 +60,9 @@ impl Access {
             Some(file) => Some((read_token(file)?, file.display().to_string())),
             None => from_environment()?.map(|token| (token, TOKEN_VARIABLE.to_owned())),
         };
-        let token = token.map(|(text, place)| checked(&text, &place)).transpose()?;
+        let token = token
+            .map(|(text, place)| checked(&text, &place))
+            .transpose()?;
         let is_closed = args.listen.ip().is_loopback() || token.is_some() || args.read_only;
         if !is_closed {
             return Err(refused(format!(
@@ -155,7 +157,10 @@ mod tests {
             let file = token_file(text);
             let refused = access(&["--token-file", file.path().to_str().unwrap()]).unwrap_err();
             assert_eq!(refused.code, 2);
-            assert!(text.is_empty() || !refused.message.contains(text), "{refused}");
+            assert!(
+                text.is_empty() || !refused.message.contains(text),
+                "{refused}"
+            );
         }
         assert!(access(&["--token-file", "/nowhere"]).is_err());
     }

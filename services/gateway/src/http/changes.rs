@@ -11,7 +11,11 @@ use super::access::Access;
 use super::problem::{Kind, Problem};
 
 /// The guard.
-pub async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+pub(super) async fn check(
+    State(access): State<Arc<Access>>,
+    request: Request,
+    next: Next,
+) -> Response {
     if !may_change(request.method()) {
         return next.run(request).await;
     }

@@ -16,7 +16,7 @@ use super::problem::{Kind, Problem};
 const WORDS_BYTES_MAX: usize = 4 * 1024;
 
 /// Names the path in a problem, and makes one of what is an error and none yet.
-pub async fn complete(request: Request, next: Next) -> Response {
+pub(super) async fn complete(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     let status = response.status();
@@ -27,7 +27,7 @@ pub async fn complete(request: Request, next: Next) -> Response {
         Some(problem) => problem,
         None => of_others(&mut response, &method, &path).await,
     };
-    problem.instance = Some(path);
+    problem.instance = Some(path.into());
     let mut told = problem.into_response();
     // What the error says beside its words: Allow, Retry-After, WWW-Authenticate.
     for (name, value) in response.headers() {
@@ -44,11 +44,9 @@ async fn of_others(response: &mut Response, method: &Method, path: &str) -> Prob
         Kind::NotFound => {
             format!("there is nothing at {path}\n  mend: /docs lists what there is")
         }
+        // The router adds that header to whatever answer comes of this.
         Kind::Method => {
-            let allowed = response.headers().get(header::ALLOW);
-            let allowed = allowed.and_then(|value| value.to_str().ok());
-            let allowed = allowed.unwrap_or("another one");
-            format!("{path} is not there for {method}\n  mend: use {allowed}")
+            format!("{path} is not there for {method}\n  mend: use a method of the header Allow")
         }
         _ => {
             let body = std::mem::take(response.body_mut());
@@ -65,7 +63,7 @@ async fn of_others(response: &mut Response, method: &Method, path: &str) -> Prob
 }
 
 /// A handler that panics has failed, and the gateway goes on.
-pub async fn catch_panic(request: Request, next: Next) -> Response {
+pub(super) async fn catch_panic(request: Request, next: Next) -> Response {
     let asked = format!("{} {}", request.method(), request.uri().path());
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
@@ -73,14 +71,15 @@ pub async fn catch_panic(request: Request, next: Next) -> Response {
             let said = panic.downcast_ref::<&str>().copied();
             let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
             tracing::error!("{asked} panicked: {}", said.unwrap_or("no words"));
-            let what = "the gateway made a mistake\n  mend: its log says more: `arena logs gateway`";
+            let what =
+                "the gateway made a mistake\n  mend: its log says more: `arena logs gateway`";
             Problem::new(Kind::Failed, what).into_response()
         }
     }
 }
 
 /// A handler that takes too long is given up. Its answer's body, an event stream say, may take as long as it wants.
-pub async fn limit_time(request: Request, next: Next) -> Response {
+pub(super) async fn limit_time(request: Request, next: Next) -> Response {
     let answer = tokio::time::timeout(HANDLER_TIME_MAX, next.run(request));
     answer.await.unwrap_or_else(|_| {
         let what = format!("this took longer than {HANDLER_TIME_MAX:?}, and was given up");
@@ -121,9 +120,15 @@ mod tests {
         assert_eq!(problem["type"], "/docs/problems#not-found");
         assert_eq!(problem["instance"], "/nothing");
         let (status, problem) = ask("PUT", "/fine").await;
-        assert_eq!((status.as_u16(), &problem["mend"]), (405, &"use GET,HEAD".into()));
+        assert_eq!(
+            (status.as_u16(), &problem["mend"]),
+            (405, &"use a method of the header Allow".into())
+        );
         let (status, problem) = ask("GET", "/teapot").await;
-        assert_eq!((status.as_u16(), &problem["detail"]), (400, &"short".into()));
+        assert_eq!(
+            (status.as_u16(), &problem["detail"]),
+            (400, &"short".into())
+        );
         let (status, problem) = ask("GET", "/broken").await;
         assert_eq!(status, 500);
         assert_eq!(problem["type"], "/docs/problems#failed");

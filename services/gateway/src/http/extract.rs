@@ -189,7 +189,10 @@ mod tests {
         };
         assert_eq!(query("/?count=4").await, Ok(Query(Wish { count: 4 })));
         let problem = query("/?count=x").await.unwrap_err();
-        assert_eq!(problem.detail, "query: count: invalid digit found in string");
+        assert_eq!(
+            problem.detail,
+            "query: count: invalid digit found in string"
+        );
         assert!(query("/?count=1&more=2").await.is_err());
     }
 }

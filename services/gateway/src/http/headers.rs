@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 /// A page loads from here and nowhere else, runs no inline script and no inline style, and is in nobody's frame.
-pub const PAGE_POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+pub(super) const PAGE_POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
 /// Set on every answer, unless it has one of its own.
 const ALWAYS: [(HeaderName, &str); 6] = [
@@ -25,11 +25,13 @@ const ALWAYS: [(HeaderName, &str); 6] = [
 ];
 
 /// The layer.
-pub async fn add(request: Request, next: Next) -> Response {
+pub(super) async fn add(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     // What is so now is not so in a second; only files say otherwise.
     headers

@@ -18,10 +18,10 @@ const HTTP_PORT: u16 = 80;
 
 /// The address of this machine that a connection came to.
 #[derive(Debug, Clone, Copy)]
-pub struct Local(pub SocketAddr);
+pub(super) struct Local(pub(super) SocketAddr);
 
 /// The guard.
-pub async fn check(
+pub(super) async fn check(
     State(access): State<Arc<Access>>,
     Extension(Local(local)): Extension<Local>,
     request: Request,

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::{Kind, Problem};
 
 /// The guard. It stands behind the one for the host, so that the header Host is known to be the gateway's.
-pub async fn check(request: Request, next: Next) -> Response {
+pub(super) async fn check(request: Request, next: Next) -> Response {
     match foreign(request.method(), request.headers()) {
         None => next.run(request).await,
         Some(what) => Problem::new(Kind::ForeignOrigin, what).into_response(),
@@ -65,7 +65,10 @@ mod tests {
         for method in [Method::GET, Method::POST] {
             assert!(!is_foreign(&method, &[]));
             assert!(!is_foreign(&method, &[("origin", "http://localhost:4280")]));
-            assert!(!is_foreign(&method, &[("origin", "https://LOCALHOST:4280")]));
+            assert!(!is_foreign(
+                &method,
+                &[("origin", "https://LOCALHOST:4280")]
+            ));
             for origin in [
                 "null",
                 "http://localhost:4281",
@@ -93,8 +96,15 @@ mod tests {
         ];
         assert!(!is_foreign(&Method::GET, &link));
         assert!(is_foreign(&Method::POST, &link));
-        assert!(is_foreign(&Method::GET, &[site, ("sec-fetch-mode", "no-cors")]));
-        let frame = [site, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
+        assert!(is_foreign(
+            &Method::GET,
+            &[site, ("sec-fetch-mode", "no-cors")]
+        ));
+        let frame = [
+            site,
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "iframe"),
+        ];
         assert!(is_foreign(&Method::GET, &frame));
         assert!(!is_foreign(&Method::GET, &[("sec-fetch-site", "none")]));
     }

@@ -79,103 +79,86 @@ impl Kind {
     /// What is told of it.
     #[must_use]
     pub const fn about(self) -> About {
-        let (status, name, title, meaning) = match self {
-            Self::BadRequest => (
-                StatusCode::BAD_REQUEST,
-                "bad-request",
-                "Bad request",
-                "Something in the request is not what it must be. The detail says what and where: the field, and in a body line and column.",
-            ),
+        let (status, name, title) = match self {
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "Bad request"),
             Self::TokenWanted => (
                 StatusCode::UNAUTHORIZED,
                 "token-wanted",
                 "A token is wanted",
-                "This would change something, and the token is missing or wrong. Send it as `Authorization: Bearer TOKEN`; who started the gateway has it.",
             ),
-            Self::ReadOnly => (
-                StatusCode::FORBIDDEN,
-                "read-only",
-                "Read only",
-                "This gateway was started with --read-only: nothing can be changed through it.",
-            ),
-            Self::ForeignOrigin => (
-                StatusCode::FORBIDDEN,
-                "foreign-origin",
-                "From another site",
-                "A page of another site asks, through a browser. Only the gateway's own pages may; a script sends no Origin.",
-            ),
-            Self::ForeignHost => (
-                StatusCode::FORBIDDEN,
-                "foreign-host",
-                "Not this host",
-                "The request is for a name that is not this gateway's. Use its address, or start it with --allow-host NAME.",
-            ),
-            Self::NotFound => (
-                StatusCode::NOT_FOUND,
-                "not-found",
-                "Not found",
-                "There is no such path, node, service, incident, fault, run...",
-            ),
+            Self::ReadOnly => (StatusCode::FORBIDDEN, "read-only", "Read only"),
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign-origin", "From another site"),
+            Self::ForeignHost => (StatusCode::FORBIDDEN, "foreign-host", "Not this host"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::Method => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method",
                 "Not with this method",
-                "The path is there, but not for this method; the header Allow has those that it takes.",
             ),
-            Self::Slow => (
-                StatusCode::REQUEST_TIMEOUT,
-                "slow",
-                "Too slow",
-                "The request did not come in time. Send it again.",
-            ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too-large",
-                "Too large",
-                "The body is larger than 1 MiB. Send less at once.",
-            ),
+            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow", "Too slow"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
             Self::MediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "media-type",
                 "Media type",
-                "The body is of a type that is not understood. Send JSON, with `Content-Type: application/json`.",
             ),
             Self::TooMany => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many",
                 "Too many requests",
-                "Too many requests from this address, or too many connections. The header Retry-After says after how many seconds to ask again.",
             ),
-            Self::Refused => (
-                StatusCode::CONFLICT,
-                "refused",
-                "Refused",
-                "The guard refuses. The detail is the sentence that the action carries in a status answer.",
-            ),
-            Self::Failed => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "failed",
-                "Failed",
-                "It failed, and it should not have. The gateway's log has more.",
-            ),
-            Self::Unknown => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unknown",
-                "Unknown",
-                "The bus or the recorder is away, so nobody can say. What was shown before may no longer be so.",
-            ),
-            Self::Timeout => (
-                StatusCode::GATEWAY_TIMEOUT,
-                "timeout",
-                "No answer in time",
-                "It was asked for, and nobody answered in time. It may still be done: look before asking again.",
-            ),
+            Self::Refused => (StatusCode::CONFLICT, "refused", "Refused"),
+            Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "failed", "Failed"),
+            Self::Unknown => (StatusCode::SERVICE_UNAVAILABLE, "unknown", "Unknown"),
+            Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout", "No answer in time"),
         };
         About {
             status,
             name,
             title,
-            meaning,
+            meaning: self.meaning(),
+        }
+    }
+
+    const fn meaning(self) -> &'static str {
+        match self {
+            Self::BadRequest => {
+                "Something in the request is not what it must be. The detail says what and where: the field, and in a body line and column."
+            }
+            Self::TokenWanted => {
+                "This would change something, and the token is missing or wrong. Send it as `Authorization: Bearer TOKEN`; who started the gateway has it."
+            }
+            Self::ReadOnly => {
+                "This gateway was started with --read-only: nothing can be changed through it."
+            }
+            Self::ForeignOrigin => {
+                "A page of another site asks, through a browser. Only the gateway's own pages may; a script sends no Origin."
+            }
+            Self::ForeignHost => {
+                "The request is for a name that is not this gateway's. Use its address, or start it with --allow-host NAME."
+            }
+            Self::NotFound => "There is no such path, node, service, incident, fault, run...",
+            Self::Method => {
+                "The path is there, but not for this method; the header Allow has those that it takes."
+            }
+            Self::Slow => "The request did not come in time. Send it again.",
+            Self::TooLarge => "The body is larger than 1 MiB. Send less at once.",
+            Self::MediaType => {
+                "The body is of a type that is not understood. Send JSON, with `Content-Type: application/json`."
+            }
+            Self::TooMany => {
+                "Too many requests from this address, or too many connections. The header Retry-After says after how many seconds to ask again."
+            }
+            Self::Refused => {
+                "The guard refuses. The detail is the sentence that the action carries in a status answer."
+            }
+            Self::Failed => "It failed, and it should not have. The gateway's log has more.",
+            Self::Unknown => {
+                "The bus or the recorder is away, so nobody can say. What was shown before may no longer be so."
+            }
+            Self::Timeout => {
+                "It was asked for, and nobody answered in time. It may still be done: look before asking again."
+            }
         }
     }
 
@@ -210,7 +193,7 @@ pub struct Problem {
     pub mend: Option<String>,
     /// The path that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
+    pub instance: Option<Box<str>>,
 }
 
 impl Problem {

@@ -27,11 +27,11 @@ type Limiter = RateLimiter<
 
 /// Who is on the other end of a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Peer(pub IpAddr);
+pub(super) struct Peer(pub(super) IpAddr);
 
 /// What every address has used of its rate.
 #[derive(Debug)]
-pub struct Rates {
+pub(super) struct Rates {
     own: Limiter,
     others: Limiter,
 }
@@ -47,15 +47,19 @@ impl Default for Rates {
 
 fn limiter(rate: Rate) -> Limiter {
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-    let quota = Quota::per_second(at_least_one(rate.per_second))
-        .allow_burst(at_least_one(rate.burst));
+    let quota =
+        Quota::per_second(at_least_one(rate.per_second)).allow_burst(at_least_one(rate.burst));
     RateLimiter::new(quota, DashMapStateStore::default(), MonotonicClock)
 }
 
 impl Rates {
     /// Counts a request of this address; when it is one too many, after how long the next may come.
     fn take(&self, peer: IpAddr) -> Result<(), Duration> {
-        let limiter = if is_own(peer) { &self.own } else { &self.others };
+        let limiter = if is_own(peer) {
+            &self.own
+        } else {
+            &self.others
+        };
         if limiter.len() > RATE_ADDRESSES_MAX {
             limiter.retain_recent();
         }
@@ -66,13 +70,13 @@ impl Rates {
 
 /// An address of this machine's own.
 #[must_use]
-pub fn is_own(peer: IpAddr) -> bool {
+pub(super) fn is_own(peer: IpAddr) -> bool {
     peer.to_canonical().is_loopback()
 }
 
 /// Who has one IPv6 address has a whole network of them (RFC 4291: the lower half is the interface).
 #[must_use]
-pub fn network(peer: IpAddr) -> IpAddr {
+pub(super) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         v4 @ IpAddr::V4(_) => v4,
@@ -80,7 +84,7 @@ pub fn network(peer: IpAddr) -> IpAddr {
 }
 
 /// The guard.
-pub async fn check(
+pub(super) async fn check(
     State(rates): State<Arc<Rates>>,
     Extension(Peer(peer)): Extension<Peer>,
     request: Request,
@@ -93,7 +97,7 @@ pub async fn check(
 }
 
 /// That there is too much, and when to come again: in whole seconds, as HTTP has it.
-pub fn too_many(what: &str, wait: Duration) -> Response {
+pub(super) fn too_many(what: &str, wait: Duration) -> Response {
     let seconds = wait.as_secs() + 1;
     let retry = [(header::RETRY_AFTER, seconds.to_string())];
     let problem = Problem::new(
@@ -125,8 +129,14 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_address() {
-        assert_eq!(network(address("2001:db8::1")), network(address("2001:db8::2")));
-        assert_ne!(network(address("2001:db8::1")), network(address("2001:db8:0:1::1")));
+        assert_eq!(
+            network(address("2001:db8::1")),
+            network(address("2001:db8::2"))
+        );
+        assert_ne!(
+            network(address("2001:db8::1")),
+            network(address("2001:db8:0:1::1"))
+        );
         assert_eq!(network(address("::ffff:192.0.2.1")), address("192.0.2.1"));
         assert!(is_own(address("::1")) && is_own(address("::ffff:127.0.0.1")));
     }

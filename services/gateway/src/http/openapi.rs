@@ -1,0 +1,96 @@
+//! What the API says of itself: `OpenAPI` 3.1, made from the handlers. Here is what no handler says.
+
+use arena_gateway_core::view;
+use utoipa::OpenApi as _;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr, ResponseBuilder, Schema};
+
+use super::problem::Problem;
+
+/// The name of the security scheme.
+const TOKEN: &str = "token";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Arena",
+        description = "A self-healing operations arena: what runs, what is ill, what is done about it, and what a person may do. Times are RFC 3339 in UTC, \
+durations text (`30s`) on the way in and milliseconds on the way out. Every error is a problem (RFC 9457); /docs/problems lists the kinds.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    servers((url = "/", description = "This gateway")),
+    components(schemas(
+        Problem,
+        view::BusView,
+        view::About,
+        view::IncidentView,
+        view::FaultView,
+        view::CommandView,
+        arena_view::question::Question,
+        view::SamplesView,
+    ))
+)]
+struct Base;
+
+/// What there is before the handlers say theirs.
+pub(super) fn base() -> OpenApi {
+    let mut openapi = Base::openapi();
+    let mut scheme = Http::new(HttpAuthScheme::Bearer);
+    scheme.description = Some(
+        "Wanted for whatever changes something, where the gateway was started with a token."
+            .to_owned(),
+    );
+    let components = openapi.components.get_or_insert_with(Components::new);
+    components.add_security_scheme(TOKEN, SecurityScheme::Http(scheme));
+    openapi
+}
+
+/// What is so for every operation: any of them may have a problem, and what changes something may want a token.
+pub(super) fn complete(openapi: &mut OpenApi) {
+    for item in openapi.paths.paths.values_mut() {
+        let reading = [&mut item.get, &mut item.head, &mut item.options];
+        for operation in reading.into_iter().flatten() {
+            add_problems(operation);
+        }
+        let changing = [
+            &mut item.post,
+            &mut item.put,
+            &mut item.delete,
+            &mut item.patch,
+        ];
+        for operation in changing.into_iter().flatten() {
+            add_problems(operation);
+            let scopes: [&str; 0] = [];
+            let token = SecurityRequirement::new(TOKEN, scopes);
+            operation.security = Some(vec![token, SecurityRequirement::default()]);
+        }
+    }
+}
+
+fn add_problems(operation: &mut Operation) {
+    let answers = &mut operation.responses.responses;
+    for (range, meaning) in [
+        (
+            "4XX",
+            "Something is wrong with the request, or it is refused",
+        ),
+        ("5XX", "Nobody can say, or it failed"),
+    ] {
+        let problem = ResponseBuilder::new().description(meaning).build();
+        answers.entry(range.to_owned()).or_insert(RefOr::T(problem));
+    }
+    // Who names an error need not say what every error is.
+    for (status, answer) in answers {
+        if let RefOr::T(answer) = answer
+            && status.starts_with(['4', '5'])
+            && answer.content.is_empty()
+        {
+            let schema = RefOr::<Schema>::Ref(Ref::from_schema_name("Problem"));
+            let content = RefOr::T(Content::new(Some(schema)));
+            answer
+                .content
+                .insert("application/problem+json".to_owned(), content);
+        }
+    }
+}
