@@ -7,7 +7,10 @@ import { match } from './routes';
 class Router {
   #path = $state(location.pathname);
   #query = $state(location.search);
+  /** A page is coming up that somebody went to. */
   #arriving = false;
+  /** The address names a place that was not there yet. */
+  #sought = location.hash !== '';
 
   /** Where we are. */
   readonly route = $derived(match(this.#path));
@@ -62,21 +65,30 @@ class Router {
     this.#query = location.search;
     if (isSamePage) return;
     this.#arriving = true;
+    this.#sought = location.hash !== '';
     // The back button puts the page where it was; that is the browser's affair.
     if (isNew) scrollTo(0, 0);
   }
 
   /**
    * Called by the page that has come up. Who hears it is told where they are, and who uses the keyboard starts at the top of it, or at
-   * the place that the address names. Not on the first page: a browser does that itself.
+   * the place that the address names. Not on the first page: a browser begins there itself.
    */
   async shown(heading: HTMLElement): Promise<void> {
     if (!this.#arriving) return;
     this.#arriving = false;
     await tick();
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    target?.scrollIntoView();
-    (target ?? heading).focus({ preventScroll: true });
+    if (!this.reveal()) heading.focus({ preventScroll: true });
+  }
+
+  /** Goes to the place that the address names, once: what comes from the gateway may be there later than its page. */
+  reveal(): boolean {
+    const target = this.#sought ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
+    if (!target) return false;
+    this.#sought = false;
+    target.scrollIntoView();
+    target.focus({ preventScroll: true });
+    return true;
   }
 }
 
