@@ -22,7 +22,7 @@ const METRICS: usize = 12;
 /// What is asked for, in turns.
 const PATHS: [&str; 3] = [
     "/healthz",
-    "/api/v1/status",
+    "/metrics",
     "/api/v1/samples?metric=cpu_percent",
 ];
 
