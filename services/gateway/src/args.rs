@@ -56,4 +56,7 @@ pub struct Args {
     /// Where people reach this gateway, for the links in what webhooks are told [default: http:// and where it listens]
     #[arg(long, env = "ARENA_GATEWAY_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Only check the webhooks and the secrets that they name: exits 0 when they are good, else 2
+    #[arg(long)]
+    pub check: bool,
 }

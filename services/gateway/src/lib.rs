@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use arena_bus::{Bus, Role, ServiceDescription};
-use arena_chassis::Chassis;
+use arena_chassis::{Chassis, Exit};
 use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::view::About;
 use arena_gateway_core::webhook::event::Windows;
@@ -31,8 +31,12 @@ use webhooks::Webhooks;
 
 /// Serves until told to stop.
 pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
+    let webhooks = Webhooks::load(args.webhooks.as_deref())
+        .map_err(|error| Exit::new(2, format!("{error:#}")))?;
+    if args.check {
+        return Ok(());
+    }
     let access = Access::of(&args)?;
-    let webhooks = Webhooks::load(args.webhooks.as_deref())?;
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;

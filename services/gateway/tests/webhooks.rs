@@ -377,10 +377,10 @@ async fn a_mistake_in_the_file_is_told_before_anything_starts() {
     let run = |text: &str| {
         let path = file(folder.path(), "webhooks.toml", text);
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_arena-gateway"))
-            .args(["--listen", "127.0.0.1:0", "--webhooks", &path])
+            .args(["--check", "--webhooks", &path])
             .output()
             .unwrap();
-        assert!(!output.status.success());
+        assert_eq!(output.status.code(), Some(2));
         String::from_utf8(output.stderr).unwrap()
     };
     let unset = run(&webhook("a", 1));
@@ -393,4 +393,43 @@ async fn a_mistake_in_the_file_is_told_before_anything_starts() {
         unknown.contains("webhooks.toml:4:1: unknown field `urll`"),
         "{unknown}"
     );
+}
+
+/// What stands in docs/webhooks.md between "```<language>" and "```".
+fn example(language: &str) -> String {
+    let manual = include_str!("../../../docs/webhooks.md");
+    let verify = manual.split_once("## Verify").unwrap().1;
+    let begin = verify.split_once(&format!("```{language}\n")).unwrap().1;
+    begin.split_once("```").unwrap().0.to_owned()
+}
+
+/// The manual's own ways to verify a signature, on one that Python and OpenSSL know nothing else about.
+#[test]
+fn the_examples_of_the_manual_verify_what_is_genuine_and_nothing_else() {
+    let folder = temp_dir();
+    let body = r#"{"a":"ä"}"#;
+    let timestamp = arena_chassis::Clock::new().now().unix_millis() / 1000;
+    let signature = Secret::parse(SECRET)
+        .unwrap()
+        .sign("inc-1.e1", timestamp, body.as_bytes());
+    file(folder.path(), "body", body);
+    let python = example("python")
+        + &format!(
+            "headers = {{'webhook-id': 'inc-1.e1', 'webhook-timestamp': '{timestamp}', 'webhook-signature': '{signature}'}}\n\
+             body = open('body', 'rb').read()\n\
+             print(is_genuine('{SECRET}', headers, body), is_genuine('{SECRET}', headers, body + b' '),\n\
+                   is_genuine('{SECRET}', headers | {{'webhook-timestamp': '{}'}}, body))\n",
+            timestamp - 600
+        );
+    let shell = format!("id=inc-1.e1 timestamp={timestamp} secret={SECRET}\n") + &example("sh");
+    let run = |program: &str, script: &str| {
+        let output = std::process::Command::new(program)
+            .args(["-c", script])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(run("python3", &python), "True False False");
+    assert_eq!(format!("v1,{}", run("sh", &shell)), signature);
 }

@@ -131,11 +131,14 @@ pub(crate) struct Files {
     /// Faults to inject by time [default: none]
     #[arg(long, value_name = "FILE")]
     pub schedule: Option<PathBuf>,
+    /// Whom to tell about incidents [default: nobody]
+    #[arg(long, env = "ARENA_WEBHOOKS", value_name = "FILE")]
+    pub webhooks: Option<PathBuf>,
 }
 
 impl Files {
     /// Each component that reads a file, and its arguments for it.
-    pub(crate) fn arguments(&self) -> [(&'static str, Vec<String>); 3] {
+    pub(crate) fn arguments(&self) -> [(&'static str, Vec<String>); 4] {
         let option = |flag: &str, file: &Option<PathBuf>| {
             file.iter()
                 .flat_map(|file| [flag.to_owned(), text(file)])
@@ -145,6 +148,7 @@ impl Files {
             ("arena-detector", option("--policy", &self.policy)),
             ("arena-remediator", option("--playbooks", &self.playbooks)),
             ("arena-injector", option("--schedule", &self.schedule)),
+            ("arena-gateway", option("--webhooks", &self.webhooks)),
         ]
     }
 }
@@ -175,14 +179,16 @@ pub(crate) fn components(settings: &Settings) -> Vec<Component> {
             .flat_map(|(flag, port)| [flag.to_owned(), port.to_string()]);
         plan.push(ours("traces", Stage::Viewer, arguments.collect()));
     }
+    let [
+        (_, policy),
+        (_, playbooks),
+        (_, schedule),
+        (_, mut webhooks),
+    ] = settings.files.arguments();
     if let Some(port) = settings.gateway_port {
-        plan.push(ours(
-            "gateway",
-            Stage::Gateway,
-            gateway_arguments(settings, port),
-        ));
+        webhooks.extend(gateway_arguments(settings, port));
+        plan.push(ours("gateway", Stage::Gateway, webhooks));
     }
-    let [(_, policy), (_, playbooks), (_, schedule)] = settings.files.arguments();
     let mut recorder = ours("recorder", Stage::Recorder, Vec::new());
     // Not an argument: the URL may hold a password, and everybody on the machine may read arguments.
     recorder
@@ -375,6 +381,7 @@ mod tests {
             gateway_port: Some(GATEWAY_PORT),
             files: Files {
                 policy: Some("p.toml".into()),
+                webhooks: Some("w.toml".into()),
                 ..Files::default()
             },
             ..plain.clone()
@@ -388,6 +395,7 @@ mod tests {
         for word in [
             "--chaos",
             "p.toml",
+            "w.toml",
             "/programs/arena-traces",
             "/programs/arena-gateway",
             "http://127.0.0.1:16686",
