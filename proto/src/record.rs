@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Entity, IncidentState, Resolution, Severity};
+use crate::{
+    ActionKind, CommandState, Entity, IncidentState, RejectionReason, Resolution, Severity,
+    Timestamp,
+};
 
 /// One incident as `arena incidents --json` lists it. Times in milliseconds, null until known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -125,17 +128,28 @@ pub struct CommandQuery {
     pub id: String,
 }
 
-/// One command, and the incident that it was for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// One command, also a person's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CommandRecord {
-    /// It.
-    #[serde(flatten)]
-    pub action: ActionRecord,
+    /// Its id.
+    pub id: String,
+    /// What is done.
+    pub action: ActionKind,
+    /// To whom.
+    pub target: Entity,
+    /// REQUESTED until the node answered.
+    pub state: CommandState,
+    /// Why the node rejected it.
+    pub reason: Option<RejectionReason>,
+    /// What the node said about it.
+    pub message: String,
+    /// Who asked: remediator, cli...; null when only its outcome is known.
+    pub issuer: Option<String>,
     /// Null when a person asked.
     pub incident_id: Option<String>,
-    /// RFC 3339, UTC: the last that is known of it.
-    pub at: Option<String>,
+    /// The last that is known of it.
+    pub at: Timestamp,
 }
 
 /// One decision of an incident.

@@ -6,6 +6,7 @@ use arena_bus::Bus;
 use arena_chassis::Clock;
 use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::view::About;
+use arena_operator::Operator;
 
 use crate::doors::Doors;
 use crate::live::LiveHandle;
@@ -28,4 +29,12 @@ pub struct Gateway {
     pub live: LiveHandle,
     /// What the gateway counts of itself.
     pub counters: Arc<Counters>,
+}
+
+impl Gateway {
+    /// What a person does here goes through this, under the gateway's name: it knows nobody by theirs.
+    #[must_use]
+    pub fn operator(&self) -> Operator {
+        Operator::new(self.bus.clone(), "gateway".to_owned(), "gateway")
+    }
 }

@@ -5,8 +5,8 @@
 mod common;
 
 use arena_proto::{
-    CommandQuery, Decision, FaultState, FaultStatus, IncidentEvent, IncidentEventKind,
-    IncidentQuery, IncidentState, Resolution, ScoreQuery, Severity, StoryQuery,
+    CommandQuery, CommandState, Decision, FaultState, FaultStatus, IncidentEvent,
+    IncidentEventKind, IncidentQuery, IncidentState, Resolution, ScoreQuery, Severity, StoryQuery,
 };
 use arena_recorder::database::{Database, DatabaseError, NewEvent};
 use arena_recorder_core::Event;
@@ -87,9 +87,10 @@ async fn a_command_is_told_with_its_incident() {
             id: "cmd-inc-1.1".into(),
         };
         let told = database.command(&query).await.unwrap();
-        assert_eq!(told.action.outcome, "SUCCEEDED");
+        assert_eq!(told.state, CommandState::Succeeded);
+        assert_eq!(told.issuer.as_deref(), Some("remediator"));
         assert_eq!(told.incident_id.as_deref(), Some("inc-1"));
-        assert_eq!(told.at, Some(at(510).to_string()));
+        assert_eq!(told.at, at(510));
         let unknown = CommandQuery { id: "cmd".into() };
         let error = database.command(&unknown).await.unwrap_err();
         assert!(matches!(error, DatabaseError::NoSuch { .. }), "{error}");

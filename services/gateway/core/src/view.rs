@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use arena_proto::{
-    ActionKind, CommandState, Decision, Entity, FaultReason, FaultState, IncidentState,
-    RejectionReason, Resolution, Severity, Timestamp,
+    ActionKind, Command, CommandRecord, CommandState, Decision, Entity, FaultReason, FaultState,
+    FaultStatus, IncidentState, RejectionReason, Resolution, Severity, Timestamp,
 };
 use arena_view::question::Question;
 use arena_view::status::StatusReport;
@@ -95,6 +95,28 @@ pub struct FaultView {
     pub params: BTreeMap<String, String>,
 }
 
+impl From<&FaultStatus> for FaultView {
+    /// As its node just said.
+    fn from(status: &FaultStatus) -> Self {
+        Self {
+            id: status.id.to_string(),
+            fault: status.fault.clone(),
+            target: Entity {
+                node: status.node.clone(),
+                service: status.service.clone(),
+            },
+            state: status.state,
+            reason: status.reason,
+            message: status.message.clone(),
+            at: status.at,
+            active_at: status.active_at,
+            expires_at: status.expires_at,
+            reverted_at: status.reverted_at,
+            params: status.params.clone(),
+        }
+    }
+}
+
 /// A command as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CommandView {
@@ -114,6 +136,37 @@ pub struct CommandView {
     pub incident_id: Option<String>,
     /// When this was said.
     pub at: Timestamp,
+}
+
+impl From<&Command> for CommandView {
+    /// As it was asked for: nobody said anything of it yet.
+    fn from(command: &Command) -> Self {
+        Self {
+            id: command.id.to_string(),
+            action: command.action,
+            target: command.target(),
+            state: CommandState::Requested,
+            reason: None,
+            message: command.reason.clone(),
+            incident_id: command.incident_id.as_ref().map(ToString::to_string),
+            at: command.at,
+        }
+    }
+}
+
+impl From<CommandRecord> for CommandView {
+    fn from(record: CommandRecord) -> Self {
+        Self {
+            id: record.id,
+            action: record.action,
+            target: record.target,
+            state: record.state,
+            reason: record.reason,
+            message: record.message,
+            incident_id: record.incident_id,
+            at: record.at,
+        }
+    }
 }
 
 /// The readings of one second: by node, by service (empty: the node itself), by metric. What has no reading is not there.

@@ -45,6 +45,14 @@ fn api() -> (Router<Gateway>, OpenApi) {
         .merge(api::samples::router())
         .merge(api::metrics::router())
         .merge(api::webhooks::router())
+        .merge(api::status::router())
+        .merge(api::actions::router())
+        .merge(api::incidents::router())
+        .merge(api::approvals::router())
+        .merge(api::control::router())
+        .merge(api::faults::router())
+        .merge(api::villain::router())
+        .merge(api::score::router())
         .split_for_parts();
     openapi::complete(&mut openapi);
     (router, openapi)

@@ -20,7 +20,7 @@ pub use answer::find_question;
 pub use control::{Changed, lost};
 pub use error::{Kind, OperatorError};
 pub use outcome::UNKNOWN_MEND;
-pub use roll::Roll;
+pub use roll::{Roll, no_such};
 
 /// A person at a window.
 #[derive(Debug, Clone)]

@@ -122,7 +122,8 @@ fn entities(node: &NodeStatus) -> impl Iterator<Item = String> {
 }
 
 /// That there is no such thing, and which one may be meant: `orders` is a service of several nodes.
-fn no_such(entity: &Entity, known: &[String]) -> String {
+#[must_use]
+pub fn no_such(entity: &Entity, known: &[String]) -> String {
     let wanted = entity
         .service
         .as_ref()

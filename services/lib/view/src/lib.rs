@@ -5,6 +5,7 @@
 //! What is serialised here is a contract with scripts: fields are added, never renamed.
 
 pub mod action;
+pub mod control;
 pub mod faults;
 pub mod question;
 pub mod status;

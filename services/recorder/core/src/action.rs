@@ -227,15 +227,22 @@ impl ActionFacts {
         }
     }
 
-    /// As people read it by itself: also what a person asked for.
+    /// As it is told by itself, also a person's; `None` while nobody said what is asked.
     #[must_use]
-    pub fn command(&self, id: &CommandId) -> CommandRecord {
-        let at = self.current().map(|(_, fact)| fact.at).or(self.issued_at);
-        CommandRecord {
-            action: self.record(id),
+    pub fn command(&self, id: &CommandId) -> Option<CommandRecord> {
+        let asked = self.asked.as_ref()?;
+        let said = self.current().map(|(_, fact)| fact);
+        Some(CommandRecord {
+            id: id.to_string(),
+            action: asked.action,
+            target: asked.target.clone(),
+            state: self.state(),
+            reason: said.and_then(|fact| fact.reason),
+            message: said.map_or_else(String::new, |fact| fact.message.clone()),
+            issuer: self.issuer().map(ToOwned::to_owned),
             incident_id: self.incident_id.as_ref().map(ToString::to_string),
-            at: at.map(|at| at.to_string()),
-        }
+            at: said.map(|fact| fact.at).or(self.issued_at)?,
+        })
     }
 
     /// As people read it.

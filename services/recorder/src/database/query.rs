@@ -87,14 +87,14 @@ impl Database {
     pub async fn command(&self, query: &CommandQuery) -> Result<CommandRecord, DatabaseError> {
         let row = actions::Entity::find_by_id(&query.id).one(&self.reader);
         let row = within("reading a command", READ_MAX, row).await?;
-        let row = row.ok_or_else(|| no_such("command", &query.id))?;
-        let told = |row: actions::Model| {
-            let id =
-                CommandId::new(&row.command_id).map_err(|error| DbErr::Type(error.to_string()))?;
+        let told = row.map_or(Ok(None), |row| {
             let facts: ActionFacts = read_facts(Some(row.facts))?;
+            let id = CommandId::new(&row.command_id);
+            let id = id.map_err(|error| DbErr::Type(error.to_string()))?;
             Ok(facts.command(&id))
-        };
-        told(row).map_err(|error: DbErr| unreadable(&query.id, &error))
+        });
+        let told = told.map_err(|error: DbErr| unreadable(&query.id, &error))?;
+        told.ok_or_else(|| no_such("command", &query.id))
     }
 
     /// The newest faults first, at most 200.

@@ -2,16 +2,17 @@
 
 use arena_proto::{
     Entity, FaultRecord, FaultState, IncidentRecord, IncidentState, LeverPosition, NodeStatus,
-    Observer, ObserverState, Pause, ProbeVerdict, ProcessState, RiskClass, Schema, ServiceName,
-    ServiceStatus, Timestamp,
+    Observer, ObserverState, ProbeVerdict, ProcessState, Schema, ServiceName, ServiceStatus,
+    Timestamp,
 };
 
 use super::{
     ActiveFault, ArenaReport, COMPONENTS, ComponentReport, Found, NodeReport, ObserverReport,
-    OpenIncident, PauseReport, SILENT, ServiceReport, StatusReport, ThrottleReport, UP_DIED,
+    OpenIncident, SILENT, ServiceReport, StatusReport, ThrottleReport, UP_DIED,
 };
 use crate::Liveness;
 use crate::action::{self, ActionView, Standing};
+use crate::control::ControlReport;
 
 /// The report.
 #[must_use]
@@ -30,13 +31,7 @@ pub fn arena_report<'a>(
     found: &Found,
     nodes: impl IntoIterator<Item = &'a NodeReport>,
 ) -> ArenaReport {
-    let control = &found.control;
-    let is_known = found.control_lost.is_none();
-    let modes = RiskClass::ALL
-        .iter()
-        .filter(|_| is_known)
-        .map(|risk| (risk.as_str().to_lowercase(), control.mode_for(*risk)));
-    let running = |pause: &&Pause| pause.until.is_none_or(|until| found.now < until);
+    let control = ControlReport::of(&found.control, found.control_lost, found.now);
     let incidents = found.incidents.as_ref().ok();
     let faults: Option<Vec<ActiveFault>> = found.faults.as_ref().ok().map(|all| {
         let active = all.iter().filter_map(|record| active_fault(record, found));
@@ -52,15 +47,10 @@ pub fn arena_report<'a>(
             .as_ref()
             .ok()
             .map(|all| all.faults_active + overdue),
-        mode: is_known.then_some(control.mode),
-        lever: is_known.then_some(control.lever),
-        modes: modes.collect(),
-        pauses: control
-            .pauses
-            .iter()
-            .filter(running)
-            .map(pause_report)
-            .collect(),
+        mode: control.mode,
+        lever: control.lever,
+        modes: control.modes,
+        pauses: control.pauses,
         observer: observer_report(&found.observers),
         incidents: incidents.map(|all| {
             let open = all.iter().filter(|record| is_open(record));
@@ -221,16 +211,6 @@ fn service_report(
             .collect(),
         since: service.since,
         actions: offered(&entity, Standing::Service(service), liveness, found),
-    }
-}
-
-fn pause_report(pause: &Pause) -> PauseReport {
-    PauseReport {
-        entity: pause.entity.to_string(),
-        by: pause.by.clone(),
-        reason: pause.reason.clone(),
-        at: pause.at,
-        until: pause.until,
     }
 }
 
