@@ -109,7 +109,9 @@ async fn stored(operator: &Operator, id: &IncidentId) -> Result<IncidentRecord, 
         loop {
             match operator.incident(id.as_str()).await {
                 Ok(record) if record.ended_at.is_some() => return Ok(record),
-                Err(error) if error.kind != Kind::NotFound => return Err(error.into()),
+                Err(error) if !matches!(error.kind, Kind::NotFound | Kind::NotRunning) => {
+                    return Err(error.into());
+                }
                 _ => tokio::time::sleep(STORED_POLL).await,
             }
         }
