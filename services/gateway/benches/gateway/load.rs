@@ -20,11 +20,7 @@ const SERVICES: [&str; 4] = ["edge", "orders", "payments", "ledger"];
 const METRICS: usize = 12;
 
 /// What is asked for, in turns.
-const PATHS: [&str; 3] = [
-    "/healthz",
-    "/metrics",
-    "/api/v1/samples?metric=cpu_percent",
-];
+const PATHS: [&str; 3] = ["/healthz", "/metrics", "/api/v1/samples?metric=cpu_percent"];
 
 /// Nodes that tell once a second, for ever.
 pub(crate) async fn nodes(bus: Bus) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use arena_gateway_core::Event;
 use arena_gateway_core::view::{Resync, Snapshot};
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::http::extract::Query;
 use crate::state::Gateway;
 
 /// Its paths.

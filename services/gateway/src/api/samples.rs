@@ -3,14 +3,14 @@
 use arena_gateway_core::SamplesQuery;
 use arena_gateway_core::view::SamplesReport;
 use arena_proto::Entity;
-use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::problem::{Kind, Problem};
+use super::param::Span;
+use crate::http::extract::{Json, Query};
 use crate::state::Gateway;
 
 /// Its paths.
@@ -29,7 +29,7 @@ struct Wanted {
     /// Of this metric.
     metric: Option<String>,
     /// Of the last so long: `30s`, `2m`.
-    since: Option<String>,
+    since: Option<Span>,
 }
 
 /// The last five minutes of each series, a value a second.
@@ -38,21 +38,16 @@ struct Wanted {
     path = "/api/v1/samples",
     tag = "live",
     params(Wanted),
-    responses((status = 200, body = SamplesReport), (status = 400, body = Problem))
+    responses((status = 200, body = SamplesReport))
 )]
 async fn samples(
     State(gateway): State<Gateway>,
     Query(wanted): Query<Wanted>,
-) -> Result<Json<SamplesReport>, Problem> {
-    let since = wanted.since.as_deref().map(humantime::parse_duration);
-    let since = since.transpose().map_err(|error| {
-        let what = format!("query: since: {error}\n  mend: write `30s` or `2m`");
-        Problem::new(Kind::BadRequest, what)
-    })?;
+) -> Json<SamplesReport> {
     let query = SamplesQuery {
         entity: wanted.entity,
         metric: wanted.metric,
-        since: since.map(|since| gateway.clock.now() - since),
+        since: wanted.since.map(|Span(since)| gateway.clock.now() - since),
     };
-    Ok(Json(gateway.live.samples(&query)))
+    Json(gateway.live.samples(&query))
 }
