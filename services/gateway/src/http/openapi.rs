@@ -2,7 +2,7 @@
 
 use arena_gateway_core::view;
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr, ResponseBuilder, Schema};
 
@@ -46,9 +46,10 @@ pub(super) fn base() -> OpenApi {
     openapi
 }
 
-/// What is so for every operation: any of them may have a problem, and what changes something may want a token.
+/// What is so for every operation: it has an id of its own, any of them may have a problem, and what changes something may want a token.
 pub(super) fn complete(openapi: &mut OpenApi) {
-    for item in openapi.paths.paths.values_mut() {
+    for (path, item) in &mut openapi.paths.paths {
+        name(path, item);
         let reading = [&mut item.get, &mut item.head, &mut item.options];
         for operation in reading.into_iter().flatten() {
             add_problems(operation);
@@ -64,6 +65,24 @@ pub(super) fn complete(openapi: &mut OpenApi) {
             let scopes: [&str; 0] = [];
             let token = SecurityRequirement::new(TOKEN, scopes);
             operation.security = Some(vec![token, SecurityRequirement::default()]);
+        }
+    }
+}
+
+/// Gives each operation of a path an id by method and path: handlers of different modules have the same names, and an id is one operation's.
+fn name(path: &str, item: &mut PathItem) {
+    let parts = path.trim_start_matches("/api/v1").split(['/', '{', '}']);
+    let path = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let path = path.join("_");
+    let operations = [
+        ("get", &mut item.get),
+        ("post", &mut item.post),
+        ("put", &mut item.put),
+        ("delete", &mut item.delete),
+    ];
+    for (method, operation) in operations {
+        if let Some(operation) = operation {
+            operation.operation_id = Some(format!("{method}_{path}"));
         }
     }
 }
