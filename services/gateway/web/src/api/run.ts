@@ -21,6 +21,15 @@ export interface RunLine {
   detect_ms: number | null;
 }
 
+/** `GET /runs`, the newest first. */
+export interface RunList {
+  runs: RunLine[];
+  /** Files that are no record, and why. */
+  skipped: { file: string; why: string }[];
+  /** Older files that were not looked into. */
+  left_out: number;
+}
+
 export interface Criterion {
   name: string;
   required: boolean;
