@@ -77,6 +77,7 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
         about,
         live,
         counters,
+        runs_dir: args.runs_dir.map(Arc::from),
     };
     let router = http::router(gateway, access);
     http::serve::serve(listener, router, chassis.shutdown).await;

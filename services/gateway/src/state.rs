@@ -1,5 +1,6 @@
 //! What every handler is given.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arena_bus::Bus;
@@ -29,6 +30,8 @@ pub struct Gateway {
     pub live: LiveHandle,
     /// What the gateway counts of itself.
     pub counters: Arc<Counters>,
+    /// Where `arena run` keeps its records; `None`: nowhere that is known.
+    pub runs_dir: Option<Arc<Path>>,
 }
 
 impl Gateway {

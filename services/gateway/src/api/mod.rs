@@ -10,6 +10,7 @@ pub mod health;
 pub mod incidents;
 pub mod metrics;
 mod param;
+pub mod runs;
 pub mod samples;
 pub mod score;
 pub mod status;

@@ -53,6 +53,7 @@ fn api() -> (Router<Gateway>, OpenApi) {
         .merge(api::faults::router())
         .merge(api::villain::router())
         .merge(api::score::router())
+        .merge(api::runs::router())
         .split_for_parts();
     openapi::complete(&mut openapi);
     (router, openapi)
