@@ -43,6 +43,8 @@ fn pinged() -> impl Iterator<Item = &'static str> {
 pub(crate) struct Fleet {
     found: Found,
     is_away: bool,
+    /// Nodes that were known before the bus was away, and whose status has not come again since.
+    unconfirmed: BTreeSet<NodeName>,
     /// What the detectors said; it may come a moment before the word that the bus is there.
     observers: Vec<Observer>,
     /// Since when somebody who was not heard yet could have been.
@@ -82,6 +84,7 @@ impl Fleet {
             told_arena: arena_report(&found, &[]),
             found,
             is_away: true,
+            unconfirmed: BTreeSet::new(),
             observers: Vec::new(),
             listening_since: now,
             heard: BTreeMap::new(),
@@ -105,6 +108,8 @@ impl Fleet {
     pub(crate) fn connected(&mut self, now: Timestamp) {
         self.is_away = false;
         self.listening_since = now;
+        let known = self.found.nodes.iter().map(|(status, _)| &status.node);
+        self.unconfirmed = known.cloned().collect();
         self.found.control_lost = Some(NOT_ASKED);
         self.found.observers.clone_from(&self.observers);
         self.record(Err(NOT_RECORDED.to_owned()));
@@ -131,6 +136,7 @@ impl Fleet {
 
     pub(crate) fn put(&mut self, now: Timestamp, status: NodeStatus) {
         self.touched.insert(status.node.clone());
+        self.unconfirmed.remove(&status.node);
         // Of a node without an agent the status is written anew for as long as it is heard of, which is less often than a second.
         if !status.has_agent() && now < status.at + AGENTLESS_SILENT {
             self.heard_at(&status.node, status.at.min(now), AGENTLESS_SILENT);
@@ -146,6 +152,13 @@ impl Fleet {
                 };
                 self.found.nodes.insert(index, (status, liveness));
             }
+        }
+    }
+
+    /// These are all that the bus knows since it is there: a bus that lost its memory does not say whom it forgot.
+    pub(crate) fn confirm(&mut self, names: &BTreeSet<NodeName>) {
+        for name in std::mem::take(&mut self.unconfirmed).difference(names) {
+            self.remove(name);
         }
     }
 

@@ -28,6 +28,8 @@ pub enum Input {
     Status(NodeStatus),
     /// KV `status` has nothing of a node any more.
     StatusRemoved(NodeName),
+    /// KV `status` has something of these nodes, and of no other; asked once the bus is there.
+    Nodes(BTreeSet<NodeName>),
     /// A node told.
     Telemetry(Telemetry, Arc<Schema>),
     /// These components answered the last ping.
@@ -207,6 +209,7 @@ impl Live {
             Input::Away => self.bus_is(now, false, events),
             Input::Status(status) => self.fleet.put(now, status),
             Input::StatusRemoved(node) => self.fleet.remove(&node),
+            Input::Nodes(names) => self.fleet.confirm(&names),
             Input::Telemetry(telemetry, schema) => {
                 self.fleet.hear(now, &telemetry.node, &schema);
                 self.samples.hear(&telemetry, &schema);

@@ -78,6 +78,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Away),
         3 => (nodes(), states).prop_map(|(name, state)| Input::Status(status(name, state))),
         1 => nodes().prop_map(|name| Input::StatusRemoved(node(name))),
+        1 => nodes().prop_map(|name| Input::Nodes([node(name)].into())),
         6 => (nodes(), observed).prop_map(|(name, seen)| telemetry(name, 1.0, &seen)),
         2 => names.prop_map(|name| Input::Answered([name.to_owned()].into())),
         1 => select(ObserverState::ALL.to_vec()).prop_map(observer),
@@ -189,7 +190,15 @@ proptest! {
                 }
                 _ => {}
             }
+            let before = live.status().nodes;
             live.step(now, input);
+            // Who left and comes back has to be heard again.
+            let after = live.status().nodes;
+            let is_there = |name: &String| after.iter().any(|node| node.name == *name);
+            let gone = before.into_iter().filter(|node| !is_there(&node.name));
+            for node in gone {
+                heard.remove(&node.name);
+            }
             for node in live.status().nodes {
                 let last = heard.get(&node.name);
                 let is_heard = last.is_some_and(|at| now.saturating_since(*at).as_secs() < 3);

@@ -154,6 +154,33 @@ fn while_the_bus_is_away_nothing_is_known_and_only_what_is_fresh_is_known_after(
     );
 }
 
+/// A bus that comes back with an empty store says nothing of the nodes that it forgot.
+#[test]
+fn nodes_that_the_bus_forgot_are_gone_and_those_that_came_meanwhile_stay() {
+    let put = |name: &str| Input::Status(status(name, ProcessState::Running));
+    let mut live = Live::new(ms(0));
+    let story = [
+        Input::Connected,
+        put("n1"),
+        put("n2"),
+        Input::Away,
+        Input::Connected,
+        put("n3"),
+    ];
+    for input in story {
+        live.step(ms(0), input);
+    }
+    let names = |live: &Live| -> Vec<String> {
+        let nodes = live.status().nodes;
+        nodes.into_iter().map(|node| node.name).collect()
+    };
+    assert_eq!(names(&live), ["n1", "n2", "n3"]);
+    // Asked for before n3 was there.
+    let told = tell(&mut live, [(1, Input::Nodes([node("n2")].into()))]);
+    assert!(told.contains("node_gone n1"), "{told}");
+    assert_eq!(names(&live), ["n2", "n3"]);
+}
+
 #[test]
 fn an_incident_is_told_from_its_opening_to_its_end() {
     let told = tell(

@@ -43,7 +43,14 @@ pub(super) async fn poll(feed: &Feed) -> Result<(), Over> {
 
 /// Ends only when everything does.
 async fn session(feed: &Feed) -> Result<(), Over> {
-    tokio::try_join!(pings(feed), control(feed), recorder(feed)).map(|_| ())
+    tokio::try_join!(nodes(feed), pings(feed), control(feed), recorder(feed)).map(|_| ())
+}
+
+/// Once a connection: which nodes there are.
+async fn nodes(feed: &Feed) -> Result<(), Over> {
+    let statuses = feed.open("status", || feed.bus.statuses()).await?;
+    let names = statuses.into_iter().map(|status| status.node);
+    feed.send(Input::Nodes(names.collect())).await
 }
 
 async fn pings(feed: &Feed) -> Result<(), Over> {
