@@ -8,7 +8,7 @@ use crate::generated as wire;
 use crate::wire::DecodeError;
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident is $wire:ty { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident is $wire:ty { $($(#[$vdoc:meta])* $variant:ident = $word:tt),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
