@@ -127,6 +127,12 @@ async fn alerts_are_kept_and_a_gateway_that_starts_again_knows_them() {
         "{problem}"
     );
     assert_eq!(operator.alerts().await.unwrap(), kept);
+
+    let url = format!("http://127.0.0.1:{}/api/v1/alerts", gateway.port);
+    let text = ureq::post(&url)
+        .header("content-type", "text/plain")
+        .send(&whole);
+    assert!(text.unwrap_err().to_string().contains("415"));
 }
 
 #[tokio::test]

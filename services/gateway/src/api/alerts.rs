@@ -2,13 +2,13 @@
 
 use arena_gateway_core::alerts::{AlertPayload, AlertView, Counts};
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::http::extract::RawJson;
 use crate::http::problem::Problem;
 use crate::state::Gateway;
 
@@ -38,7 +38,10 @@ pub struct AlertList {
         (status = 503, body = Problem)
     )
 )]
-async fn receive(State(gateway): State<Gateway>, body: Bytes) -> Result<Json<Counts>, Problem> {
+async fn receive(
+    State(gateway): State<Gateway>,
+    RawJson(body): RawJson,
+) -> Result<Json<Counts>, Problem> {
     gateway.doors.alerts.take(&body).await.map(Json)
 }
 

@@ -1,12 +1,12 @@
 //! Telemetry of nodes whose agents do not speak NATS.
 
 use arena_gateway_core::inbound::PostedTelemetry;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::http::extract::RawJson;
 use crate::http::problem::Problem;
 use crate::state::Gateway;
 
@@ -31,7 +31,10 @@ pub fn router() -> OpenApiRouter<Gateway> {
         (status = 503, body = Problem)
     )
 )]
-async fn receive(State(gateway): State<Gateway>, body: Bytes) -> Result<StatusCode, Problem> {
+async fn receive(
+    State(gateway): State<Gateway>,
+    RawJson(body): RawJson,
+) -> Result<StatusCode, Problem> {
     gateway.doors.telemetry.take(&body).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -18,6 +18,10 @@ use super::problem::{Kind, Problem};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 
+/// JSON that is read elsewhere, by who can say better what is wrong with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawJson(pub Bytes);
+
 /// The query, as the fields of `T`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Query<T>(pub T);
@@ -36,14 +40,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let RawJson(body) = RawJson::from_request(request, state).await?;
+        parse(&body)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for RawJson {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(Problem::new(
                 Kind::MediaType,
                 "the body must be JSON\n  mend: send it with `Content-Type: application/json`",
             ));
         }
-        let body = read(request, state).await?;
-        parse(&body)
+        read(request, state).await.map(Self)
     }
 }
 
