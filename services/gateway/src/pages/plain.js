@@ -199,6 +199,6 @@ setInterval(() => {
 }, 1_000);
 
 at('revert-all').addEventListener('click', () => void change('DELETE', '/faults'));
-at('lever-stop').addEventListener('click', () => void change('PUT', '/control/lever', { position: 'STOPPED' }));
-at('lever-run').addEventListener('click', () => void change('PUT', '/control/lever', { position: 'RUNNING' }));
+at('lever-stop').addEventListener('click', () => void change('PUT', '/control/lever', { lever: 'STOPPED' }));
+at('lever-run').addEventListener('click', () => void change('PUT', '/control/lever', { lever: 'RELEASED' }));
 at('token-form').addEventListener('submit', (event) => event.preventDefault());

@@ -68,6 +68,18 @@ impl GatewayProcess {
         response.ok()?.body_mut().read_to_string().ok()
     }
 
+    /// Asks it to stop (SIGTERM), and gives its exit code.
+    pub async fn stop(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success());
+        let ended = wait_for("the gateway to end", async || {
+            self.child.try_wait().unwrap()
+        })
+        .await;
+        ended.code()
+    }
+
     /// Ends it as a crash would.
     pub fn kill(mut self) {
         self.end();
