@@ -38,10 +38,11 @@ fn cut(text: &str) -> String {
 }
 
 macro_rules! text_newtype {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $valid:ident, $error:ident) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $valid:ident, $error:ident, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[cfg_attr(feature = "openapi", schema(pattern = $pattern))]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -102,27 +103,27 @@ fn is_id(text: &str) -> bool {
 
 text_newtype!(
     /// The name of a node.
-    NodeName, "node", is_name, Name
+    NodeName, "node", is_name, Name, "^[a-z0-9][a-z0-9-]{0,62}$"
 );
 text_newtype!(
     /// The name of a service; replicas on several nodes share it.
-    ServiceName, "service", is_name, Name
+    ServiceName, "service", is_name, Name, "^[a-z0-9][a-z0-9-]{0,62}$"
 );
 text_newtype!(
     /// One incident.
-    IncidentId, "incident", is_id, Id
+    IncidentId, "incident", is_id, Id, "^[A-Za-z0-9._-]{1,128}$"
 );
 text_newtype!(
     /// One decision: `<incident id>.<revision>`.
-    PlanId, "plan", is_id, Id
+    PlanId, "plan", is_id, Id, "^[A-Za-z0-9._-]{1,128}$"
 );
 text_newtype!(
     /// One command.
-    CommandId, "command", is_id, Id
+    CommandId, "command", is_id, Id, "^[A-Za-z0-9._-]{1,128}$"
 );
 text_newtype!(
     /// One fault.
-    FaultId, "fault", is_id, Id
+    FaultId, "fault", is_id, Id, "^[A-Za-z0-9._-]{1,128}$"
 );
 
 /// What an incident, a command or a fault is about: a node, or a service on a node. Written `node` or `node/service`.

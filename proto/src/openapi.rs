@@ -28,6 +28,7 @@ impl PartialSchema for Entity {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
+            .pattern(Some("^[a-z0-9][a-z0-9-]{0,62}(/[a-z0-9][a-z0-9-]{0,62})?$"))
             .description(Some("`node` or `node/service`"))
             .into()
     }
