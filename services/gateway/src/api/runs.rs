@@ -50,8 +50,9 @@ struct Listed {
     left_out: usize,
 }
 
-/// A run in short.
+/// A run in short. In the API's description the line of a record's story is called RunLine.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ListedRun)]
 struct RunLine {
     /// The file's name, without `.json`.
     id: String,

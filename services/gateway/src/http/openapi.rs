@@ -22,6 +22,12 @@ durations text (`30s`) on the way in and milliseconds on the way out. Every erro
     servers((url = "/", description = "This gateway")),
     components(schemas(
         Problem,
+        // What paths are made of.
+        arena_proto::NodeName,
+        arena_proto::ServiceName,
+        arena_proto::IncidentId,
+        arena_proto::CommandId,
+        arena_proto::FaultId,
         view::BusView,
         view::About,
         view::IncidentView,

@@ -3,6 +3,7 @@
  * Types alone: nothing of this is in the page, and a difference fails `npm run check`.
  */
 import type { components } from './generated';
+import type { RunList } from './run';
 import type * as ours from './types';
 
 type Sent = components['schemas'];
@@ -27,5 +28,6 @@ export type Contract = [
   Reads<ours.CatalogueFault, There<Sent['FaultReport']>>,
   Reads<ours.VillainStatus, There<Sent['VillainStatus']>>,
   Reads<ours.Score, There<Sent['Score']>>,
+  Reads<RunList, There<Sent['Listed']>>,
   Reads<Pick<ours.Problem, 'type' | 'title' | 'status' | 'detail'>, There<Sent['Problem']>>,
 ];
