@@ -50,7 +50,7 @@ struct Listed {
     left_out: usize,
 }
 
-/// A run in short. In the API's description the line of a record's story is called RunLine.
+/// A run in short. In the API's description the line of a record's story is called `RunLine`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ListedRun)]
 struct RunLine {
