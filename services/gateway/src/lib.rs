@@ -29,6 +29,9 @@ use live::LiveHandle;
 use state::Gateway;
 use webhooks::Webhooks;
 
+/// What it is called on the bus.
+const OWN_NAME: &str = "gateway";
+
 /// Serves until told to stop.
 pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     let webhooks = Webhooks::load(args.webhooks.as_deref())
@@ -43,7 +46,7 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
     // Pages are served whether or not the bus is there: that it is away is what they show then.
-    let bus = Bus::connect_later(&args.nats, Role::Gateway, "gateway").await?;
+    let bus = Bus::connect_later(&args.nats, Role::Gateway, OWN_NAME).await?;
     // It is there for as long as this is held.
     let _registration = bus.register(description()).await?;
     let without_slash = |url: String| url.trim_end_matches('/').to_owned();
@@ -86,7 +89,7 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
 
 fn description() -> ServiceDescription {
     ServiceDescription {
-        name: "gateway".to_owned(),
+        name: OWN_NAME.to_owned(),
         description: "REST, live events and the dashboard".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         metadata: BTreeMap::new(),

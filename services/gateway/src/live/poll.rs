@@ -7,6 +7,7 @@ use arena_operator::{Operator, OperatorError, lost};
 use arena_proto::Summary;
 
 use super::feed::{Feed, Over};
+use crate::OWN_NAME;
 
 /// How often is asked who is there, and what the recorder counts.
 const POLL_EVERY: Duration = Duration::from_secs(2);
@@ -14,6 +15,9 @@ const POLL_EVERY: Duration = Duration::from_secs(2);
 const STORED_WITHIN: Duration = Duration::from_millis(200);
 /// How long components have to answer a ping: on loopback they do within a few milliseconds.
 const PING_WAIT: Duration = Duration::from_millis(300);
+
+/// One answer may be late on a busy machine; three in a row are none.
+const OWN_PINGS_MISSED_MAX: u32 = 3;
 
 /// Tells when the bus comes and goes, and asks as long as it is there.
 pub(super) async fn poll(feed: &Feed) -> Result<(), Over> {
@@ -28,9 +32,14 @@ pub(super) async fn poll(feed: &Feed) -> Result<(), Over> {
                 feed.send(Input::Connected).await?;
                 tokio::select! {
                     over = session(feed) => return over,
+                    () = silence(feed) => {}
                     _ = connected.wait_for(|connected| !*connected) => {}
                 }
                 feed.send(Input::Away).await?;
+                tokio::select! {
+                    () = sign_of_life(feed) => {}
+                    _ = connected.wait_for(|connected| !*connected) => {}
+                }
             }
             Err(error) => {
                 tracing::error!("{error}");
@@ -39,6 +48,32 @@ pub(super) async fn poll(feed: &Feed) -> Result<(), Over> {
             }
         }
     }
+}
+
+/// Returns when the server is there and says nothing: a stopped one keeps its connections, and not even this gateway's own answer to a
+/// ping comes through it.
+async fn silence(feed: &Feed) {
+    let mut missed = 0;
+    while missed < OWN_PINGS_MISSED_MAX {
+        tokio::time::sleep(POLL_EVERY).await;
+        missed = if hears_itself(feed).await {
+            0
+        } else {
+            missed + 1
+        };
+    }
+}
+
+/// Returns when the server passes on what it is given.
+async fn sign_of_life(feed: &Feed) {
+    while !hears_itself(feed).await {
+        tokio::time::sleep(PING_WAIT).await;
+    }
+}
+
+async fn hears_itself(feed: &Feed) -> bool {
+    let pings = feed.bus.ping_services(PING_WAIT).await;
+    pings.is_ok_and(|pings| pings.iter().any(|ping| ping.name == OWN_NAME))
 }
 
 /// Ends only when everything does.
