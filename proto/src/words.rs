@@ -13,7 +13,7 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum $name {
-            $(#[doc = concat!("`", $word, "`.")] $(#[$vdoc])* #[serde(rename = $word)] $variant),+
+            $(#[doc = concat!("`", $word, "`.")] $(#[$vdoc])* #[serde(rename = $word)] #[cfg_attr(feature = "openapi", schema(rename = $word))] $variant),+
         }
 
         impl $name {

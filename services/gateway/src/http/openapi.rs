@@ -105,14 +105,14 @@ fn add_problems(operation: &mut Operation) {
         let problem = ResponseBuilder::new().description(meaning).build();
         answers.entry(range.to_owned()).or_insert(RefOr::T(problem));
     }
-    // Who names an error need not say what every error is.
+    // Whoever names an error, and as what: it is a problem.
     for (status, answer) in answers {
         if let RefOr::T(answer) = answer
             && status.starts_with(['4', '5'])
-            && answer.content.is_empty()
         {
             let schema = RefOr::<Schema>::Ref(Ref::from_schema_name("Problem"));
             let content = RefOr::T(Content::new(Some(schema)));
+            answer.content.clear();
             answer
                 .content
                 .insert("application/problem+json".to_owned(), content);
