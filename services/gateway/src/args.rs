@@ -5,19 +5,11 @@ use std::path::PathBuf;
 
 use arena_bus::NatsArgs;
 
-/// The numbers are those of `http::limits`; a test holds them to it.
-pub(crate) const LIMITS: &str = "\
-Limits:
-  body           1 MiB, within 8 s                          413, 408
-  head           64 KiB, within 10 s                        431, cut off
-  handler        20 s until its answer begins               504
-  reader         10 s without taking anything               cut off
-  connections    1500 at once, 256 from one other machine   429
-  requests       1000 a second from this machine (4000 at once), 100 from each other (400 at once)   429";
+use crate::http::limits;
 
 /// The gateway: REST, live events and the dashboard.
 #[derive(Debug, clap::Parser)]
-#[command(name = "arena-gateway", after_help = LIMITS)]
+#[command(name = "arena-gateway", after_help = limits::help())]
 pub struct Args {
     /// Where the bus is.
     #[command(flatten)]

@@ -50,7 +50,7 @@ fn changes() -> Vec<(String, String)> {
     for (path, item) in openapi["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
             if method != "get" {
-                let path = path.replace('{', "").replace('}', "");
+                let path = path.replace(['{', '}'], "");
                 found.push((method.to_uppercase(), path));
             }
         }

@@ -15,7 +15,7 @@ const PARAM_CHARS_MAX: usize = 500;
 
 /// Why something is done, for the record: at most 500 characters, none of them a control character.
 #[derive(Debug, Clone, Default, ToSchema)]
-#[schema(value_type = String, max_length = 500, pattern = "^[^\\p{Cc}]*$")]
+#[schema(value_type = String, max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
 pub(super) struct Reason(String);
 
 impl<'de> Deserialize<'de> for Reason {

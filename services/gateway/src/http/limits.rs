@@ -18,7 +18,7 @@ pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 /// The largest head: ours are below 1 KiB, and cookies of other programs on localhost may add some.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// How long a client may take nothing of what is sent to it. The event stream's comment line of every 5 s shows who is gone.
+/// How long a client may take nothing of what is sent to it. The event `alive` of every 5 s shows who is gone.
 pub const STALL_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Connections at once: 1,000 event streams, and what their pages ask beside.
@@ -55,4 +55,25 @@ pub struct Rate {
     pub per_second: u32,
     /// At once.
     pub burst: u32,
+}
+
+/// The limits as `--help` tells them, each with what becomes of who is beyond it.
+#[must_use]
+pub fn help() -> String {
+    format!(
+        "\
+Limits:
+  body          {} KiB, within {BODY_TIME_MAX:?}: 413, 408
+  head          {} KiB, within {HEAD_TIME_MAX:?}: 431, cut off
+  handler       {HANDLER_TIME_MAX:?} until its answer begins: 504
+  reader        {STALL_TIME_MAX:?} without taking anything: cut off
+  connections   {CONNECTIONS_MAX} at once, {CONNECTIONS_PER_ADDRESS_MAX} from one other machine: 429
+  requests      {} a second from this machine ({} at once), {} from each other ({} at once): 429",
+        BODY_BYTES_MAX / 1024,
+        HEAD_BYTES_MAX / 1024,
+        RATE_LOOPBACK.per_second,
+        RATE_LOOPBACK.burst,
+        RATE.per_second,
+        RATE.burst,
+    )
 }
