@@ -41,6 +41,16 @@ watch *ARGS:
 test *ARGS:
     cargo test --workspace {{ ARGS }}
 
+# The dashboard in a browser, on an arena of its own (needs npm and Chromium); screenshots of every view are left in test-results
+test-web *ARGS:
+    bash services/gateway/web/scripts/build.sh
+    cargo build --workspace --bins
+    cd services/gateway/web && npm run e2e -- {{ ARGS }}
+
+# schemathesis over the gateway's own description (needs `pip install schemathesis` for the Python that ARENA_PYTHON names)
+test-api:
+    ARENA_REQUIRE_TOOLS=1 cargo test -p arena-gateway --test schemathesis
+
 # Each fault, and the death of each party in the middle of it (`cargo test` has one fault a carrier for that)
 test-faults *FAULTS:
     ARENA_FAULTS="{{ FAULTS }}" cargo test -p arena-cli --test faults_live -- --include-ignored --nocapture
@@ -74,8 +84,14 @@ bench-proxy *ARGS:
 bench-gateway *ARGS:
     cargo bench --quiet -p arena-gateway --bench gateway -- {{ ARGS }}
 
+# From an event on the bus to the screen of a browser (needs npm and Chromium)
+bench-screen:
+    bash services/gateway/web/scripts/build.sh --if-changed
+    cargo build --workspace --bins
+    cd services/gateway/web && npm run --silent bench
+
 # All benchmarks
-bench: bench-loop bench-idle bench-proxy bench-gateway
+bench: bench-loop bench-idle bench-proxy bench-gateway bench-screen
 
 # Every curated scenario on real processes, one after the other (long), or those that are named
 scenarios *ARGS:
