@@ -28,7 +28,8 @@ pub struct Args {
     /// Change nothing: no actions, faults, control, approvals, telemetry or alerts
     #[arg(long, env = "ARENA_GATEWAY_READ_ONLY", value_parser = clap::builder::FalseyValueParser::new())]
     pub read_only: bool,
-    /// A name that this gateway has, beside its address and localhost; with any port, or as NAME:PORT. May be repeated
+    /// A name that this gateway has, beside its address and localhost; with any port, or as NAME:PORT. May be repeated. A name that is not of
+    /// loopback wants a token, or --read-only
     #[arg(
         long,
         env = "ARENA_GATEWAY_ALLOW_HOST",

@@ -3,13 +3,14 @@
 //! Invariant: a gateway that others can reach either wants a token for what changes something, or changes nothing.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use arena_chassis::Exit;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::host::split;
 use crate::args::Args;
 
 /// The token's place in the environment. It is never an argument: everybody on the machine may read arguments.
@@ -63,11 +64,12 @@ impl Access {
         let token = token
             .map(|(text, place)| checked(&text, &place))
             .transpose()?;
-        let is_closed = args.listen.ip().is_loopback() || token.is_some() || args.read_only;
-        if !is_closed {
+        if let Some((opening, instead)) = opened_by(args)
+            && token.is_none()
+            && !args.read_only
+        {
             return Err(refused(format!(
-                "--listen {}: others could reach it and change everything\n  mend: give it a token ({TOKEN_VARIABLE} or --token-file FILE), or --read-only, or listen on 127.0.0.1",
-                args.listen
+                "{opening}: others could reach it and change everything\n  mend: give it a token ({TOKEN_VARIABLE} or --token-file FILE), or --read-only, or {instead}"
             )));
         }
         Ok(Self {
@@ -81,6 +83,23 @@ impl Access {
             read_only: args.read_only,
         })
     }
+}
+
+/// What lets others than this machine in, and what to do instead. A name of elsewhere is one that a proxy passes on.
+fn opened_by(args: &Args) -> Option<(String, &'static str)> {
+    if !args.listen.ip().is_loopback() {
+        return Some((format!("--listen {}", args.listen), "listen on 127.0.0.1"));
+    }
+    let mut names = args.allow_host.iter();
+    let foreign = names.find(|name| !is_loopback(name))?;
+    Some((format!("--allow-host {foreign}"), "do without that name"))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let (name, _) = split(host);
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    let address: Option<IpAddr> = address.parse().ok();
+    name.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback())
 }
 
 fn from_environment() -> Result<Option<String>, Exit> {
@@ -149,6 +168,26 @@ mod tests {
         assert!(token.is("0123456789abcdef"));
         assert!(!token.is("0123456789abcdeg") && !token.is("") && !token.is("0123456789abcdef\n"));
         assert_eq!(format!("{token:?}"), "Token");
+    }
+
+    #[test]
+    fn a_name_that_a_proxy_passes_on_opens_it_as_an_address_does() {
+        let open = access(&["--allow-host", "localhost,arena.example:443"]).unwrap_err();
+        assert_eq!(open.code, 2);
+        assert!(
+            open.message.starts_with("--allow-host arena.example:443: "),
+            "{open}"
+        );
+        assert!(access(&["--allow-host", "arena.example", "--read-only"]).is_ok());
+        let file = token_file("0123456789abcdef\n");
+        let file = file.path().to_str().unwrap();
+        assert!(access(&["--allow-host", "arena.example", "--token-file", file]).is_ok());
+        for name in ["LocalHost:81", "127.0.0.2", "[::1]:81"] {
+            assert!(access(&["--allow-host", name]).is_ok(), "{name}");
+        }
+        for name in ["localhost.example", "127.0.0.1.example", "192.168.1.5", ""] {
+            assert!(access(&["--allow-host", name]).is_err(), "{name}");
+        }
     }
 
     #[test]

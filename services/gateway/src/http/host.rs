@@ -73,7 +73,7 @@ fn is_own(asked: &str, local: SocketAddr, allowed: &[String]) -> bool {
 }
 
 /// Name and port; an IPv6 address is in brackets.
-fn split(host: &str) -> (&str, Option<&str>) {
+pub(super) fn split(host: &str) -> (&str, Option<&str>) {
     let name_ends = host.rfind(']').map_or(0, |bracket| bracket + 1);
     match host[name_ends..].find(':') {
         Some(colon) => {
