@@ -400,14 +400,24 @@ async fn a_mistake_in_the_file_is_told_before_anything_starts() {
     };
     let unset = run(&webhook("a", 1));
     assert!(
-        unset.contains("webhook \"a\": the environment has no SECRET"),
+        unset.contains("webhook \"a\": the environment has no text under the name in secret_env"),
         "{unset}"
     );
     let unknown = run("[[webhook]]\nname = \"a\"\nform = \"slack\"\nurll = \"http://h/\"\n");
     assert!(
-        unknown.contains("webhooks.toml:4:1: unknown field `urll`"),
+        unknown.contains("webhooks.toml:4:1: unknown field, expected"),
         "{unknown}"
     );
+    let pasted = run(&webhook("a", 1).replace("\"SECRET\"", "\"whsec_c2VjcmV0\""));
+    assert!(pasted.contains("secret_env is not the name"), "{pasted}");
+    assert!(!pasted.contains("c2VjcmV0"), "{pasted}");
+    let file = webhook("a", 1).replace(
+        "secret_env = \"SECRET\"",
+        "secret_file = \"whsec_c2VjcmV0\"",
+    );
+    let file = run(&file);
+    assert!(file.contains("the file that secret_file names"), "{file}");
+    assert!(!file.contains("c2VjcmV0"), "{file}");
 }
 
 /// What stands in docs/webhooks.md between "```<language>" and "```".

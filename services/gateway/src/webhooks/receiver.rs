@@ -55,9 +55,13 @@ pub(super) struct Message {
 impl Receiver {
     /// Takes address and secret from where the file says that they are.
     pub(super) fn new(webhook: Webhook) -> anyhow::Result<Self> {
-        let url = read(&webhook.url)?;
+        let url = read("url", &webhook.url)?;
         let host = address(&url).map_err(|what| anyhow!("{what}"))?;
-        let secret = webhook.secret.as_ref().map(read).transpose()?;
+        let secret = webhook
+            .secret
+            .as_ref()
+            .map(|secret| read("secret", secret))
+            .transpose()?;
         let key = match (webhook.form, secret) {
             (Form::CloudEvents, Some(text)) => {
                 Key::CloudEvents(Secret::parse(&text).map_err(|what| anyhow!("the secret {what}"))?)
@@ -187,14 +191,17 @@ fn in_words(error: &ureq::Error) -> String {
     }
 }
 
-fn read(source: &Source) -> anyhow::Result<String> {
+/// What is there. The error does not quote the file of webhooks: somebody may have written the secret where its place should be.
+fn read(what: &str, source: &Source) -> anyhow::Result<String> {
     let text = match source {
         Source::Here(text) => text.clone(),
         Source::Env(name) => {
-            std::env::var(name).with_context(|| format!("the environment has no {name}"))?
+            // Its error may quote what the variable holds.
+            std::env::var(name)
+                .map_err(|_| anyhow!("the environment has no text under the name in {what}_env"))?
         }
         Source::File(path) => std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?,
+            .with_context(|| format!("cannot read the file that {what}_file names"))?,
     };
     let text = text.trim();
     if text.is_empty() {

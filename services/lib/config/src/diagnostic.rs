@@ -26,8 +26,8 @@ pub struct Diagnostic {
     pub what: String,
     /// How to mend it.
     pub mend: String,
-    /// Boxed, for a small error.
-    excerpt: Box<Excerpt>,
+    /// Boxed, for a small error. `None` where the file may hold secrets.
+    excerpt: Option<Box<Excerpt>>,
 }
 
 /// The line of the mistake, or what of a long one is around it.
@@ -68,7 +68,38 @@ impl Diagnostic {
             column: before + 1,
             what: cut(&what.into(), MESSAGE_CHARS_MAX),
             mend: cut(&mend.into(), MESSAGE_CHARS_MAX),
-            excerpt: Box::new(Excerpt::new(&text[line_start..line_end], before, width)),
+            excerpt: Some(Box::new(Excerpt::new(
+                &text[line_start..line_end],
+                before,
+                width,
+            ))),
+        }
+    }
+
+    /// The same, without anything that the file says: for a file that may hold secrets. The place and the mend stay.
+    #[must_use]
+    pub fn without_quotes(self) -> Self {
+        let before_quote = |what: &str| {
+            let end = what.find(['`', '"', '\'']).unwrap_or(what.len());
+            what[..end].trim_end().to_owned()
+        };
+        // What is expected is the reader's own words; only what was found is quoted.
+        let what = match self.what.rsplit_once(", expected ") {
+            Some((found, expected)) => format!("{}, expected {expected}", before_quote(found)),
+            None => before_quote(&self.what),
+        };
+        Self {
+            what,
+            ..self.without_excerpt()
+        }
+    }
+
+    /// The same, without the line that it is about.
+    #[must_use]
+    pub fn without_excerpt(self) -> Self {
+        Self {
+            excerpt: None,
+            ..self
         }
     }
 }
@@ -123,20 +154,22 @@ impl fmt::Display for Diagnostic {
             mend,
             excerpt,
         } = self;
-        let gutter = " ".repeat(line.to_string().len());
-        let source = &excerpt.line;
-        // Tabs are kept, so that the caret stands under its place whatever a tab is worth.
-        let indent: String = source
-            .chars()
-            .take(excerpt.before)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
         writeln!(f, "{file}:{line}:{column}: {what}")?;
-        writeln!(
-            f,
-            "{gutter} |\n{line} | {source}\n{gutter} | {indent}{}",
-            "^".repeat(excerpt.width)
-        )?;
+        if let Some(excerpt) = excerpt {
+            let gutter = " ".repeat(line.to_string().len());
+            let source = &excerpt.line;
+            // Tabs are kept, so that the caret stands under its place whatever a tab is worth.
+            let indent: String = source
+                .chars()
+                .take(excerpt.before)
+                .map(|c| if c == '\t' { '\t' } else { ' ' })
+                .collect();
+            writeln!(
+                f,
+                "{gutter} |\n{line} | {source}\n{gutter} | {indent}{}",
+                "^".repeat(excerpt.width)
+            )?;
+        }
         write!(f, "  mend: {mend}")
     }
 }

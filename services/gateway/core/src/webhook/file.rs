@@ -1,6 +1,7 @@
 //! The file of webhooks: TOML, with errors that say what, where and how to mend it. docs/webhooks.md describes it.
 //!
-//! Secrets are not in it: it names the variable or the file that holds one.
+//! Secrets are not in it: it names the variable or the file that holds one. Addresses are, and somebody may write a secret by mistake:
+//! no error quotes the file, it only says the place.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -63,7 +64,7 @@ struct RawWebhook {
     url_file: Option<Spanned<PathBuf>>,
     secret_env: Option<Spanned<String>>,
     secret_file: Option<Spanned<PathBuf>>,
-    /// There is no such thing, and the error must not show the line that it is on.
+    /// There is no such thing, and the error says so.
     secret: Option<IgnoredAny>,
     events: Option<Spanned<BTreeSet<Happened>>>,
     severity_min: Option<Severity>,
@@ -71,7 +72,7 @@ struct RawWebhook {
 
 /// Reads the file.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Webhook>, Diagnostic> {
-    let raw: RawFile = arena_config::parse(file, text)?;
+    let raw: RawFile = arena_config::parse(file, text).map_err(Diagnostic::without_quotes)?;
     let reader = Reader { file, text };
     let mut names = BTreeSet::new();
     let mut webhooks = Vec::new();
@@ -97,14 +98,14 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn at(&self, range: Range<usize>, what: impl Into<String>, mend: &str) -> Diagnostic {
-        Diagnostic::at(self.file, self.text, range, what, mend)
+        Diagnostic::at(self.file, self.text, range, what, mend).without_excerpt()
     }
 
     fn webhook(&self, raw: RawWebhook) -> Result<Webhook, Diagnostic> {
         let (name, place) = (raw.name.get_ref(), raw.name.span());
         // As node names are: safe in the name of a reader on the server, and as a label.
         if NodeName::new(name.as_str()).is_err() {
-            let what = format!("{name:?} cannot be a webhook's name");
+            let what = "this cannot be a webhook's name";
             let mend = "use 1 to 63 of a-z, 0-9 and '-', beginning with a letter or a digit";
             return Err(self.at(place, what, mend));
         }
@@ -122,11 +123,15 @@ impl Reader<'_> {
         let url = raw.url.as_ref().map(|url| self.url(url)).transpose()?;
         let url = [
             url,
-            raw.url_env.map(|name| Source::Env(name.into_inner())),
+            raw.url_env
+                .map(|name| self.env("url_env", name))
+                .transpose()?,
             raw.url_file.map(|path| Source::File(path.into_inner())),
         ];
         let secret = [
-            raw.secret_env.map(|name| Source::Env(name.into_inner())),
+            raw.secret_env
+                .map(|name| self.env("secret_env", name))
+                .transpose()?,
             raw.secret_file.map(|path| Source::File(path.into_inner())),
         ];
         let url = self.one(&place, "url, url_env and url_file", url)?;
@@ -180,6 +185,20 @@ impl Reader<'_> {
             return Err(self.at(place.clone(), what, "keep one of them"));
         }
         Ok(first)
+    }
+
+    /// A secret that was written in its place is none, and is not told.
+    fn env(&self, field: &str, name: Spanned<String>) -> Result<Source, Diagnostic> {
+        let (place, name) = (name.span(), name.into_inner());
+        let is_first = |c: char| c.is_ascii_uppercase() || c == '_';
+        let is_more = |c: char| is_first(c) || c.is_ascii_digit();
+        if name.starts_with(is_first) && name.chars().all(is_more) {
+            return Ok(Source::Env(name));
+        }
+        let what = format!("{field} is not the name of a variable");
+        let mend =
+            "write the name of the variable that holds it, of A-Z, 0-9 and '_'; not what it holds";
+        Err(self.at(place, what, mend))
     }
 
     fn url(&self, url: &Spanned<String>) -> Result<Source, Diagnostic> {
@@ -248,65 +267,93 @@ mod tests {
             "[[webhook]]\nname = \"a\"\nform = \"cloudevents\"\nurl = \"http://h/\"\nsecret = \"whsec_x\"\n",
             expect![[r#"
                 webhooks.toml:2:8: a secret does not belong into this file
-                  |
-                2 | name = "a"
-                  |        ^^^
                   mend: take it out, and write `secret_env = "NAME"`: the variable that holds it"#]],
         );
         refuses(
             "[[webhook]]\nname = \"a\"\nform = \"cloudevent\"\n",
             expect![[r#"
-                webhooks.toml:3:8: unknown variant `cloudevent`, expected one of `cloudevents`, `slack`, `pagerduty`
-                  |
-                3 | form = "cloudevent"
-                  |        ^^^^^^^^^^^^
+                webhooks.toml:3:8: unknown variant, expected one of `cloudevents`, `slack`, `pagerduty`
                   mend: did you mean `cloudevents`? Otherwise remove it"#]],
         );
         refuses(
             "[[webhook]]\nname = \"a\"\nform = \"cloudevents\"\nurl = \"http://h/\"\n",
             expect![[r#"
                 webhooks.toml:2:8: cloudevents are signed, and there is no secret
-                  |
-                2 | name = "a"
-                  |        ^^^
                   mend: add `secret_env = "NAME"`: the variable that holds whsec_…"#]],
         );
         refuses(
             "[[webhook]]\nname = \"a\"\nform = \"slack\"\nurl = \"ftp://h/\"\n",
             expect![[r#"
                 webhooks.toml:4:7: the address is neither http nor https
-                  |
-                4 | url = "ftp://h/"
-                  |       ^^^^^^^^^^
                   mend: write http://host/path or https://host/path"#]],
         );
         refuses(
             "[[webhook]]\nname = \"a\"\nform = \"slack\"\nurl = \"http://h/\"\nurl_env = \"X\"\n",
             expect![[r#"
                 webhooks.toml:2:8: more than one of url, url_env and url_file
-                  |
-                2 | name = "a"
-                  |        ^^^
                   mend: keep one of them"#]],
         );
         refuses(
             "[[webhook]]\nname = \"A b\"\nform = \"slack\"\nurl = \"http://h/\"\n",
             expect![[r#"
-                webhooks.toml:2:8: "A b" cannot be a webhook's name
-                  |
-                2 | name = "A b"
-                  |        ^^^^^
+                webhooks.toml:2:8: this cannot be a webhook's name
                   mend: use 1 to 63 of a-z, 0-9 and '-', beginning with a letter or a digit"#]],
         );
         refuses(
             "[[webhook]]\nname = \"a\"\nform = \"slack\"\nurl = \"http://h/\"\nevents = [\"open\"]\n",
             expect![[r#"
-                webhooks.toml:5:11: unknown variant `open`, expected one of `opened`, `escalated`, `resolved`, `closed`
-                  |
-                5 | events = ["open"]
-                  |           ^^^^^^
+                webhooks.toml:5:11: unknown variant, expected one of `opened`, `escalated`, `resolved`, `closed`
                   mend: remove it, or use one of opened, escalated, resolved, closed"#]],
         );
+    }
+
+    /// An address may be a secret; and whatever is written in a wrong place, or wrongly, may be one.
+    #[test]
+    fn no_error_shows_what_the_file_says() {
+        const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let head = "[[webhook]]\nname = \"a\"\nform = \"slack\"\n";
+        let table = format!("webhook = [{{ name = \"A\", form = \"slack\", url = \"{SECRET}\" }}]");
+        let texts = [
+            format!("{head}url = \"{SECRET}\"\n"),
+            format!("{head}url = \"ftp://h/{SECRET}\"\n"),
+            format!("{head}url = \"{SECRET}\n"),
+            format!("{head}url = {SECRET}\n"),
+            format!("{head}{SECRET}\n"),
+            format!("{head}{SECRET} = 1\n"),
+            format!("{head}\"{SECRET}, expected it\" = 1\n"),
+            format!("{head}secrt = \"{SECRET}\"\n"),
+            format!("{head}secret = \"{SECRET}\"\n"),
+            format!("{head}secret_env = \"{SECRET}\"\n"),
+            format!("{head}url_env = \"{SECRET}\"\n"),
+            format!("{head}url = \"h\"\nurl = \"{SECRET}\"\n"),
+            format!("{head}severity_min = \"{SECRET}\"\n"),
+            format!("{head}events = \"{SECRET}\"\n"),
+            format!("[[webhook]]\nname = \"{SECRET}\"\nform = \"slack\"\n"),
+            format!("[[webhook]]\nname = \"a\"\nform = \"{SECRET}\"\n"),
+            format!("webhook = \"{SECRET}\"\n"),
+            table,
+        ];
+        for text in texts {
+            let error = parse("webhooks.toml", &text).unwrap_err();
+            let told = error.to_string();
+            assert!(!told.contains(&SECRET[6..]), "{told}");
+            assert!(told.starts_with("webhooks.toml:"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_named_not_written_out() {
+        let of = |name: &str| {
+            let text =
+                format!("[[webhook]]\nname = \"a\"\nform = \"slack\"\nurl_env = \"{name}\"\n");
+            parse("webhooks.toml", &text).map(|webhooks| webhooks[0].url.clone())
+        };
+        for name in ["URL", "_A1"] {
+            assert_eq!(of(name).unwrap(), Source::Env(name.to_owned()));
+        }
+        for name in ["", "1A", "a", "A-B", "https://h/", "A=B"] {
+            assert!(of(name).is_err(), "{name}");
+        }
     }
 
     #[test]
