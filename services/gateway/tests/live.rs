@@ -52,6 +52,18 @@ fn status() -> NodeStatus {
     }
 }
 
+fn storm() -> Observer {
+    Observer {
+        detector: "one".to_owned(),
+        state: ObserverState::Storm,
+        reason: "2 of 3 nodes are silent".to_owned(),
+        since: at(2),
+        silent: 2,
+        known: 3,
+        at: at(2),
+    }
+}
+
 fn schema() -> Schema {
     Schema {
         node: node(),
@@ -285,6 +297,25 @@ async fn a_page_without_samples_hears_that_the_stream_is_alive() {
     telling.abort();
 }
 
+/// A stopped server keeps its connections: no reader begins anew, and what was forgotten meanwhile has to be asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_known_again_after_the_server_was_stopped_for_a_while() {
+    let (nats, bus, gateway) = started().await;
+    bus.put_observer(&storm()).await.unwrap();
+    let observer_is = async |state: Value| {
+        wait_for("what the detector said", async || {
+            let status = gateway.get("/api/v1/status")?;
+            (status["observer"]["state"] == state).then_some(())
+        })
+        .await;
+    };
+    observer_is(json!("STORM")).await;
+    nats.pause();
+    observer_is(Value::Null).await;
+    nats.resume();
+    observer_is(json!("STORM")).await;
+}
+
 /// Without what a moment decides: since when somebody has been silent one call of the command line cannot know.
 fn timeless(mut report: Value) -> Value {
     fn strip(value: &mut Value) {
@@ -319,17 +350,7 @@ async fn the_status_is_what_the_command_line_says() {
     })
     .await
     .unwrap();
-    bus.put_observer(&Observer {
-        detector: "one".to_owned(),
-        state: ObserverState::Storm,
-        reason: "2 of 3 nodes are silent".to_owned(),
-        since: at(2),
-        silent: 2,
-        known: 3,
-        at: at(2),
-    })
-    .await
-    .unwrap();
+    bus.put_observer(&storm()).await.unwrap();
     let clock = Clock::new();
     let operator = Operator::new(bus, "test".to_owned(), "test");
     wait_for("both to say the same", async || {

@@ -236,9 +236,11 @@ impl Fleet {
         }
     }
 
+    /// It is both asked for and told, so that an older word may come after a newer one.
     pub(crate) fn observer(&mut self, observer: Observer) {
         let observers = &mut self.observers;
         match observers.binary_search_by(|known| known.detector.cmp(&observer.detector)) {
+            Ok(index) if observer.at < observers[index].at => return,
             Ok(index) => observers[index] = observer,
             Err(index) => observers.insert(index, observer),
         }

@@ -7,9 +7,11 @@ use std::fmt::Write as _;
 
 use arena_gateway_core::view::State;
 use arena_gateway_core::{Event, History, Input, Limits, Live, SamplesQuery};
-use arena_proto::{Control, ProcessState};
+use arena_proto::{Control, ObserverState, ProcessState};
 use expect_test::{Expect, expect};
-use world::{apply, approval, fault, incident, ms, node, outcome, plan, status, telemetry};
+use world::{
+    apply, approval, fault, incident, ms, node, observer, outcome, plan, status, telemetry,
+};
 
 /// What was told, a line an event, with what is to be seen of it.
 fn line(event: &Event) -> String {
@@ -152,6 +154,26 @@ fn while_the_bus_is_away_nothing_is_known_and_only_what_is_fresh_is_known_after(
             2100  arena ["what people decided is not known yet","open incidents are unknown: the recorder has not been asked yet"]
         "#]],
     );
+}
+
+/// A server that was silent and kept its connections does not tell its readers anew: the shell asks, and what it was told is older than
+/// what came meanwhile.
+#[test]
+fn what_detectors_said_is_known_again_when_the_bus_is_asked_for_it() {
+    let mut live = Live::new(ms(0));
+    let mut state = |at, input| {
+        live.step(ms(at), input);
+        live.status().arena.observer.state
+    };
+    let said = |at, state| Input::Observer(observer(state, ms(at)));
+    let (storm, clear) = (ObserverState::Storm, ObserverState::Clear);
+    assert_eq!(state(0, Input::Connected), None);
+    assert_eq!(state(1, said(1, storm)), Some(storm));
+    assert_eq!(state(2, Input::Away), None);
+    assert_eq!(state(3, Input::Connected), None);
+    assert_eq!(state(4, said(1, storm)), Some(storm));
+    assert_eq!(state(5, said(5, clear)), Some(clear));
+    assert_eq!(state(6, said(1, storm)), Some(clear));
 }
 
 /// A bus that comes back with an empty store says nothing of the nodes that it forgot.

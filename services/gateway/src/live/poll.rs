@@ -1,5 +1,6 @@
 //! What has to be asked for, as long as the bus is there: who answers a ping, what people decided, what the recorder counts.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arena_gateway_core::{Input, Recorded};
@@ -32,7 +33,7 @@ pub(super) async fn poll(feed: &Feed) -> Result<(), Over> {
                 feed.send(Input::Connected).await?;
                 tokio::select! {
                     over = session(feed) => return over,
-                    () = silence(feed) => {}
+                    silent = pings(feed) => silent?,
                     _ = connected.wait_for(|connected| !*connected) => {}
                 }
                 feed.send(Input::Away).await?;
@@ -50,35 +51,23 @@ pub(super) async fn poll(feed: &Feed) -> Result<(), Over> {
     }
 }
 
-/// Returns when the server is there and says nothing: a stopped one keeps its connections, and not even this gateway's own answer to a
-/// ping comes through it.
-async fn silence(feed: &Feed) {
-    let mut missed = 0;
-    while missed < OWN_PINGS_MISSED_MAX {
-        tokio::time::sleep(POLL_EVERY).await;
-        missed = if hears_itself(feed).await {
-            0
-        } else {
-            missed + 1
-        };
-    }
-}
-
 /// Returns when the server passes on what it is given.
 async fn sign_of_life(feed: &Feed) {
-    while !hears_itself(feed).await {
+    while !answered(feed).await.contains(OWN_NAME) {
         tokio::time::sleep(PING_WAIT).await;
     }
 }
 
-async fn hears_itself(feed: &Feed) -> bool {
+/// Who answers a ping: nobody, when it could not even be sent.
+async fn answered(feed: &Feed) -> BTreeSet<String> {
     let pings = feed.bus.ping_services(PING_WAIT).await;
-    pings.is_ok_and(|pings| pings.iter().any(|ping| ping.name == OWN_NAME))
+    let pings = pings.unwrap_or_default().into_iter();
+    pings.map(|ping| ping.name).collect()
 }
 
 /// Ends only when everything does.
 async fn session(feed: &Feed) -> Result<(), Over> {
-    tokio::try_join!(nodes(feed), pings(feed), control(feed), recorder(feed)).map(|_| ())
+    tokio::try_join!(nodes(feed), observers(feed), control(feed), recorder(feed)).map(|_| ())
 }
 
 /// Once a connection: which nodes there are.
@@ -88,14 +77,29 @@ async fn nodes(feed: &Feed) -> Result<(), Over> {
     feed.send(Input::Nodes(names.collect())).await
 }
 
+/// Once a connection: what the detectors said. A server that only fell silent for a while does not tell its readers anew.
+async fn observers(feed: &Feed) -> Result<(), Over> {
+    for observer in feed.open("observers", || feed.bus.observers()).await? {
+        feed.send(Input::Observer(observer)).await?;
+    }
+    Ok(())
+}
+
+/// Returns when the server is there and says nothing: a stopped one keeps its connections, and not even this gateway's own answer to a
+/// ping comes through it.
 async fn pings(feed: &Feed) -> Result<(), Over> {
-    loop {
-        if let Ok(pings) = feed.bus.ping_services(PING_WAIT).await {
-            let names = pings.into_iter().map(|ping| ping.name).collect();
-            feed.send(Input::Answered(names)).await?;
-        }
+    let mut missed = 0;
+    while missed < OWN_PINGS_MISSED_MAX {
+        let names = answered(feed).await;
+        missed = if names.contains(OWN_NAME) {
+            0
+        } else {
+            missed + 1
+        };
+        feed.send(Input::Answered(names)).await?;
         tokio::time::sleep(POLL_EVERY).await;
     }
+    Ok(())
 }
 
 /// What people decided is read anew when it changed: so a later look is never overtaken by an earlier one. And now and then, because what

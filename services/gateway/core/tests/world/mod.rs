@@ -11,9 +11,9 @@ use arena_gateway_core::{Event, Input, Limits, Line, keep};
 use arena_proto::{
     ActionKind, Approval, Column, CommandId, CommandState, Decision, Entity, FaultId, FaultReason,
     FaultState, FaultStatus, IncidentContext, IncidentEvent, IncidentEventKind, IncidentId,
-    IncidentState, NodeName, NodeStatus, Outcome, Plan, PlanBasis, PlanId, ProbeVerdict,
-    ProcessState, Resolution, Schema, ServiceClass, ServiceDetail, ServiceInfo, ServiceName,
-    ServiceStatus, Severity, Telemetry, Timestamp, Verdict,
+    IncidentState, NodeName, NodeStatus, Observer, ObserverState, Outcome, Plan, PlanBasis, PlanId,
+    ProbeVerdict, ProcessState, Resolution, Schema, ServiceClass, ServiceDetail, ServiceInfo,
+    ServiceName, ServiceStatus, Severity, Telemetry, Timestamp, Verdict,
 };
 
 pub fn ms(ms: i64) -> Timestamp {
@@ -88,6 +88,19 @@ pub fn telemetry(name: &str, cpu: f32, observed: &[&str]) -> Input {
         services: Vec::new(),
     };
     Input::Telemetry(telemetry, Arc::new(schema))
+}
+
+/// What a detector says about itself.
+pub fn observer(state: ObserverState, at: Timestamp) -> Observer {
+    Observer {
+        detector: "detector-1".to_owned(),
+        state,
+        reason: "8 of 10 nodes are silent".to_owned(),
+        since: at,
+        silent: 8,
+        known: 10,
+        at,
+    }
 }
 
 fn incident_id(number: u32) -> IncidentId {
