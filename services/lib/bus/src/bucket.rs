@@ -205,11 +205,6 @@ impl Bus {
         self.values().await
     }
 
-    /// Answers what a plan asks. It stands for an hour; a later answer about the same incident replaces it.
-    pub async fn put_approval(&self, approval: &Approval) -> Result<(), BusError> {
-        self.put(approval).await
-    }
-
     /// What people answered within the last hour.
     pub async fn approvals(&self) -> Result<Vec<Approval>, BusError> {
         self.now().await

@@ -6,6 +6,7 @@
 //! Absent on purpose: what a message means, and any decision. docs/bus.md says all this for people with the
 //! `nats` command line.
 
+mod approval;
 mod backlog;
 mod bucket;
 mod canary;

@@ -40,7 +40,7 @@ impl Operator {
         Ok(self.bus.consume(of_entity).await?)
     }
 
-    /// Answers a question that nobody has answered yet.
+    /// Answers a question that nobody has answered yet, also not at the same time.
     pub async fn answer(
         &self,
         asked: &Plan,
@@ -48,16 +48,6 @@ impl Operator {
         reason: String,
         now: Timestamp,
     ) -> Result<(), OperatorError> {
-        let approvals = self.bus.approvals().await?;
-        let earlier = approvals
-            .into_iter()
-            .find(|approval| approval.plan_id == asked.id);
-        if let Some(earlier) = earlier {
-            return Err(Kind::Refused.because(format!(
-                "{} is {} already, by {} at {}",
-                asked.id, earlier.verdict, earlier.by, earlier.at
-            )));
-        }
         let approval = Approval {
             incident_id: asked.incident_id.clone(),
             plan_id: asked.id.clone(),
@@ -66,7 +56,13 @@ impl Operator {
             reason,
             at: now,
         };
-        Ok(self.bus.put_approval(&approval).await?)
+        match self.bus.put_approval(&approval).await? {
+            None => Ok(()),
+            Some(earlier) => Err(Kind::Refused.because(format!(
+                "{} is {} already, by {} at {}",
+                asked.id, earlier.verdict, earlier.by, earlier.at
+            ))),
+        }
     }
 
     /// The decision that follows upon the answer.

@@ -7,8 +7,9 @@ use arena_bus::{Bus, Consume, From, NatsArgs, Role};
 use arena_chassis::Clock;
 use arena_operator::{Kind, Operator, OperatorError, Order};
 use arena_proto::{
-    ActionKind, Command, CommandState, LeverPosition, Mode, NodeStatus, Outcome, ProbeVerdict,
-    ProcessState, RiskClass, ServiceDetail, ServiceStatus, Timestamp,
+    ActionKind, Command, CommandState, LeverPosition, Message as _, Mode, NodeStatus, Outcome,
+    Plan, ProbeVerdict, ProcessState, Received, RiskClass, ServiceDetail, ServiceStatus, Timestamp,
+    Verdict,
 };
 use arena_testkit::NatsServer;
 use arena_view::status::report;
@@ -190,6 +191,46 @@ async fn what_a_person_decides_is_written_with_the_name() {
     assert_eq!(refusal(resume("node-1").await).0, Kind::NotFound);
     let (control, lost) = person.control().await.unwrap();
     assert_eq!((control.lever, lost), (LeverPosition::Released, None));
+}
+
+#[tokio::test]
+async fn of_two_answers_at_the_same_time_the_first_stands() {
+    let (_server, ann) = arena().await;
+    let bob = Operator::new(ann.bus().clone(), "bob@desk".to_owned(), "cli");
+    for round in 0..20 {
+        let asked = question(&format!("inc-{round}"), 1);
+        let (yes, no) = tokio::join!(
+            ann.answer(&asked, Verdict::Approved, String::new(), now()),
+            bob.answer(&asked, Verdict::Denied, String::new(), now()),
+        );
+        let (who, refused) = match (yes, no) {
+            (Ok(()), Err(refused)) => ("APPROVED already, by ann@desk", refused),
+            (Err(refused), Ok(())) => ("DENIED already, by bob@desk", refused),
+            both => panic!("one answer stands: {both:?}"),
+        };
+        assert_eq!(refused.kind, Kind::Refused);
+        assert!(refused.what.contains(who), "{refused:?}");
+    }
+    // The next question about the same incident is another one.
+    let next = question("inc-0", 2);
+    ann.answer(&next, Verdict::Denied, String::new(), now())
+        .await
+        .unwrap();
+}
+
+fn question(incident: &str, revision: u32) -> Plan {
+    let body = serde_json::json!({
+        "id": format!("{incident}.{revision}"), "incident_id": incident, "revision": revision, "node": "node-1",
+        "service": "orders", "symptom": "cpu_high", "decision": "WAIT", "incident_state": "AWAITING_APPROVAL",
+        "action": "RESTART", "target": "node-1/orders", "reason": "it burns", "at": "2001-01-01T00:00:00Z"
+    });
+    let received = Received {
+        node: "node-1".parse().unwrap(),
+        service: Some("orders".parse().unwrap()),
+        sequence: None,
+        published_at: Timestamp::EPOCH,
+    };
+    Plan::decode(body.to_string().as_bytes(), &received).unwrap()
 }
 
 #[tokio::test]
