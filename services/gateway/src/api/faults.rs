@@ -19,6 +19,9 @@ use crate::http::extract::{Json, Path};
 use crate::http::problem::{Kind, Problem};
 use crate::state::Gateway;
 
+/// What the injector reads as every fault, where an id stands.
+const EVERY_FAULT: &str = "all";
+
 /// Its paths.
 #[must_use]
 pub fn router() -> OpenApiRouter<Gateway> {
@@ -125,6 +128,10 @@ async fn revert(
     State(gateway): State<Gateway>,
     Path(path): Path<FaultPath>,
 ) -> Result<Json<Reverting>, Problem> {
+    if path.id.as_str() == EVERY_FAULT {
+        let what = "no fault is called so\n  mend: DELETE /api/v1/faults undoes every fault";
+        return Err(Problem::new(Kind::NotFound, what));
+    }
     let ids = gateway.operator().revert(path.id.as_str()).await?;
     Ok(Json(Reverting { ids }))
 }
@@ -132,6 +139,6 @@ async fn revert(
 /// Undoes every fault.
 #[utoipa::path(delete, path = "/api/v1/faults", responses((status = 200, body = Reverting)))]
 async fn revert_all(State(gateway): State<Gateway>) -> Result<Json<Reverting>, Problem> {
-    let ids = gateway.operator().revert("all").await?;
+    let ids = gateway.operator().revert(EVERY_FAULT).await?;
     Ok(Json(Reverting { ids }))
 }

@@ -10,9 +10,9 @@ use arena_gateway_core::webhook::event::{Event, Happened, Windows};
 use arena_gateway_core::webhook::outbox::{IN_HAND_MAX, Input, Letter, Outbox, Output, Place};
 use arena_gateway_core::webhook::retry::Answer;
 use arena_proto::{IncidentEvent, Plan};
-use tokio::task::JoinSet;
 
 use super::TRY_AGAIN_AFTER;
+use super::flights::Flights;
 use super::lookup::{Known, incident_of};
 use super::receiver::Receiver;
 use super::report::Report;
@@ -28,7 +28,7 @@ pub(super) struct Courier {
     report: Report,
     outbox: Outbox,
     held: BTreeMap<Place, Held>,
-    flights: JoinSet<(Place, Answer)>,
+    flights: Flights,
 }
 
 /// A letter in hand, and how the server is told about it.
@@ -74,7 +74,7 @@ impl Courier {
             report,
             outbox: Outbox::default(),
             held: BTreeMap::new(),
-            flights: JoinSet::new(),
+            flights: Flights::default(),
         }
     }
 
@@ -94,10 +94,7 @@ impl Courier {
                     Some(delivery) => self.plan(delivery).await,
                     None => return,
                 },
-                Some(flight) = self.flights.join_next() => match flight {
-                    Ok((place, answer)) => self.answered(place, answer).await,
-                    Err(error) => tracing::error!("a webhook's request ended by itself: {error}"),
-                },
+                Some((place, answer)) = self.flights.next() => self.answered(place, answer).await,
                 _ = ticks.tick() => {
                     self.step(Input::Tick).await;
                     self.count_waiting().await;
@@ -258,9 +255,9 @@ impl Courier {
         };
         let (receiver, clock) = (self.receiver.clone(), self.clock);
         let event = Arc::clone(&held.event);
-        self.flights.spawn_blocking(move || {
+        self.flights.start(place, move || {
             let message = receiver.message(&event, clock.now());
-            (place, receiver.post(&message, clock.now()))
+            receiver.post(&message, clock.now())
         });
     }
 

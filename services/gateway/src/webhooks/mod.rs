@@ -5,6 +5,7 @@
 //! Invariants: a receiver that hangs holds up nobody else; no address, secret or answer's body is logged or shown.
 
 mod courier;
+mod flights;
 mod lookup;
 mod receiver;
 mod report;
