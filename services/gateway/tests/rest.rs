@@ -23,7 +23,7 @@ health = { http = "/healthz", interval = "200ms", timeout = "200ms", failures = 
 "#;
 
 struct World {
-    _arena: Arena,
+    arena: Arena,
     base: String,
 }
 
@@ -45,10 +45,7 @@ impl World {
         }
         let arena = builder.start();
         let base = arena.gateway_url();
-        let world = Self {
-            _arena: arena,
-            base,
-        };
+        let world = Self { arena, base };
         wait_for("the gateway to know both services as running", async || {
             let services = world.get("/api/v1/services");
             let list = services.body.as_array()?.clone();
@@ -218,6 +215,7 @@ async fn faults_are_made_and_undone_and_decisions_are_kept() {
     })
     .await;
     assert!(world.every_refusal_is_the_sentence_of_the_status("orders") > 5);
+    a_frozen_agent_is_the_first_reason(&world).await;
 
     let verdict = json!({"verdict": "APPROVED"});
     let mistakes = [
@@ -237,6 +235,34 @@ async fn faults_are_made_and_undone_and_decisions_are_kept() {
     }
 }
 
+/// The lever is stopped, and the guard would say so.
+async fn a_frozen_agent_is_the_first_reason(world: &World) {
+    let agents = world.arena.processes_of("arena-node");
+    let signal = |signal: &str| {
+        for pid in &agents {
+            let sent = std::process::Command::new("kill")
+                .args([signal, &pid.to_string()])
+                .status();
+            assert!(sent.unwrap().success());
+        }
+    };
+    assert!(!agents.is_empty());
+    signal("-STOP");
+    wait_for("the agent to be silent", async || {
+        let node = world.get("/api/v1/nodes/node-1").body;
+        node["unknown_since"].is_string().then_some(())
+    })
+    .await;
+    let actions = &world.service("orders")["actions"];
+    let why = actions[0]["reason"].as_str().unwrap();
+    assert!(
+        why.starts_with("the agent of node-1 does not answer"),
+        "{why}"
+    );
+    assert!(world.every_refusal_is_the_sentence_of_the_status("orders") > 5);
+    signal("-CONT");
+}
+
 async fn make_and_undo_a_fault(world: &World) {
     let wish = json!({"fault": "latency", "target": "node-1/orders", "for": "60s"});
     let bad = world.send("POST", "/api/v1/faults", &wish);
@@ -251,6 +277,9 @@ async fn make_and_undo_a_fault(world: &World) {
     .await;
     let reverted = world.ask("DELETE", &made.location, None, None);
     assert_eq!(reverted.body["ids"], json!([made.body["id"]]));
+    // The injector reads `all` as every fault.
+    let named = world.ask("DELETE", "/api/v1/faults/all", None, None);
+    assert_eq!(named.status, 404, "{named:?}");
     let all = world.ask("DELETE", "/api/v1/faults", None, None);
     assert_eq!(all.status, 200, "{all:?}");
     let none = world.ask("DELETE", "/api/v1/faults/flt-none", None, None);

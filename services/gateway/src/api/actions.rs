@@ -7,6 +7,7 @@ use arena_gateway_core::view::CommandView;
 use arena_operator::{Kind as Refusal, Order};
 use arena_proto::{ActionKind, CommandId, Entity};
 use arena_view::action::ActionView;
+use arena_view::status::NodeReport;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -130,8 +131,8 @@ async fn act(
         params: request.params.into(),
         reason: request.reason.into(),
     };
-    let mut prepared = operator.prepare(order, gateway.clock.now()).await?;
     refuse_silent(gateway, &target, action)?;
+    let mut prepared = operator.prepare(order, gateway.clock.now()).await?;
     if let Some(id) = id {
         prepared.command.id = id;
     }
@@ -164,16 +165,18 @@ fn read_action(name: &str, target: &Entity) -> Result<ActionKind, Problem> {
         })
 }
 
-/// What asks the bus is told of a node whose agent does not answer as of any other; the status knows better.
+/// What asks the bus is told of a node whose agent does not answer as of any other; the status knows better, and says it before
+/// anything else. Without the bus every agent is silent, and nobody can say; of whom it does not know others tell.
 fn refuse_silent(gateway: &Gateway, target: &Entity, action: ActionKind) -> Result<(), Problem> {
     let status = gateway.live.status();
-    let is_silent = find_node(&status, target)?.unknown_since.is_some();
-    if !is_silent {
+    let is_silent = |node: &&NodeReport| node.unknown_since.is_some();
+    let silent = find_node(&status, target).ok().filter(is_silent);
+    let Some(node) = silent.filter(|_| gateway.live.bus().connected) else {
         return Ok(());
-    }
+    };
     let actions: &[ActionView] = match &target.service {
         Some(_) => &find_service(&status, target)?.actions,
-        None => &find_node(&status, target)?.actions,
+        None => &node.actions,
     };
     let verb = action.verb();
     let view = actions.iter().find(|view| view.action == verb);
