@@ -164,19 +164,17 @@ fn about_alert(change: Change<Alert>, partitions: &Partitions) -> Input {
 fn about_node(change: Change<NodeStatus>) -> (NodeName, Input) {
     match change {
         Change::Removed(node) => (node.clone(), Input::NodeForgotten(node)),
-        Change::Put(NodeStatus {
-            node,
-            boot_id,
-            state,
-            ..
-        }) => {
-            let input = if state == ProcessState::Stopping {
-                let node = node.clone();
+        Change::Put(status) => {
+            let node = status.node.clone();
+            let input = if status.state == ProcessState::Stopping {
+                let boot_id = status.boot_id;
                 Input::NodeLeaving { node, boot_id }
+            } else if status.has_agent() {
+                Input::NodeKnown(node)
             } else {
-                Input::NodeKnown(node.clone())
+                Input::NodePosts(node)
             };
-            (node, input)
+            (status.node, input)
         }
     }
 }

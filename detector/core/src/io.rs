@@ -24,6 +24,9 @@ pub enum Input {
     },
     /// A node's own status says that its agent runs, heard or not: one that died while no detector ran is found silent.
     NodeKnown(NodeName),
+    /// The same of a node without an agent: what somebody's script posts may end when that script does. Its silence is its own, and
+    /// says nothing about the detector's ears.
+    NodePosts(NodeName),
     /// A node was taken out of the arena, for good: nothing is left to heal there.
     NodeForgotten(NodeName),
     /// A node said that it stops.

@@ -115,7 +115,8 @@ impl Detector {
             Input::Connected(connected) => self.connected(now, connected),
             Input::CanaryHeard(number) => self.observer.canary_heard(now, number),
             Input::Telemetry { telemetry, schema } => self.telemetry(now, &telemetry, &schema),
-            Input::NodeKnown(node) => self.node_known(now, &node),
+            Input::NodeKnown(node) => self.node_known(now, &node, false),
+            Input::NodePosts(node) => self.node_known(now, &node, true),
             Input::NodeForgotten(node) => self.node_forgotten(now, &node),
             Input::NodeLeaving { node, boot_id } => self.node_leaving(now, &node, boot_id),
             Input::Alert(alert) => outputs.extend(self.alert(now, &alert)),
@@ -254,10 +255,11 @@ impl Detector {
         }
     }
 
-    fn node_known(&mut self, now: Timestamp, name: &NodeName) {
+    fn node_known(&mut self, now: Timestamp, name: &NodeName, posts: bool) {
         if self.liveness.len() < NODES_MAX {
             self.liveness.expect(now, name, false);
         }
+        self.liveness.posts(name, posts);
     }
 
     fn node_forgotten(&mut self, now: Timestamp, name: &NodeName) {

@@ -49,6 +49,8 @@ struct Watch {
     hearing: Hearing,
     /// Beyond the limit, see [`PATIENCE`].
     patience: Duration,
+    /// It has no agent: its silence makes no storm.
+    posts: bool,
 }
 
 impl Watch {
@@ -57,6 +59,7 @@ impl Watch {
             last_heard: now,
             hearing: Hearing::Heard,
             patience: Duration::ZERO,
+            posts: false,
         }
     }
 
@@ -111,6 +114,13 @@ impl Liveness {
         self.storm
     }
 
+    /// Whether a node has no agent, and only posts.
+    pub(crate) fn posts(&mut self, node: &NodeName, posts: bool) {
+        if let Some(watch) = self.nodes.get_mut(node) {
+            watch.posts = posts;
+        }
+    }
+
     /// How many nodes are silent: in a storm those that make it one, else those that are judged so.
     pub(crate) fn crowd(&self, now: Timestamp) -> Crowd {
         let silent = if self.storm {
@@ -122,7 +132,11 @@ impl Liveness {
         };
         Crowd {
             silent,
-            known: self.nodes.len(),
+            known: if self.storm {
+                self.with_agents().count()
+            } else {
+                self.nodes.len()
+            },
         }
     }
 
@@ -210,8 +224,8 @@ impl Liveness {
 
     fn judge_storm(&mut self, now: Timestamp, floor: Timestamp) {
         let silent = self.suspects(now);
-        let many = silent >= 2 && silent * 3 > self.nodes.len();
-        let one_is_overdue = self.nodes.values().any(|watch| {
+        let many = silent >= 2 && silent * 3 > self.with_agents().count();
+        let one_is_overdue = self.with_agents().any(|watch| {
             watch.hearing == Hearing::Heard && now >= watch.overdue_at(floor, self.limit)
         });
         if !self.storm && many && one_is_overdue {
@@ -226,14 +240,17 @@ impl Liveness {
     /// Nodes that are silent for long enough to be counted. One that was called silent before is a fault of its own, not
     /// part of a new one.
     fn suspects(&self, now: Timestamp) -> usize {
-        let nodes = self.nodes.values();
-        nodes
+        self.with_agents()
             .filter(|watch| watch.hearing != Hearing::Silent)
             .filter(|watch| {
                 let limit = self.limit + watch.patience;
                 now.saturating_since(watch.last_heard) >= limit.mul_f64(SUSPECT_SHARE)
             })
             .count()
+    }
+
+    fn with_agents(&self) -> impl Iterator<Item = &Watch> {
+        self.nodes.values().filter(|watch| !watch.posts)
     }
 
     fn plan(&mut self) {

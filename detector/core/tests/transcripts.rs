@@ -487,6 +487,21 @@ fn a_silent_node_is_one_incident_and_its_services_have_no_data() {
 }
 
 #[test]
+fn who_only_posts_makes_no_storm_by_falling_silent() {
+    check_shop(
+        "posts n1
+         posts n2
+         mute n1
+         mute n2
+         run 10",
+        &expect![[r#"
+            5.6 OPENED n2 node_silent CRITICAL r1 [n2 node_silent FIRING]
+            6.5 OPENED n1 node_silent CRITICAL r1 [n1 node_silent FIRING]
+        "#]],
+    );
+}
+
+#[test]
 fn most_nodes_silent_at_once_is_a_fault_of_the_observer() {
     check_shop(
         "mute n1

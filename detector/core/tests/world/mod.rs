@@ -132,6 +132,7 @@ impl World {
                 self.input(Input::AlertForgotten(rest.to_owned()));
             }
             "known" => self.input(Input::NodeKnown(node())),
+            "posts" => self.input(Input::NodePosts(node())),
             "forget" => {
                 self.nodes.remove(&node());
                 self.input(Input::NodeForgotten(node()));

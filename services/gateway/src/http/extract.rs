@@ -55,7 +55,12 @@ impl<S: Send + Sync> FromRequest<S> for RawJson {
                 "the body must be JSON\n  mend: send it with `Content-Type: application/json`",
             ));
         }
-        read(request, state).await.map(Self)
+        let body = read(request, state).await?;
+        // serde would take a list as an object's fields in order: nobody means that.
+        if body.trim_ascii_start().starts_with(b"[") {
+            return Err(bad("body", "it is a list, and an object is wanted"));
+        }
+        Ok(Self(body))
     }
 }
 
@@ -183,6 +188,7 @@ mod tests {
             (kind, r#"{"cuont": 3}"#, 400, "unknown field `cuont`"),
             (kind, "{\n  \"count\":", 400, "line 2"),
             (kind, "", 400, "line 1"),
+            (kind, "\n[3]", 400, "an object is wanted"),
             (Some("text/plain"), "{}", 415, "must be JSON"),
             (None, "{}", 415, "does not say"),
         ] {
