@@ -19,8 +19,6 @@ use crate::view::NodeGone;
 
 /// A node tells once a second. Two messages may be late or lost; after three seconds it is silent.
 pub(crate) const NODE_SILENT: Duration = Duration::from_secs(3);
-/// The gateway writes the status of a node without an agent anew while it hears of it; one writing may be late.
-pub(crate) const AGENTLESS_SILENT: Duration = NodeStatus::TOLD_EVERY.saturating_mul(2);
 /// Components are pinged every two seconds. Two pings may be lost.
 pub(crate) const COMPONENT_SILENT: Duration = Duration::from_secs(6);
 /// The arena's part is looked at so often even when nothing comes: a pause ends, a fault is overdue.
@@ -49,8 +47,8 @@ pub(crate) struct Fleet {
     observers: Vec<Observer>,
     /// Since when somebody who was not heard yet could have been.
     listening_since: Timestamp,
-    /// When each node was last heard since the bus is there, and how long it may be silent.
-    heard: BTreeMap<NodeName, (Timestamp, Duration)>,
+    /// When the telemetry of each node came last since the bus is there.
+    heard: BTreeMap<NodeName, Timestamp>,
     /// The last answer of each component since the bus is there.
     answered: BTreeMap<&'static str, Timestamp>,
     told: BTreeMap<NodeName, NodeReport>,
@@ -134,13 +132,9 @@ impl Fleet {
         self.touch_all();
     }
 
-    pub(crate) fn put(&mut self, now: Timestamp, status: NodeStatus) {
+    pub(crate) fn put(&mut self, status: NodeStatus) {
         self.touched.insert(status.node.clone());
         self.unconfirmed.remove(&status.node);
-        // Of a node without an agent the status is written anew for as long as it is heard of, which is less often than a second.
-        if !status.has_agent() && now < status.at + AGENTLESS_SILENT {
-            self.heard_at(&status.node, status.at.min(now), AGENTLESS_SILENT);
-        }
         match self.position(&status.node) {
             Ok(index) => self.found.nodes[index].0 = status,
             Err(index) => {
@@ -180,25 +174,13 @@ impl Fleet {
         if position.is_err() && self.heard.len() >= self.found.nodes.len() + STRANGERS_MAX {
             return;
         }
-        self.heard_at(node, now, NODE_SILENT);
-        if position.is_ok() {
+        self.heard.insert(node.clone(), now);
+        if let Ok(index) = position {
+            if !self.found.nodes[index].1.answers() {
+                self.found.nodes[index].1 = Liveness::Answers;
+                self.touched.insert(node.clone());
+            }
             self.observe(node, schema);
-        }
-    }
-
-    fn heard_at(&mut self, node: &NodeName, at: Timestamp, silent: Duration) {
-        if self.is_away {
-            return;
-        }
-        let heard = self.heard.entry(node.clone()).or_insert((at, silent));
-        if at + silent > heard.0 + heard.1 {
-            *heard = (at, silent);
-        }
-        if let Ok(index) = self.position(node)
-            && !self.found.nodes[index].1.answers()
-        {
-            self.found.nodes[index].1 = Liveness::Answers;
-            self.touched.insert(node.clone());
         }
     }
 
@@ -267,7 +249,7 @@ impl Fleet {
 
     /// When it changes by itself.
     pub(crate) fn next_wakeup(&self) -> Timestamp {
-        let nodes = self.heard.values().map(|(at, silent)| *at + *silent);
+        let nodes = self.heard.values().map(|at| *at + NODE_SILENT);
         let components = self.answered.values().map(|at| *at + COMPONENT_SILENT);
         let pauses = self.found.control.pauses.iter();
         let pauses = pauses.filter_map(|pause| pause.until.filter(|end| *end > self.found.now));
@@ -320,8 +302,8 @@ impl Fleet {
         let Found {
             nodes, components, ..
         } = &mut self.found;
-        self.heard.retain(|name, (at, silent)| {
-            let is_heard = now < *at + *silent;
+        self.heard.retain(|name, at| {
+            let is_heard = now < *at + NODE_SILENT;
             if !is_heard
                 && let Ok(index) = nodes.binary_search_by(|(status, _)| status.node.cmp(name))
             {

@@ -207,7 +207,7 @@ impl Live {
         match input {
             Input::Connected => self.bus_is(now, true, events),
             Input::Away => self.bus_is(now, false, events),
-            Input::Status(status) => self.fleet.put(now, status),
+            Input::Status(status) => self.fleet.put(status),
             Input::StatusRemoved(node) => self.fleet.remove(&node),
             Input::Nodes(names) => self.fleet.confirm(&names),
             Input::Telemetry(telemetry, schema) => {
