@@ -245,8 +245,7 @@ impl LiveHandle {
     }
 
     /// A snapshot to begin with, and the last event that is in it.
-    fn begin(&self) -> (u64, Bytes) {
-        let now = self.inner.clock.now();
+    fn begin(&self, now: Timestamp) -> (u64, Bytes) {
         let mut shared = self.shared();
         if let Some(taken) = &shared.snapshot
             && now < taken.at + SNAPSHOT_STANDS

@@ -74,7 +74,7 @@ impl EventStream {
                     return Some(format!("event: resync\ndata: {data}\n\n").into());
                 }
                 Next::Snapshot => {
-                    let (seq, frame) = self.live.begin();
+                    let (seq, frame) = self.live.begin(self.live.inner.clock.now());
                     self.next = Next::After(seq);
                     return Some(frame);
                 }
