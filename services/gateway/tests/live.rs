@@ -312,8 +312,24 @@ async fn all_is_known_again_after_the_server_was_stopped_for_a_while() {
     observer_is(json!("STORM")).await;
     nats.pause();
     observer_is(Value::Null).await;
+    for path in [
+        "faults",
+        "faults/flt-1",
+        "approvals",
+        "commands/cmd-1",
+        "nodes",
+        "nodes/n",
+        "services",
+    ] {
+        let url = format!("http://127.0.0.1:{}/api/v1/{path}", gateway.port);
+        let error = ureq::get(&url).call().unwrap_err().to_string();
+        assert!(error.contains("503"), "{path}: {error}");
+    }
     nats.resume();
     observer_is(json!("STORM")).await;
+    for path in ["faults", "approvals", "nodes", "services"] {
+        assert_eq!(gateway.get(&format!("/api/v1/{path}")), Some(json!([])));
+    }
 }
 
 /// Without what a moment decides: since when somebody has been silent one call of the command line cannot know.

@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 use super::param::{NodePath, ServicePath};
 use super::status::{find_node, find_service};
 use super::text::{Params, Reason};
+use super::told::known;
 use crate::http::extract::{Json, Path};
 use crate::http::problem::{Kind, Problem};
 use crate::state::Gateway;
@@ -234,7 +235,11 @@ async fn command(
     State(gateway): State<Gateway>,
     Path(path): Path<CommandPath>,
 ) -> Result<Json<CommandView>, Problem> {
-    find(&gateway, &path.id).await?.map(Json).ok_or_else(|| {
+    let found = find(&gateway, &path.id).await;
+    if !matches!(&found, Ok(Some(view)) if view.state.is_final()) {
+        known(&gateway.live)?;
+    }
+    found?.map(Json).ok_or_else(|| {
         let what = format!("there is no command {}", path.id);
         Problem::new(Kind::NotFound, what)
     })

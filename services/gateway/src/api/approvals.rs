@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::text::Reason;
+use super::told::known;
 use crate::http::extract::{Json, Path};
 use crate::http::problem::Problem;
 use crate::state::Gateway;
@@ -24,8 +25,9 @@ pub fn router() -> OpenApiRouter<Gateway> {
 
 /// What waits for an answer, by incident.
 #[utoipa::path(get, path = "/api/v1/approvals", responses((status = 200, body = [Question])))]
-async fn approvals(State(gateway): State<Gateway>) -> Json<Vec<Question>> {
-    Json(gateway.live.questions())
+async fn approvals(State(gateway): State<Gateway>) -> Result<Json<Vec<Question>>, Problem> {
+    known(&gateway.live)?;
+    Ok(Json(gateway.live.questions()))
 }
 
 /// A question in a path.

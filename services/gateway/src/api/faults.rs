@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::param::Span;
 use super::text::Params;
+use super::told::known;
 use crate::http::extract::{Json, Path};
 use crate::http::problem::{Kind, Problem};
 use crate::state::Gateway;
@@ -33,8 +34,9 @@ pub fn router() -> OpenApiRouter<Gateway> {
 
 /// What is in effect and was lately, newest first.
 #[utoipa::path(get, path = "/api/v1/faults", responses((status = 200, body = [FaultView])))]
-async fn faults(State(gateway): State<Gateway>) -> Json<Vec<FaultView>> {
-    Json(gateway.live.faults())
+async fn faults(State(gateway): State<Gateway>) -> Result<Json<Vec<FaultView>>, Problem> {
+    known(&gateway.live)?;
+    Ok(Json(gateway.live.faults()))
 }
 
 /// A fault in a path.
@@ -51,6 +53,7 @@ async fn fault(
     State(gateway): State<Gateway>,
     Path(path): Path<FaultPath>,
 ) -> Result<Json<FaultView>, Problem> {
+    known(&gateway.live)?;
     let mut faults = gateway.live.faults().into_iter();
     let found = faults.find(|fault| fault.id == path.id.as_str());
     found.map(Json).ok_or_else(|| {
@@ -100,9 +103,9 @@ async fn apply(
 ) -> Result<Response, Problem> {
     let bad =
         |error: arena_faults::CatalogueError| Problem::new(Kind::BadRequest, error.to_string());
-    let known = Fault::named(&request.fault).map_err(bad)?;
+    let fault = Fault::named(&request.fault).map_err(bad)?;
     let params = request.params.into();
-    known.fill(&params).map_err(bad)?;
+    fault.fill(&params).map_err(bad)?;
     let operator = gateway.operator();
     let mut statuses = operator.fault_statuses().await?;
     let Span(ttl) = request.ttl;

@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::param::{NodePath, ServicePath};
+use super::told::known;
 use crate::http::extract::{Json, Path};
 use crate::http::problem::{Kind, Problem};
 use crate::state::Gateway;
@@ -41,8 +42,12 @@ async fn status(State(gateway): State<Gateway>) -> Json<StatusReport> {
 
 /// Every node that is known.
 #[utoipa::path(get, path = "/api/v1/nodes", responses((status = 200, body = [NodeReport])))]
-async fn nodes(State(gateway): State<Gateway>) -> Json<Vec<NodeReport>> {
-    Json(gateway.live.status().nodes)
+async fn nodes(State(gateway): State<Gateway>) -> Result<Json<Vec<NodeReport>>, Problem> {
+    let nodes = gateway.live.status().nodes;
+    if nodes.is_empty() {
+        known(&gateway.live)?;
+    }
+    Ok(Json(nodes))
 }
 
 /// One node.
@@ -52,7 +57,8 @@ async fn node(
     Path(path): Path<NodePath>,
 ) -> Result<Json<NodeReport>, Problem> {
     let status = gateway.live.status();
-    find_node(&status, &path.into()).cloned().map(Json)
+    let found = find_node(&status, &path.into()).cloned().map(Json);
+    found.or_else(|missing| known(&gateway.live).and(Err(missing)))
 }
 
 /// A service, and where it is.
@@ -67,16 +73,19 @@ pub struct PlacedService {
 
 /// Every service of every node.
 #[utoipa::path(get, path = "/api/v1/services", responses((status = 200, body = [PlacedService])))]
-async fn services(State(gateway): State<Gateway>) -> Json<Vec<PlacedService>> {
-    let nodes = gateway.live.status().nodes.into_iter();
-    let placed = nodes.flat_map(|node| {
+async fn services(State(gateway): State<Gateway>) -> Result<Json<Vec<PlacedService>>, Problem> {
+    let nodes = gateway.live.status().nodes;
+    if nodes.is_empty() {
+        known(&gateway.live)?;
+    }
+    let placed = nodes.into_iter().flat_map(|node| {
         let services = node.services.into_iter();
         services.map(move |service| PlacedService {
             node: node.name.clone(),
             service,
         })
     });
-    Json(placed.collect())
+    Ok(Json(placed.collect()))
 }
 
 /// One service.
@@ -87,12 +96,13 @@ async fn service(
 ) -> Result<Json<PlacedService>, Problem> {
     let status = gateway.live.status();
     let entity = Entity::from(path);
-    find_service(&status, &entity).map(|service| {
+    let found = find_service(&status, &entity).map(|service| {
         Json(PlacedService {
             node: entity.node.to_string(),
             service: service.clone(),
         })
-    })
+    });
+    found.or_else(|missing| known(&gateway.live).and(Err(missing)))
 }
 
 /// A node of the status.
