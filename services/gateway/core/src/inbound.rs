@@ -7,6 +7,7 @@
 mod post;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use arena_proto::{
     Column, NodeName, NodeStatus, ProcessState, Schema, SchemaId, ServiceClass, ServiceDetail,
@@ -17,6 +18,8 @@ pub use post::{Post, PostedSample, PostedService, PostedTelemetry, parse};
 
 /// Nodes that may tell of themselves over HTTP at once. Each is a task of seconds for nobody; more of them want a bus.
 pub const NODES_MAX: usize = 64;
+/// After this long without a post a node's place is free: long after the detector told of its silence, and before somebody waits a day.
+pub const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 
 /// Why a post is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +52,7 @@ struct Known {
     schema: Option<SchemaId>,
     services: BTreeMap<ServiceName, ServiceStatus>,
     status_written_at: Option<Timestamp>,
+    heard_at: Timestamp,
 }
 
 /// Every node without an agent.
@@ -79,15 +83,16 @@ impl Inbound {
         self.statuses.insert(status.node.clone(), status);
     }
 
-    /// KV `status` has nothing of a node any more: it is written anew when it posts again.
+    /// KV `status` has nothing of a node any more: its place is free, and it is met anew when it posts again.
     pub fn status_removed(&mut self, node: &NodeName) {
         self.statuses.remove(node);
-        self.failed(node);
+        self.known.remove(node);
     }
 
-    /// What was to be said could not be: it is said again with the next post.
+    /// What was to be said could not be, and its telemetry, which comes last, was not: all is said again with the next post.
     pub fn failed(&mut self, node: &NodeName) {
         if let Some(known) = self.known.get_mut(node) {
+            known.seq = known.seq.saturating_sub(1);
             known.schema = None;
             known.status_written_at = None;
         }
@@ -96,13 +101,13 @@ impl Inbound {
     /// Takes a post.
     pub fn post(&mut self, now: Timestamp, post: &Post) -> Result<Said, Refused> {
         let name = &post.node;
-        self.check_name(name)?;
-        if !self.known.contains_key(name) {
-            let known = self.meet(name);
-            self.known.insert(name.clone(), known);
-        }
-        let Some(known) = self.known.get_mut(name) else {
-            return Err(Refused::TooMany(format!("there is no room for {name}")));
+        self.known
+            .retain(|_, known| now.saturating_since(known.heard_at) < FORGOTTEN_AFTER);
+        self.check_name(name, post.leaving)?;
+        let mut met = None;
+        let known = match self.known.get_mut(name) {
+            Some(known) => known,
+            None => met.insert(self.meet(now, name)),
         };
         if post.leaving {
             let status = known.status(name, ProcessState::Stopping, now);
@@ -114,6 +119,7 @@ impl Inbound {
             });
         }
         known.take_columns(post)?;
+        known.heard_at = now;
         let changed = known.take_services(post);
         let schema = known.schema(name, post);
         let id = schema.id();
@@ -127,6 +133,10 @@ impl Inbound {
         }
         known.seq += 1;
         let telemetry = known.telemetry(&schema, post);
+        // Who is refused takes no place.
+        if let Some(known) = met {
+            self.known.insert(name.clone(), known);
+        }
         Ok(Said {
             schema: is_new_schema.then_some(schema),
             status,
@@ -134,14 +144,25 @@ impl Inbound {
         })
     }
 
-    fn check_name(&self, name: &NodeName) -> Result<(), Refused> {
+    fn check_name(&self, name: &NodeName, is_leaving: bool) -> Result<(), Refused> {
         let theirs = self.statuses.get(name).filter(|status| status.has_agent());
         if theirs.is_some_and(|status| status.state != ProcessState::Stopping) {
             return Err(Refused::Owned(format!(
                 "{name} has an agent, which speaks for it\n  mend: post under another name, or stop that agent first"
             )));
         }
-        if !self.known.contains_key(name) && self.known.len() >= NODES_MAX {
+        let is_known = self.known.contains_key(name);
+        // Else anybody could fill KV with names that never were.
+        let is_told_of = self
+            .statuses
+            .get(name)
+            .is_some_and(|status| !status.has_agent());
+        if is_leaving && !is_known && !is_told_of {
+            return Err(Refused::Bad(format!(
+                "{name} never told anything, so it cannot leave"
+            )));
+        }
+        if !is_leaving && !is_known && self.known.len() >= NODES_MAX {
             return Err(Refused::TooMany(format!(
                 "{NODES_MAX} nodes tell of themselves over HTTP, which is the limit"
             )));
@@ -150,7 +171,7 @@ impl Inbound {
     }
 
     /// A node that was not heard of since the gateway started. What was known of it before goes on.
-    fn meet(&mut self, name: &NodeName) -> Known {
+    fn meet(&mut self, now: Timestamp, name: &NodeName) -> Known {
         let boot_id = self.next_boot_id;
         self.next_boot_id = self.next_boot_id.wrapping_add(1);
         let before = self.statuses.get(name).filter(|status| !status.has_agent());
@@ -165,6 +186,7 @@ impl Inbound {
                 .map(|service| (service.name.clone(), service.clone()))
                 .collect(),
             status_written_at: None,
+            heard_at: now,
         }
     }
 }

@@ -7,7 +7,7 @@ use arena_proto::{NodeName, NodeStatus, ProcessState, ServiceStatus, Timestamp};
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use super::{Inbound, NODES_MAX, Refused, Said, parse};
+use super::{FORGOTTEN_AFTER, Inbound, NODES_MAX, Refused, Said, parse};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_unix_millis(1_790_000_000_000) + Duration::from_millis(millis)
@@ -164,14 +164,14 @@ fn a_gateway_that_starts_again_goes_on_with_another_boot() {
         2000 telemetry boot 900 #1 [12.5, 40.0]
         3000 schema edge-9:cpu_percent edge-9/web:cpu_percent
         3000 status RUNNING boot 900 agent false web RUNNING NONE pid Some(42) generation 2 since 0
-        3000 telemetry boot 900 #2 [12.5, 40.0]
+        3000 telemetry boot 900 #1 [12.5, 40.0]
         4000 schema edge-9:cpu_percent edge-9/web:cpu_percent
-        4000 status RUNNING boot 900 agent false web RUNNING NONE pid Some(42) generation 2 since 0
-        4000 telemetry boot 900 #3 [12.5, 40.0]
-        5000 status STOPPING boot 900 agent false web RUNNING NONE pid Some(42) generation 2 since 0
+        4000 status RUNNING boot 901 agent false web RUNNING NONE pid Some(42) generation 1 since 4000
+        4000 telemetry boot 901 #1 [12.5, 40.0]
+        5000 status STOPPING boot 901 agent false web RUNNING NONE pid Some(42) generation 1 since 4000
         6000 schema edge-9:cpu_percent edge-9/web:cpu_percent
-        6000 status RUNNING boot 901 agent false web RUNNING NONE pid Some(42) generation 2 since 0
-        6000 telemetry boot 901 #1 [12.5, 40.0]
+        6000 status RUNNING boot 902 agent false web RUNNING NONE pid Some(42) generation 1 since 4000
+        6000 telemetry boot 902 #1 [12.5, 40.0]
     "#]]
     .assert_eq(&story.told);
 }
@@ -232,6 +232,16 @@ fn there_are_limits() {
         inbound.post(at(0), &one_more),
         Err(Refused::TooMany(_))
     ));
+    // Goodbyes of nobody are refused.
+    let nobody = json!({"node": "nobody", "leaving": true}).to_string();
+    let nobody = parse(at(0), nobody.as_bytes()).unwrap();
+    assert!(matches!(inbound.post(at(0), &nobody), Err(Refused::Bad(_))));
+    // A place is free again when the node is taken out of KV, or was silent for long.
+    inbound.status_removed(&NodeName::new("edge-1").unwrap());
+    inbound.post(at(0), &one_more).unwrap();
+    let late = at(0) + FORGOTTEN_AFTER;
+    let after = parse(late, post("after", 1.0).to_string().as_bytes()).unwrap();
+    inbound.post(late, &after).unwrap();
     // Metrics are counted over all posts.
     let of = |from: u32| {
         let samples: Vec<Value> = (from..from + 40)
