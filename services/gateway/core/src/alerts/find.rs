@@ -2,7 +2,8 @@
 //!
 //! `arena_node` and `arena_service` say it outright, and nothing else is looked at. Else `service`, `instance` and `job`, in this order,
 //! are hints: the first that names a known service decides, and where it names several the next ones choose among those. `node`, where
-//! it is a known one, leaves only its services, or stands for itself where none of them is hinted at.
+//! it is a known one, leaves only its services, or stands for itself where none of them is hinted at. An `instance` on another machine is
+//! about that machine: what is called alike here is not meant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +35,16 @@ pub fn find(labels: &Labels, nodes: &[NodeStatus]) -> Found {
             .get("node")
             .is_some_and(|name| known.node.as_str() == name)
     });
+    if node.is_none()
+        && let Some(instance) = labels.get("instance")
+        && !is_ours(host(instance), nodes)
+    {
+        let by = in_words(labels, &["instance"]);
+        return Found {
+            entity: None,
+            message: format!("{by} is none of ours; arena_service would say it outright"),
+        };
+    }
     let nodes = node.map_or(nodes, std::slice::from_ref);
     let hints = [
         (by_service(labels, nodes, "service"), "service"),
@@ -142,13 +153,25 @@ fn by_instance(labels: &Labels, nodes: &[NodeStatus]) -> BTreeSet<Entity> {
     let Ok(port) = port.parse::<u16>() else {
         return BTreeSet::new();
     };
-    let is_loopback = matches!(host, "localhost" | "[::1]") || host.starts_with("127.");
     let nodes = nodes
         .iter()
-        .filter(|node| is_loopback || node.node.as_str() == host);
+        .filter(|node| is_loopback(host) || node.node.as_str() == host);
     services(nodes, |service| {
         service.port == Some(port) || service.proxy_port == Some(port)
     })
+}
+
+/// An instance without its port.
+fn host(instance: &str) -> &str {
+    instance.rsplit_once(':').map_or(instance, |(host, _)| host)
+}
+
+fn is_ours(host: &str, nodes: &[NodeStatus]) -> bool {
+    is_loopback(host) || nodes.iter().any(|node| node.node.as_str() == host)
+}
+
+fn is_loopback(host: &str) -> bool {
+    matches!(host, "localhost" | "[::1]") || host.starts_with("127.")
 }
 
 /// The services that are called as this label says.

@@ -374,7 +374,7 @@ fn whom_labels_are_about() {
             instance=[::1]:18202
                 node-2/ledger: by instance="[::1]:18202"
             instance=db.example:18202
-                nobody: none of the labels arena_node, arena_service, node, service, instance and job names a known node or service
+                nobody: instance="db.example:18202" is none of ours; arena_service would say it outright
             instance=node-2:18202
                 node-2/ledger: by instance="node-2:18202"
             instance=node-2:18101
