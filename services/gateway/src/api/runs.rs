@@ -14,6 +14,7 @@ use arena_scenario::record::{Ending, FORMAT, Head, Record};
 use axum::extract::State;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -113,8 +114,7 @@ async fn runs(State(gateway): State<Gateway>) -> Result<Json<Listed>, Problem> {
     let Some(folder) = gateway.runs_dir else {
         return Ok(Json(Listed::default()));
     };
-    let listed = tokio::task::spawn_blocking(move || list(&folder)).await;
-    let listed = listed.map_err(io::Error::other).flatten();
+    let listed = in_turn(move || list(&folder)).await;
     listed.map(Json).map_err(|error| unreadable(&error))
 }
 
@@ -137,19 +137,42 @@ async fn run(
     let none = || Problem::new(Kind::NotFound, format!("there is no run {id}"));
     let folder = gateway.runs_dir.filter(|_| is_id(&id)).ok_or_else(none)?;
     let file = folder.join(format!("{id}.json"));
-    let found = tokio::task::spawn_blocking(move || read::<Record>(&file)).await;
-    match found.map_err(io::Error::other).flatten() {
-        Ok(record) => Ok(Json(record)),
+    let found = in_turn(move || read::<Record>(&file)).await;
+    let no_record = |why: String| {
+        let what = format!("{id} is no record of a run: {why}");
+        Problem::new(Kind::NotFound, what)
+    };
+    match found {
+        Ok(record) if record.format == FORMAT => Ok(Json(record)),
+        Ok(record) => Err(no_record(other_format(record.format))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(none()),
-        Err(error) => Err(Problem::new(
-            Kind::NotFound,
-            format!("{id} is no record of a run: {error}"),
-        )),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(no_record(error.to_string()))
+        }
+        Err(error) => Err(unreadable(&error)),
     }
 }
 
+/// One reads after the other: a record may be large, and anybody may ask.
+async fn in_turn<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let turn = TURN.lock().await;
+    let done = tokio::task::spawn_blocking(move || {
+        // Until it is done, also when nobody waits for it any more.
+        let _turn = turn;
+        work()
+    });
+    done.await.map_err(io::Error::other).flatten()
+}
+
+fn other_format(format: u32) -> String {
+    format!("its format is {format}, and not {FORMAT}")
+}
+
 fn unreadable(error: &io::Error) -> Problem {
-    let what = format!("the folder of the records cannot be read: {error}");
+    let what = format!("the records of runs cannot be read: {error}");
     Problem::new(Kind::Unknown, what)
 }
 
@@ -208,13 +231,13 @@ fn files(folder: &FilePath) -> io::Result<Vec<(SystemTime, PathBuf)>> {
 }
 
 fn line(name: &str, path: &FilePath) -> Result<RunLine, String> {
-    let id = name.trim_end_matches(".json");
+    let id = name.strip_suffix(".json").unwrap_or(name);
     if !is_id(id) {
         return Err("its name is none that a run gives".to_owned());
     }
     let record: Short = read(path).map_err(|error| error.to_string())?;
     if record.format != FORMAT {
-        return Err(format!("its format is {}, and not {FORMAT}", record.format));
+        return Err(other_format(record.format));
     }
     let verdict = record.verdict.as_ref();
     Ok(RunLine {
