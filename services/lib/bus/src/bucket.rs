@@ -157,7 +157,7 @@ fn under_its_key<T: Value>(value: T, subject: &str) -> Result<T, DecodeError> {
 }
 
 impl Bus {
-    /// Writes a node's status. Only that node does.
+    /// Writes a node's status. Only that node does; of one without an agent the gateway, which hears of it over HTTP.
     pub async fn put_status(&self, status: &NodeStatus) -> Result<(), BusError> {
         self.put(status).await
     }
