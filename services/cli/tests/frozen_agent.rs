@@ -1,7 +1,7 @@
 //! An agent that is frozen: what it last wrote is not what is, nothing is offered, and its faults are not told as over.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use arena_testkit::{Arena, ArenaBuilder, wait_for};
+use arena_testkit::{Arena, ArenaBuilder, Frozen, wait_for};
 use serde_json::Value;
 
 /// Any command line is a service: here Python's own web server.
@@ -15,30 +15,6 @@ command = ["python3", "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
 port = 8000
 health = { http = "/", interval = "200ms", timeout = "200ms", failures = 3 }
 "#;
-
-/// Signals processes, and lets them go on when it goes.
-struct Frozen(Vec<u32>);
-
-impl Frozen {
-    fn new(pids: Vec<u32>) -> Self {
-        signal("-STOP", &pids);
-        Self(pids)
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        signal("-CONT", &self.0);
-    }
-}
-
-fn signal(name: &str, pids: &[u32]) {
-    let sent = std::process::Command::new("kill")
-        .arg(name)
-        .args(pids.iter().map(u32::to_string))
-        .status();
-    assert!(sent.unwrap().success(), "kill {name} {pids:?}");
-}
 
 fn run(arena: &Arena, arguments: &[&str]) -> String {
     let output = arena.run(arguments);

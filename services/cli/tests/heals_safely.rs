@@ -6,7 +6,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use arena_config::arena::Arena as Config;
-use arena_testkit::{Arena, ArenaBuilder};
+use arena_testkit::{Arena, ArenaBuilder, Frozen, signal};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -383,33 +383,6 @@ fn start(config: &str) -> Arena {
 
 fn builder(config: &str) -> ArenaBuilder {
     ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), config).arg("--chaos")
-}
-
-/// Agents that are stopped (SIGSTOP) as long as this lives.
-struct Frozen(Vec<u32>);
-
-impl Frozen {
-    fn new(pids: Vec<u32>) -> Self {
-        signal("-STOP", &pids);
-        Self(pids)
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        signal("-CONT", &self.0);
-    }
-}
-
-fn signal(signal: &str, pids: &[u32]) {
-    let done = std::process::Command::new("kill")
-        .arg(signal)
-        .args(pids.iter().map(u32::to_string))
-        .status();
-    assert!(
-        done.is_ok_and(|status| status.success()),
-        "kill {signal} {pids:?}"
-    );
 }
 
 fn ok(arena: &Arena, arguments: &[&str]) {

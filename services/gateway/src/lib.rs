@@ -20,6 +20,7 @@ use arena_chassis::{Chassis, Exit};
 use arena_gateway_core::metrics::Counters;
 use arena_gateway_core::view::About;
 use arena_gateway_core::webhook::event::Windows;
+use arena_view::status::GATEWAY;
 use tokio::net::TcpListener;
 
 use args::Args;
@@ -28,9 +29,6 @@ use http::access::Access;
 use live::LiveHandle;
 use state::Gateway;
 use webhooks::Webhooks;
-
-/// What it is called on the bus.
-const OWN_NAME: &str = "gateway";
 
 /// Serves until told to stop.
 pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
@@ -46,7 +44,7 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
     // Pages are served whether or not the bus is there: that it is away is what they show then.
-    let bus = Bus::connect_later(&args.nats, Role::Gateway, OWN_NAME).await?;
+    let bus = Bus::connect_later(&args.nats, Role::Gateway, GATEWAY).await?;
     // It is there for as long as this is held.
     let _registration = bus.register(description()).await?;
     let without_slash = |url: String| url.trim_end_matches('/').to_owned();
@@ -89,7 +87,7 @@ pub async fn serve(args: Args, chassis: Chassis) -> anyhow::Result<()> {
 
 fn description() -> ServiceDescription {
     ServiceDescription {
-        name: OWN_NAME.to_owned(),
+        name: GATEWAY.to_owned(),
         description: "REST, live events and the dashboard".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         metadata: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use arena_testkit::{Arena, ArenaBuilder, wait_for};
+use arena_testkit::{Arena, ArenaBuilder, Frozen, wait_for};
 use serde_json::{Value, json};
 
 const ONE_NODE: &str = r#"
@@ -238,16 +238,8 @@ async fn faults_are_made_and_undone_and_decisions_are_kept() {
 /// The lever is stopped, and the guard would say so.
 async fn a_frozen_agent_is_the_first_reason(world: &World) {
     let agents = world.arena.processes_of("arena-node");
-    let signal = |signal: &str| {
-        for pid in &agents {
-            let sent = std::process::Command::new("kill")
-                .args([signal, &pid.to_string()])
-                .status();
-            assert!(sent.unwrap().success());
-        }
-    };
     assert!(!agents.is_empty());
-    signal("-STOP");
+    let frozen = Frozen::new(agents);
     wait_for("the agent to be silent", async || {
         let node = world.get("/api/v1/nodes/node-1").body;
         node["unknown_since"].is_string().then_some(())
@@ -260,7 +252,7 @@ async fn a_frozen_agent_is_the_first_reason(world: &World) {
         "{why}"
     );
     assert!(world.every_refusal_is_the_sentence_of_the_status("orders") > 5);
-    signal("-CONT");
+    drop(frozen);
 }
 
 async fn make_and_undo_a_fault(world: &World) {

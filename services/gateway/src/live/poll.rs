@@ -6,9 +6,9 @@ use std::time::Duration;
 use arena_gateway_core::{Input, Recorded};
 use arena_operator::{Operator, OperatorError, lost};
 use arena_proto::Summary;
+use arena_view::status::GATEWAY;
 
 use super::feed::{Feed, Over};
-use crate::OWN_NAME;
 
 /// How often is asked who is there, and what the recorder counts.
 const POLL_EVERY: Duration = Duration::from_secs(2);
@@ -53,7 +53,7 @@ pub(super) async fn poll(feed: &Feed) -> Result<(), Over> {
 
 /// Returns when the server passes on what it is given.
 async fn sign_of_life(feed: &Feed) {
-    while !answered(feed).await.contains(OWN_NAME) {
+    while !answered(feed).await.contains(GATEWAY) {
         tokio::time::sleep(PING_WAIT).await;
     }
 }
@@ -91,7 +91,7 @@ async fn pings(feed: &Feed) -> Result<(), Over> {
     let mut missed = 0;
     while missed < OWN_PINGS_MISSED_MAX {
         let names = answered(feed).await;
-        missed = if names.contains(OWN_NAME) {
+        missed = if names.contains(GATEWAY) {
             0
         } else {
             missed + 1

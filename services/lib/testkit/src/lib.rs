@@ -8,9 +8,11 @@ mod nats;
 pub mod otlp;
 pub mod postgres;
 pub mod prometheus;
+mod signal;
 mod wait;
 
 pub use arena::{Arena, ArenaBuilder};
 pub use nats::NatsServer;
+pub use signal::{Frozen, signal};
 pub use tempfile::TempDir;
 pub use wait::{free_port, temp_dir, wait_for};

@@ -8,7 +8,7 @@ use arena_supervisor::nats::{self, FetchOptions};
 
 use tempfile::TempDir;
 
-use crate::{free_port, temp_dir, wait_for};
+use crate::{free_port, signal, temp_dir, wait_for};
 
 /// The configuration of the project, as `arena up` uses it.
 const NATS_CONF: &str = include_str!("../../../../nats.conf");
@@ -63,7 +63,7 @@ impl NatsServer {
     /// When `kill` cannot be run.
     pub async fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            signal("-TERM", child.id());
+            signal("-TERM", &[child.id()]);
             wait_for("nats-server to stop", async || {
                 child.try_wait().ok().flatten()
             })
@@ -86,7 +86,7 @@ impl NatsServer {
     /// When `kill` cannot be run.
     pub fn pause(&self) {
         if let Some(child) = &self.child {
-            signal("-STOP", child.id());
+            signal("-STOP", &[child.id()]);
         }
     }
 
@@ -96,7 +96,7 @@ impl NatsServer {
     /// When `kill` cannot be run.
     pub fn resume(&self) {
         if let Some(child) = &self.child {
-            signal("-CONT", child.id());
+            signal("-CONT", &[child.id()]);
         }
     }
 
@@ -142,13 +142,6 @@ impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-fn signal(signal: &str, pid: u32) {
-    let sent = Command::new("kill")
-        .args([signal, &pid.to_string()])
-        .status();
-    assert!(sent.expect("kill").success(), "nats-server {pid} was gone");
 }
 
 /// Found once a test program; fetched when there is none.
