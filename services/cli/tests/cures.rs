@@ -6,12 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use arena_testkit::{Arena, ArenaBuilder, wait_for};
+use arena_testkit::{Arena, ArenaBuilder, Turns, wait_for};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 
-/// One arena at a time: two on a small machine would be each other's noisy neighbour.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+static TURNS: Turns = Turns::new();
 
 /// A service without any help of ours. Each command here is one line, so that a test can exchange it.
 const WEB: &str = r#"
@@ -273,7 +271,7 @@ fn redefine(arena: &Arena, command: &str) {
 
 #[tokio::test]
 async fn a_bad_definition_is_rolled_back_by_hand_and_by_the_ladder() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = builder(WEB).start();
     let state = arena.data_dir().join("nodes/laptop/state.json");
     wait_for("the definition to be taken for good", async || {
@@ -377,7 +375,7 @@ async fn lose_the_port(arena: &Arena, count: usize) -> Squatter {
 
 #[tokio::test]
 async fn a_held_port_is_freed_when_a_person_agrees() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = builder(WEB).start();
     let mut squatter = lose_the_port(&arena, 1).await;
     let id = incidents(&arena)[0]["id"].clone();
@@ -399,7 +397,7 @@ async fn a_held_port_is_freed_when_a_person_agrees() {
 
 #[tokio::test]
 async fn only_what_clean_names_is_deleted() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = builder(WEB).start();
     let folder = folder(&arena, "laptop", "web");
     let outside = arena.data_dir().join("outside.tmp");
@@ -453,7 +451,7 @@ async fn next_answers(arena: &Arena) -> Vec<String> {
 
 #[tokio::test]
 async fn what_its_node_makes_slow_fails_over_to_a_standby() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let (arena, _scripts) = greeters();
     assert_eq!(status(&arena, "node-2/greeter")["state"], "STOPPED");
     write(folder(&arena, "node-1", "greeter").join("slow"), "");
@@ -485,7 +483,7 @@ async fn what_its_node_makes_slow_fails_over_to_a_standby() {
 
 #[tokio::test]
 async fn without_a_bus_services_answer_and_their_node_restarts_them() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let (arena, _scripts) = greeters();
     let server = process(&arena, "nats-server");
     let greeter = status(&arena, "node-1/greeter")["pid"].clone();
@@ -509,7 +507,7 @@ async fn without_a_bus_services_answer_and_their_node_restarts_them() {
 
 #[tokio::test]
 async fn without_a_remediator_the_node_restarts_within_bounds_and_nothing_is_done_twice() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = builder(&format!("{WEB}{FRAIL}")).start();
     let remediator = process(&arena, "arena-remediator");
     signal(&remediator, "-STOP");
@@ -551,7 +549,7 @@ async fn without_a_remediator_the_node_restarts_within_bounds_and_nothing_is_don
 
 #[tokio::test]
 async fn pauses_denials_and_silence_are_respected() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let folder = arena_testkit::temp_dir();
     let playbooks = folder.path().join("playbooks.toml");
     write(&playbooks, IMPATIENT);

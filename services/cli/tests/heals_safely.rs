@@ -6,12 +6,10 @@ use std::process::Output;
 use std::time::Duration;
 
 use arena_config::arena::Arena as Config;
-use arena_testkit::{Arena, ArenaBuilder, Frozen, signal};
+use arena_testkit::{Arena, ArenaBuilder, Frozen, Turns, signal};
 use serde_json::Value;
-use tokio::sync::Mutex;
 
-/// One arena at a time: two on a small machine would be each other's noisy neighbour.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+static TURNS: Turns = Turns::new();
 
 /// Longer than anything that is waited for here takes on a busy machine; what does not come by then never comes.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -20,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Felix may act, one action, where the cause is.
 #[tokio::test]
 async fn a_cascade_is_one_incident_and_one_action_at_its_root() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = shop();
     ok(&arena, &["mode", "observe"]);
     let ledger = "node-2/ledger";
@@ -62,7 +60,7 @@ async fn a_cascade_is_one_incident_and_one_action_at_its_root() {
 /// The same machine is busy, for two reasons that want two cures.
 #[tokio::test]
 async fn a_noisy_neighbour_is_throttled_and_an_own_burn_is_restarted() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.alone().await;
     let arena = start(&neighbours());
     ok(
         &arena,
@@ -99,7 +97,7 @@ async fn a_noisy_neighbour_is_throttled_and_an_own_burn_is_restarted() {
 /// A service that dies whenever it is started: the ladder is climbed to its end, a person is called, and that is all.
 #[tokio::test]
 async fn a_crash_loop_ends_with_a_person_and_not_with_endless_restarts() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     // It never gets healthy, and `arena up --wait` would say so.
     let arena = builder(CRASH_LOOP).prepare();
     ok_output(&arena.up(&["-d"]));
@@ -122,7 +120,7 @@ async fn a_crash_loop_ends_with_a_person_and_not_with_endless_restarts() {
 /// What is up and down and up again is not acted on for ever: automation stops, and a person is called.
 #[tokio::test]
 async fn who_flaps_is_left_to_a_person() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = shop();
     let frozen = async || {
         let all = incidents(&arena);
@@ -158,7 +156,7 @@ async fn who_flaps_is_left_to_a_person() {
 /// Nobody is ill, but nobody is heard: the observer is at fault, and does nothing.
 #[tokio::test]
 async fn deafness_is_no_reason_to_act() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = shop();
     let agents = arena.processes_of("arena-node");
     assert_eq!(agents.len(), 3, "{agents:?}");
@@ -184,7 +182,7 @@ async fn deafness_is_no_reason_to_act() {
 /// Killed between its command and the outcome, Felix goes on where it was: the action is done once.
 #[tokio::test]
 async fn a_remediator_that_is_killed_in_mid_action_acts_once() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = start(SLOW_TO_STOP);
     let before = service(&arena, "node-1/slow");
     ok(&arena, &["inject", "hang", "node-1/slow", "--for", "60s"]);
@@ -205,7 +203,7 @@ async fn a_remediator_that_is_killed_in_mid_action_acts_once() {
 /// Two of them: one acts, the other waits; when the first is killed the second goes on, and nothing is done twice.
 #[tokio::test]
 async fn of_two_remediators_one_acts() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = shop();
     let mut second = arena
         .program("arena-remediator")
@@ -240,7 +238,7 @@ async fn of_two_remediators_one_acts() {
 /// A person decides: nothing happens before the yes, and a no is kept to.
 #[tokio::test]
 async fn what_waits_for_a_person_waits_for_that_person() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = shop();
     ok(&arena, &["mode", "approve"]);
     let pid = service(&arena, "node-1/orders")["pid"].clone();
@@ -283,7 +281,7 @@ async fn what_waits_for_a_person_waits_for_that_person() {
 /// The lever ends every fault and halts everything, also after a restart of the arena.
 #[tokio::test]
 async fn the_lever_halts_everything_and_survives_a_restart() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = shop();
     ok(&arena, &["mode", "observe"]);
     ok(

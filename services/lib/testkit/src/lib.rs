@@ -9,10 +9,12 @@ pub mod otlp;
 pub mod postgres;
 pub mod prometheus;
 mod signal;
+mod turns;
 mod wait;
 
 pub use arena::{Arena, ArenaBuilder};
 pub use nats::NatsServer;
 pub use signal::{Frozen, signal};
 pub use tempfile::TempDir;
+pub use turns::Turns;
 pub use wait::{free_port, temp_dir, wait_for};
