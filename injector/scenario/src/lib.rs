@@ -5,6 +5,7 @@
 
 pub mod judge;
 pub mod record;
+pub mod watch;
 
 mod chance;
 mod curated;

@@ -11,8 +11,8 @@ use arena_proto::{
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::tell::Teller;
-use super::view::View;
 use crate::exit::{Exit, Failure};
+use arena_scenario::watch::View;
 
 /// Between two samples: telemetry is not faster, and what the nodes and the detector say is seen at most this late.
 const TICK: Duration = Duration::from_millis(250);

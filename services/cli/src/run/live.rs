@@ -8,17 +8,16 @@ use arena_bus::{Bus, NatsArgs};
 use arena_expression::Mistake;
 use arena_operator::Order;
 use arena_proto::Timestamp;
-use arena_scenario::judge::{self, Conditions, Hold, Part, Policy};
+use arena_scenario::Scenario;
+use arena_scenario::judge::{self, Policy};
 use arena_scenario::record::{CleanUp, Ending, FORMAT, Head, Milestones, Record, Versions};
-use arena_scenario::{Expect, Scenario};
+use arena_scenario::watch::{self, Reference, Steady, SteadyWatch, View};
 
 use super::clean;
 use super::eyes::Eyes;
 use super::ground::Ground;
 use super::record;
-use super::reference::{self, Reference};
 use super::tell::Teller;
-use super::view::View;
 use super::villain::Villain;
 use crate::exit::{Exit, Failure};
 use crate::{client, people};
@@ -127,7 +126,7 @@ async fn watch(
             let order = Order {
                 action,
                 target: target.clone(),
-                params: reference::params(action),
+                params: watch::params(action),
                 reason: "the scenario's reference cure".to_owned(),
             };
             let what = match operator.act(order, people::now()).await {
@@ -136,7 +135,9 @@ async fn watch(
             };
             eyes.note("act", &target.to_string(), what);
         }
-        if let Some(why) = ended(scenario, &eyes.view, &villain, at_ms)? {
+        if let Some(why) = watch::over(scenario, &eyes.view, villain.has_played(at_ms), at_ms)
+            .map_err(bad_check)?
+        {
             eyes.note(why.0, "", why.1);
             return Ok(true);
         }
@@ -145,75 +146,21 @@ async fn watch(
 
 /// Waits for it; false when it does not come in time.
 async fn steady_state(eyes: &mut Eyes, scenario: &Scenario) -> Result<bool, Failure> {
-    let conditions = Conditions::compile(&scenario.steady_state.checks).map_err(bad_check)?;
-    let mut hold = Hold::new(scenario.steady_state.hold);
-    let limit = ms(scenario.steady_state.within + scenario.steady_state.hold);
+    let mut steady = SteadyWatch::new(scenario).map_err(bad_check)?;
     loop {
         let at_ms = eyes.tick().await?;
-        let sample = eyes.view.sample(at_ms);
-        let broken = conditions.broken(&sample);
-        if let Some(held) = hold.step(at_ms, broken.is_none()) {
-            let what = format!("all is well since {} ms", held.since_ms);
-            eyes.note("steady", "", what);
-            return Ok(true);
-        }
-        if at_ms > limit {
-            let why = broken.map_or_else(
-                || "it was not well for long enough".to_owned(),
-                |check| format!("`{check}` does not hold"),
-            );
-            eyes.note(
-                "unsteady",
-                "",
-                format!("no steady state within {limit} ms: {why}"),
-            );
-            return Ok(false);
+        match steady.step(at_ms, &eyes.view.sample(at_ms)) {
+            Steady::Wanted => {}
+            Steady::Found { since_ms } => {
+                eyes.note("steady", "", format!("all is well since {since_ms} ms"));
+                return Ok(true);
+            }
+            Steady::Missed(why) => {
+                eyes.note("unsteady", "", why);
+                return Ok(false);
+            }
         }
     }
-}
-
-/// Whether the watch is over: the word of the story, and why.
-fn ended(
-    scenario: &Scenario,
-    view: &View,
-    villain: &Villain,
-    at_ms: u64,
-) -> Result<Option<(&'static str, String)>, Failure> {
-    let facts = &view.facts;
-    let first = facts
-        .faults
-        .iter()
-        .filter(|fault| fault.part == Part::Injection)
-        .filter_map(|fault| fault.active_ms)
-        .min();
-    let since = at_ms.saturating_sub(first.unwrap_or(facts.play_ms));
-    let limit = ms(scenario.limit);
-    let patience = ms(scenario.healed.within + scenario.healed.hold).min(limit);
-    let over = facts.faults.iter().all(|fault| fault.state.is_final());
-    let played = villain.has_played(at_ms);
-    let is_felix = facts.policy == Policy::Felix;
-    let escalated = || is_felix && facts.incidents.iter().any(|one| one.escalated_ms.is_some());
-    let answer = match scenario.truth.expect {
-        Expect::Heal if played && judge::healed(scenario, facts).map_err(bad_check)? => {
-            Some(("healed", "users are well"))
-        }
-        Expect::Heal if played && since > patience => Some(("end", "it had to be healed by now")),
-        Expect::Escalate if played && escalated() => Some(("end", "a person was called")),
-        Expect::Escalate if played && !is_felix && since > patience => {
-            Some(("end", "nobody was there to call a person"))
-        }
-        Expect::NoAction
-            if played
-                && over
-                && since > patience
-                && judge::settled(scenario, facts).map_err(bad_check)? =>
-        {
-            Some(("end", "it is over, and users are well"))
-        }
-        _ if since > limit => Some(("end", "the scenario's time is up")),
-        _ => None,
-    };
-    Ok(answer.map(|(kind, what)| (kind, what.to_owned())))
 }
 
 fn record(
@@ -290,10 +237,6 @@ fn in_words(left: &CleanUp) -> String {
         words.push("the arena is not healthy again".to_owned());
     }
     words.join("; ")
-}
-
-fn ms(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,20 +1,15 @@
 //! `arena run`: plays scenarios, judges what came of them, and leaves nothing behind but a record.
 //!
-//! A table of contents: the arena (`ground`), what is seen of it (`eyes`, `view`, `users`, `tell`), who hurts (`villain`) and who may cure
-//! (`reference`), the run itself (`live`), what is left (`clean`), what is kept (`record`). The judge is `arena_scenario::judge`.
+//! A table of contents: the arena (`ground`), what is seen of it (`eyes`, `tell`), who hurts (`villain`), the run itself (`live`), what is
+//! left (`clean`), what is kept (`record`). What is made of what is seen is `arena_scenario::watch`, the judge `arena_scenario::judge`.
 
 mod clean;
 mod eyes;
 mod ground;
 pub(crate) mod live;
 mod record;
-mod reference;
 pub(crate) mod source;
 mod tell;
-#[cfg(test)]
-mod tests;
-mod users;
-mod view;
 mod villain;
 
 use std::path::PathBuf;

@@ -4,8 +4,8 @@ use arena_operator::{Kind, Operator};
 use arena_proto::{VillainOperation, VillainPolicy, VillainRequest};
 use arena_scenario::{Scenario, When};
 
-use super::view::View;
 use crate::exit::{Exit, Failure};
+use arena_scenario::watch::View;
 
 /// Between two questions what was refused.
 const ASK_EVERY_MS: u64 = 1000;

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::judge::Sample;
 use arena_proto::{Entity, Schema, Telemetry};
-use arena_scenario::judge::Sample;
 
 /// Telemetry comes every second: after three that are missing nobody knows what users feel.
 const READING_AGE_MAX_MS: u64 = 3500;

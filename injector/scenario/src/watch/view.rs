@@ -3,20 +3,20 @@
 
 use std::collections::BTreeMap;
 
+use crate::judge::{ActionFact, Facts, FaultFact, IncidentFact, Part, Policy, Sample};
+use crate::record::Line;
+use crate::{Injection, Origin, Planned, Scenario};
 use arena_faults::Fault;
 use arena_proto::{
     CommandState, Decision, Entity, FaultState, FaultStatus, IncidentEvent, IncidentEventKind,
     NodeName, NodeStatus, Outcome, Plan, ProcessState, Schema, Telemetry, Timestamp,
 };
-use arena_scenario::judge::{ActionFact, Facts, FaultFact, IncidentFact, Part, Policy, Sample};
-use arena_scenario::record::Line;
-use arena_scenario::{Injection, Origin, Planned, Scenario};
 
 use super::users::Users;
 
 /// Everything that was seen.
 #[derive(Debug)]
-pub(super) struct View {
+pub struct View {
     /// For the judge.
     pub facts: Facts,
     /// The story so far.
@@ -31,7 +31,8 @@ pub(super) struct View {
 
 impl View {
     /// Nothing seen yet.
-    pub(super) fn new(scenario: &Scenario, policy: Policy) -> Self {
+    #[must_use]
+    pub fn new(scenario: &Scenario, policy: Policy) -> Self {
         Self {
             facts: Facts {
                 policy,
@@ -47,20 +48,14 @@ impl View {
     }
 
     /// From now on what happens counts.
-    pub(super) fn begin(&mut self, at_ms: u64, now: Timestamp) {
+    pub fn begin(&mut self, at_ms: u64, now: Timestamp) {
         self.facts.play_ms = at_ms;
         self.facts.samples.clear();
         self.since = Some(now);
     }
 
     /// Adds a line to the story.
-    pub(super) fn note(
-        &mut self,
-        at_ms: u64,
-        kind: &'static str,
-        entity: &str,
-        what: impl Into<String>,
-    ) {
+    pub fn note(&mut self, at_ms: u64, kind: &'static str, entity: &str, what: impl Into<String>) {
         self.events.push(Line {
             at_ms,
             kind: kind.into(),
@@ -70,17 +65,17 @@ impl View {
     }
 
     /// A node wrote its status.
-    pub(super) fn on_status(&mut self, status: NodeStatus) {
+    pub fn on_status(&mut self, status: NodeStatus) {
         self.nodes.insert(status.node.clone(), status);
     }
 
     /// Telemetry arrived.
-    pub(super) fn on_telemetry(&mut self, at_ms: u64, telemetry: &Telemetry, schema: &Schema) {
+    pub fn on_telemetry(&mut self, at_ms: u64, telemetry: &Telemetry, schema: &Schema) {
         self.users.hear(at_ms, telemetry, schema);
     }
 
     /// A node said something of a fault.
-    pub(super) fn on_fault(&mut self, at_ms: u64, status: &FaultStatus) {
+    pub fn on_fault(&mut self, at_ms: u64, status: &FaultStatus) {
         let target = Entity {
             node: status.node.clone(),
             service: status.service.clone(),
@@ -158,7 +153,7 @@ impl View {
     }
 
     /// The detector said something of an incident.
-    pub(super) fn on_incident(&mut self, at_ms: u64, event: &IncidentEvent) {
+    pub fn on_incident(&mut self, at_ms: u64, event: &IncidentEvent) {
         let id = event.id.to_string();
         if event.kind == IncidentEventKind::Cleared {
             self.open.remove(&id);
@@ -201,7 +196,7 @@ impl View {
     }
 
     /// The remediator decided.
-    pub(super) fn on_plan(&mut self, at_ms: u64, plan: &Plan) {
+    pub fn on_plan(&mut self, at_ms: u64, plan: &Plan) {
         let entity = plan.entity.to_string();
         let id = plan.incident_id.as_str();
         let Some(incident) = self.facts.incidents.iter_mut().find(|one| one.id == id) else {
@@ -242,7 +237,7 @@ impl View {
     }
 
     /// A node said what became of a command.
-    pub(super) fn on_outcome(&mut self, at_ms: u64, outcome: &Outcome) {
+    pub fn on_outcome(&mut self, at_ms: u64, outcome: &Outcome) {
         if self.since.is_none() {
             return;
         }
@@ -292,7 +287,8 @@ impl View {
     }
 
     /// What is known at this moment.
-    pub(super) fn sample(&self, at_ms: u64) -> Sample {
+    #[must_use]
+    pub fn sample(&self, at_ms: u64) -> Sample {
         let unhealthy = (!self.nodes.is_empty()).then(|| count(self.unhealthy().len()));
         Sample {
             services_unhealthy: unhealthy,
@@ -302,7 +298,8 @@ impl View {
     }
 
     /// The services that are not as they should be. A standby that nobody asked to start is as it should be.
-    pub(super) fn unhealthy(&self) -> Vec<Entity> {
+    #[must_use]
+    pub fn unhealthy(&self) -> Vec<Entity> {
         let of_node = |node: &NodeStatus| -> Vec<Entity> {
             let unwell = node.services.iter().filter(|service| {
                 let waits = service.detail.standby && service.state == ProcessState::Stopped;
@@ -316,7 +313,8 @@ impl View {
     }
 
     /// The state of a service's process.
-    pub(super) fn process(&self, entity: &Entity) -> Option<ProcessState> {
+    #[must_use]
+    pub fn process(&self, entity: &Entity) -> Option<ProcessState> {
         let services = &self.nodes.get(&entity.node)?.services;
         let service = services
             .iter()
@@ -328,7 +326,7 @@ impl View {
 /// A fault of this target can be of that injection. The load's shape and the telemetry's quality are made of the same faults as
 /// injections are: by their parameters they are told apart.
 fn takes(injection: &Injection, target: &Entity) -> bool {
-    use arena_scenario::Selector;
+    use crate::Selector;
     match &injection.target {
         Selector::Entity(entity) => entity == target,
         Selector::Role { service, .. } | Selector::Percent { service, .. } => {

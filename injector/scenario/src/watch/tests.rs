@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use crate::Scenario;
+use crate::judge::{Part, Policy};
 use arena_proto::{
     ActionKind, CommandId, CommandState, Entity, FaultId, FaultReason, FaultState, FaultStatus,
     IncidentContext, IncidentEvent, IncidentEventKind, IncidentId, Outcome, Severity, Timestamp,
 };
-use arena_scenario::Scenario;
-use arena_scenario::judge::{Part, Policy};
 use expect_test::expect;
 
 use super::reference::Reference;
 use super::view::View;
-use arena_scenario::record::Line;
+use crate::record::Line;
 
 const ORDERS: &str = "node-1/orders";
 

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::Scenario;
+use crate::judge::{self, ActionFact};
 use arena_proto::{ActionKind, Entity, ProcessState};
-use arena_scenario::Scenario;
-use arena_scenario::judge::{self, ActionFact};
 
 use super::view::View;
 
@@ -19,13 +19,13 @@ const TRIES_MAX: u32 = 22;
 
 /// What was done so far.
 #[derive(Debug, Default)]
-pub(super) struct Reference {
+pub struct Reference {
     tries: BTreeMap<Entity, (u32, u64)>,
 }
 
 impl Reference {
     /// What is to be done now, if anything.
-    pub(super) fn next(
+    pub fn next(
         &mut self,
         at_ms: u64,
         scenario: &Scenario,
@@ -46,7 +46,8 @@ impl Reference {
 }
 
 /// What an action needs beyond its target.
-pub(super) fn params(action: ActionKind) -> BTreeMap<String, String> {
+#[must_use]
+pub fn params(action: ActionKind) -> BTreeMap<String, String> {
     let given: &[(&str, &str)] = match action {
         // As the remediator's playbook has it.
         ActionKind::Throttle => &[("percent", "50"), ("for", "1m")],
