@@ -1,0 +1,5 @@
+//! The deterministic arena: the cores of node, detector, remediator and injector, joined on a virtual clock by a bus in process, over nodes
+//! and services whose physics make cause and effect real.
+//!
+//! Absent on purpose: real clocks, real chance, files, threads. Invariant: the same build, scenario and seed give the same event log, byte
+//! by byte.
