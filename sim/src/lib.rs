@@ -3,3 +3,11 @@
 //!
 //! Absent on purpose: real clocks, real chance, files, threads. Invariant: the same build, scenario and seed give the same event log, byte
 //! by byte.
+
+pub mod log;
+pub mod observe;
+pub mod policy;
+
+mod setup;
+
+pub use setup::{Death, Healer, Mortal, Setup, SetupError, Villain};
