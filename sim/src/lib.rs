@@ -4,9 +4,11 @@
 //! Absent on purpose: real clocks, real chance, files, threads. Invariant: the same build, scenario and seed give the same event log, byte
 //! by byte.
 
+pub mod chance;
 pub mod log;
 pub mod observe;
 pub mod policy;
+pub mod queue;
 
 mod setup;
 
