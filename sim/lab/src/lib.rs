@@ -1,4 +1,18 @@
 //! Experiments: many simulated runs at once, and what they say together.
 //!
-//! Absent on purpose: files and terminals (the command line's), and any judgement of a single run (the referee's). Invariant: results do not
-//! depend on the number of threads.
+//! Absent on purpose: files and terminals (the command line's), clocks, and any judgement of a single run (the referee's). Invariant: results
+//! do not depend on the number of threads, nor on which run is done first.
+
+mod bench;
+mod course;
+mod job;
+mod noise;
+mod stats;
+mod work;
+
+pub use bench::{Broken, FORMAT, Machine, Pair, Report, Row, ScenarioRow, Skipped};
+pub use course::{Course, Lane, Span};
+pub use job::{Job, Matrix, Measure, Outcome, Trial};
+pub use noise::{NOISE_PERCENT_MAX, with_noise};
+pub use stats::{Estimate, Share};
+pub use work::{Done, Orders, run_all};

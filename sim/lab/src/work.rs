@@ -1,0 +1,217 @@
+//! Many runs over all cores.
+//!
+//! Invariants: what comes out is in the order of the jobs, whatever the number of threads; a run that panics costs that run alone; once told to
+//! stop no run begins, and those that are under way are finished.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use crate::job::{Job, Outcome, Trial};
+
+/// How the work is to be done.
+pub struct Orders<'a> {
+    /// Threads; 0: one a core.
+    pub threads: usize,
+    /// Set: nothing more is begun.
+    pub stop: &'a AtomicBool,
+    /// Told after each run, by the thread that made it.
+    pub done: &'a (dyn Fn(&Done) + Sync),
+}
+
+/// One run that was made.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Done {
+    /// It was played to its end.
+    Played(Box<Trial>),
+    /// It was not: why, in words.
+    Broken {
+        /// Its place in the list of jobs.
+        job: usize,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Plays all jobs; fewer come back when it was told to stop. Fails when there are no threads to be had.
+pub fn run_all<P>(jobs: &[Job], orders: &Orders<'_>, play: P) -> Result<Vec<Done>, String>
+where
+    P: Fn(&Job) -> Result<Outcome, String> + Sync,
+{
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(orders.threads)
+        .build()
+        .map_err(|error| format!("cannot start {} threads: {error}", orders.threads))?;
+    let one = |(index, job): (usize, &Job)| {
+        if orders.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let done = match guarded(|| play(job)) {
+            Ok(outcome) => Done::Played(Box::new(Trial::of(job, outcome))),
+            Err(why) => Done::Broken { job: index, why },
+        };
+        (orders.done)(&done);
+        Some(done)
+    };
+    // A job at a time, as they last from milliseconds to seconds; the order is kept all the same.
+    let all = || {
+        let jobs = jobs.par_iter().enumerate().with_max_len(1);
+        jobs.filter_map(one).collect()
+    };
+    Ok(pool.install(all))
+}
+
+/// What it says, or how it panicked.
+pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    // Nothing of a run outlives it, so nothing half-done is seen after a panic.
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|panic| Err(format!("it panicked: {}", message(panic.as_ref()))))
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a word")
+}
+
+/// Scenarios and runs that tests are made of.
+#[cfg(test)]
+pub(crate) mod fixtures {
+    use std::collections::BTreeMap;
+
+    use arena_scenario::Scenario;
+
+    use super::*;
+    use crate::course::{Course, Lane, Span};
+    use crate::job::{Matrix, Measure};
+
+    pub(crate) fn curated(name: &str) -> Scenario {
+        let (_, text) = arena_scenario::curated()
+            .iter()
+            .find(|(known, _)| *known == name)
+            .expect("a curated one");
+        Scenario::parse(name, text).expect("valid")
+    }
+
+    pub(crate) fn matrix(scenarios: &[&str], policies: &[&str], noise: &[u32]) -> Matrix {
+        Matrix {
+            suite: "fixture".to_owned(),
+            scenarios: scenarios.iter().map(|name| curated(name)).collect(),
+            seeds: vec![1, 2, 3],
+            policies: policies.iter().map(|name| (*name).to_owned()).collect(),
+            noise: noise.to_vec(),
+            network: "perfect".to_owned(),
+        }
+    }
+
+    /// Who has a longer name heals later; `none` never does. Each seed and percent of noise adds to it.
+    pub(crate) fn play(job: &Job) -> Outcome {
+        let healed = job.policy != "none";
+        let seed = u32::try_from(job.scenario.seed).expect("small");
+        let name = u32::try_from(job.policy.len()).expect("short");
+        let recover_ms = if healed {
+            1000 * name + 100 * seed + 50 * job.noise
+        } else {
+            60_000
+        };
+        let span = |lane, from_ms, to_ms| Span {
+            lane,
+            label: format!("{} <of> {}", lane.as_str(), job.scenario.name),
+            from_ms,
+            to_ms,
+        };
+        let end = u64::from(recover_ms) + 1000;
+        Outcome {
+            met: healed,
+            failed: if healed {
+                Vec::new()
+            } else {
+                vec!["healed_ms".to_owned()]
+            },
+            measures: BTreeMap::from([
+                (Measure::DetectMs, 500.0 + f64::from(seed)),
+                (Measure::RecoverMs, f64::from(recover_ms)),
+                (Measure::Composite, if healed { 0.9 } else { 0.0 }),
+            ]),
+            virtual_ms: end,
+            log_sha256: format!("{}-{}-{}", job.scenario.name, job.scenario.seed, job.policy),
+            course: Course {
+                spans: vec![
+                    span(Lane::Fault, 0, end),
+                    span(Lane::Incident, 500, u64::from(recover_ms)),
+                    span(Lane::Action, 700, 900),
+                ],
+                healed_ms: healed.then_some(u64::from(recover_ms)),
+                end_ms: end,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use fixtures::{matrix, play};
+
+    fn run(threads: usize, play: impl Fn(&Job) -> Result<Outcome, String> + Sync) -> Vec<Done> {
+        let matrix = matrix(&["dies-crash", "hang-edge"], &["rules", "none"], &[0]);
+        let orders = Orders {
+            threads,
+            stop: &AtomicBool::new(false),
+            done: &|_| {},
+        };
+        run_all(&matrix.jobs().0, &orders, play).expect("threads")
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let one = run(1, |job| Ok(play(job)));
+        assert_eq!(one.len(), 12);
+        for threads in [2, 3, 7, 16] {
+            assert_eq!(run(threads, |job| Ok(play(job))), one, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_one_run_and_is_told() {
+        let done = run(3, |job| {
+            assert!(
+                job.scenario.seed != 2 || job.policy != "none",
+                "seed {}",
+                job.scenario.seed
+            );
+            Ok(play(job))
+        });
+        let broken: Vec<&Done> = done
+            .iter()
+            .filter(|one| matches!(one, Done::Broken { .. }))
+            .collect();
+        assert_eq!((done.len(), broken.len()), (12, 2));
+        let why =
+            |one: &Done| matches!(one, Done::Broken { why, .. } if why == "it panicked: seed 2");
+        assert!(broken.into_iter().all(why));
+    }
+
+    #[test]
+    fn once_stopped_nothing_begins_and_what_was_done_is_kept() {
+        let matrix = matrix(&["dies-crash", "hang-edge"], &["rules", "none"], &[0]);
+        let (stop, told) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let orders = Orders {
+            threads: 1,
+            stop: &stop,
+            done: &|_| {
+                if told.fetch_add(1, Ordering::Relaxed) == 4 {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            },
+        };
+        let done = run_all(&matrix.jobs().0, &orders, |job| Ok(play(job))).expect("threads");
+        assert_eq!(done.len(), 5);
+    }
+}
