@@ -314,6 +314,40 @@ impl ActionKind {
     pub const fn is_for_nodes(self) -> bool {
         matches!(self, Self::Quarantine | Self::Unquarantine)
     }
+
+    /// How much it can hurt where nobody says otherwise: LOW takes nothing from anybody, MEDIUM interrupts one service, HIGH destroys
+    /// something or concerns more than one service.
+    #[must_use]
+    pub const fn risk(self) -> RiskClass {
+        match self {
+            Self::Recover
+            | Self::Undrain
+            | Self::Unthrottle
+            | Self::Unquarantine
+            | Self::Throttle => RiskClass::Low,
+            Self::CleanDisk | Self::FreePort | Self::Quarantine => RiskClass::High,
+            Self::Start
+            | Self::Stop
+            | Self::Kill
+            | Self::Restart
+            | Self::Drain
+            | Self::Rollback => RiskClass::Medium,
+        }
+    }
+
+    /// How dear it is where nobody says otherwise: about the seconds for which somebody is served worse.
+    #[must_use]
+    pub const fn cost(self) -> u32 {
+        match self {
+            Self::Recover | Self::Undrain | Self::Unthrottle | Self::Unquarantine => 1,
+            Self::Throttle | Self::Drain => 2,
+            Self::Start => 3,
+            Self::Restart | Self::Kill | Self::CleanDisk => 5,
+            Self::Rollback | Self::FreePort => 10,
+            Self::Stop => 20,
+            Self::Quarantine => 60,
+        }
+    }
 }
 
 impl CommandState {

@@ -3,7 +3,9 @@
 //! Every time is in milliseconds since the run began.
 
 use arena_faults::Fault;
-use arena_proto::{ActionKind, CommandState, Entity, FaultReason, FaultState, RiskClass};
+use arena_proto::{
+    ActionKind, CommandState, Entity, FaultReason, FaultState, RiskClass, ServiceName,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Who heals in a run.
@@ -52,6 +54,73 @@ pub struct Facts {
     pub actions: Vec<ActionFact>,
     /// What users felt, about twice a second.
     pub samples: Vec<Sample>,
+    /// How many nodes there were when the faults began; 0: nobody counted.
+    #[serde(default)]
+    pub nodes: u32,
+    /// How many replicas of each service there were then.
+    #[serde(default)]
+    pub roles: Vec<RoleFact>,
+    /// What users asked for a second before the first fault: the mean of the steady state. Where it is not known nothing is missed.
+    #[serde(default)]
+    pub steady_rate_hz: Option<f64>,
+    /// Each change of a service, by its node's word; at `play_ms` those that were not as they should be.
+    #[serde(default)]
+    pub states: Vec<StateFact>,
+    /// What is true whatever the telemetry says: the simulator knows it, on real processes nobody does.
+    #[serde(default)]
+    pub truth: Option<TruthFact>,
+    /// The same faults once more, after users were well: what happened since.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(no_recursion))]
+    pub encore: Option<Box<Facts>>,
+}
+
+/// A service, and how often it was there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RoleFact))]
+pub struct RoleFact {
+    /// The service.
+    pub service: ServiceName,
+    /// On so many nodes.
+    pub replicas: u32,
+}
+
+/// How a service is from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = StateFact))]
+pub struct StateFact {
+    /// When.
+    pub at_ms: u64,
+    /// Which service.
+    pub entity: Entity,
+    /// It runs and does not fail its probe, or waits as a standby.
+    pub healthy: bool,
+    /// It is sent nothing new: it, or its node as a whole, was taken out.
+    pub drained: bool,
+    /// It has a share of the CPU only.
+    pub throttled: bool,
+}
+
+/// What is true of a run, whatever its telemetry says.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = TruthFact))]
+pub struct TruthFact {
+    /// What users truly felt, at the times of `samples`.
+    pub users: Vec<Sample>,
+    /// Each change of who is truly hurt.
+    pub hurt: Vec<HurtFact>,
+}
+
+/// Whether a service is hurt from now on: whoever asks it gets errors, or waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = HurtFact))]
+pub struct HurtFact {
+    /// When.
+    pub at_ms: u64,
+    /// Which service.
+    pub entity: Entity,
+    /// It is.
+    pub hurt: bool,
 }
 
 /// Why a fault is there.
@@ -126,6 +195,22 @@ pub struct IncidentFact {
     pub escalated_ms: Option<u64>,
     /// How it ended.
     pub resolution: Option<String>,
+    /// Who to heal said so.
+    #[serde(default)]
+    pub resolved_ms: Option<u64>,
+    /// Who was held for the cause, each time that changed; the first is the word that it was opened with.
+    #[serde(default)]
+    pub blames: Vec<BlameFact>,
+}
+
+/// Who is held for the cause from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = BlameFact))]
+pub struct BlameFact {
+    /// When.
+    pub at_ms: u64,
+    /// Likeliest first; the first is `root_cause`.
+    pub candidates: Vec<Entity>,
 }
 
 /// One action.
@@ -144,6 +229,9 @@ pub struct ActionFact {
     pub risk: Option<RiskClass>,
     /// It was first heard of.
     pub issued_ms: u64,
+    /// Its node began with it.
+    #[serde(default)]
+    pub began_ms: Option<u64>,
     /// Its end was told.
     pub end_ms: Option<u64>,
     /// What became of it.
@@ -168,6 +256,30 @@ pub struct Sample {
     pub services_unhealthy: Option<f64>,
     /// Incidents that are not cleared.
     pub incidents_open: Option<f64>,
+}
+
+impl Facts {
+    /// How many services there were when the faults began.
+    #[must_use]
+    pub fn services(&self) -> u32 {
+        self.roles.iter().map(|role| role.replicas).sum()
+    }
+
+    /// How often the service was there.
+    #[must_use]
+    pub fn replicas(&self, service: &ServiceName) -> Option<u32> {
+        let mut roles = self.roles.iter();
+        let role = roles.find(|role| role.service == *service)?;
+        Some(role.replicas)
+    }
+}
+
+impl StateFact {
+    /// It runs well, and with all that it has.
+    #[must_use]
+    pub const fn is_well(&self) -> bool {
+        self.healthy && !self.drained && !self.throttled
+    }
 }
 
 impl FaultFact {

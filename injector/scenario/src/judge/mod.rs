@@ -20,7 +20,10 @@ use arena_proto::Entity;
 
 use case::Case;
 pub use certify::certify;
-pub use facts::{ActionFact, Facts, FaultFact, IncidentFact, Part, Policy, Sample};
+pub use facts::{
+    ActionFact, BlameFact, Facts, FaultFact, HurtFact, IncidentFact, Part, Policy, RoleFact,
+    Sample, StateFact, TruthFact,
+};
 pub use hold::{CHECK_NAMES, CHECK_SCOPE, Conditions, Held, Hold};
 pub use verdict::{Criterion, Verdict};
 

@@ -119,6 +119,8 @@ fn incident(root_cause: &str) -> IncidentFact {
         planned_ms: None,
         escalated_ms: None,
         resolution: None,
+        resolved_ms: None,
+        blames: Vec::new(),
     }
 }
 
@@ -130,6 +132,7 @@ fn action(action: ActionKind, target: &str, at_ms: u64) -> ActionFact {
         incident: None,
         risk: Some(RiskClass::Medium),
         issued_ms: at_ms,
+        began_ms: None,
         end_ms: Some(at_ms + 500),
         outcome: CommandState::Succeeded,
         message: String::new(),

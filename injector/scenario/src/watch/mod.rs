@@ -5,6 +5,7 @@
 
 mod course;
 mod reference;
+mod services;
 #[cfg(test)]
 mod tests;
 mod users;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::Scenario;
-use crate::judge::{Part, Policy};
+use crate::judge::{BlameFact, Part, Policy, StateFact};
 use arena_proto::{
     ActionKind, CommandId, CommandState, Entity, FaultId, FaultReason, FaultState, FaultStatus,
-    IncidentContext, IncidentEvent, IncidentEventKind, IncidentId, Outcome, Severity, Timestamp,
+    IncidentContext, IncidentEvent, IncidentEventKind, IncidentId, NodeName, NodeStatus, Outcome,
+    ProbeVerdict, ProcessState, ServiceDetail, ServiceName, ServiceStatus, Severity, Timestamp,
 };
 use expect_test::expect;
 
@@ -194,4 +195,114 @@ fn the_reference_cures_each_root_and_waits_for_the_outcome() {
     );
     view.on_outcome(31_100, &outcome("c-2", CommandState::Succeeded));
     assert_eq!(reference.next(60_000, &scenario, &view), None, "it is done");
+}
+
+fn status(at_ms: u64, services: &[(&str, ProcessState, bool)]) -> NodeStatus {
+    let service = |(name, state, drained): &(&str, ProcessState, bool)| ServiceStatus {
+        name: ServiceName::new(*name).unwrap(),
+        state: *state,
+        probe: ProbeVerdict::Passing,
+        pid: None,
+        generation: 1,
+        restarts: 0,
+        port: None,
+        proxy_port: None,
+        depends_on: Vec::new(),
+        since: at(at_ms),
+        exit_code: None,
+        message: String::new(),
+        detail: ServiceDetail {
+            drained: *drained,
+            ..ServiceDetail::default()
+        },
+    };
+    NodeStatus {
+        node: NodeName::new("node-1").unwrap(),
+        boot_id: 1,
+        pid: 1,
+        state: ProcessState::Running,
+        chaos: true,
+        services: services.iter().map(service).collect(),
+        at: at(at_ms),
+        quarantined: false,
+        restart_owner: None,
+        fence: 0,
+    }
+}
+
+#[test]
+fn only_changes_of_services_are_kept_and_those_that_were_amiss_before() {
+    let (up, dead) = (ProcessState::Running, ProcessState::Exited);
+    let mut view = View::new(&scenario(), Policy::Felix);
+    view.on_status(50, status(50, &[("edge", up, false), ("orders", up, true)]));
+    view.begin(100, at(100));
+    assert_eq!(view.facts.nodes, 1);
+    assert_eq!(view.facts.services(), 2);
+    view.on_status(
+        200,
+        status(200, &[("edge", up, false), ("orders", up, true)]),
+    );
+    view.on_status(
+        300,
+        status(300, &[("edge", dead, false), ("orders", up, false)]),
+    );
+    assert_eq!(view.sample(300).services_unhealthy, Some(1.0));
+    // What is defined no more is well.
+    view.on_status(400, status(400, &[("orders", up, false)]));
+    assert_eq!(view.sample(400).services_unhealthy, Some(0.0));
+    let told = |one: &StateFact| {
+        format!(
+            "{} {} {} {}",
+            one.at_ms, one.entity, one.healthy, one.drained
+        )
+    };
+    let told: Vec<String> = view.facts.states.iter().map(told).collect();
+    expect![[r#"
+        100 node-1/orders true true
+        300 node-1/edge false false
+        300 node-1/orders true false
+        400 node-1/edge true false"#]]
+    .assert_eq(&told.join("\n"));
+}
+
+#[test]
+fn each_change_of_the_blame_is_kept() {
+    let mut view = View::new(&scenario(), Policy::Felix);
+    view.begin(0, at(0));
+    let mut event = incident(IncidentEventKind::Opened, 30);
+    view.on_incident(30, &event);
+    event.kind = IncidentEventKind::Updated;
+    view.on_incident(40, &event);
+    let ledger: Entity = "node-3/ledger".parse().unwrap();
+    event.context.candidates = vec![event.entity.clone(), ledger.clone()];
+    event.root_cause = ledger;
+    view.on_incident(50, &event);
+    let told = |one: &BlameFact| format!("{} {:?}", one.at_ms, one.candidates);
+    let blames = &view.facts.incidents[0].blames;
+    assert_eq!(blames.len(), 2, "{:?}", blames.iter().map(told));
+    assert_eq!(blames[1].candidates[0].to_string(), "node-3/ledger");
+    assert_eq!(blames[1].candidates[1].to_string(), ORDERS);
+}
+
+#[test]
+fn an_encore_is_told_apart() {
+    let mut view = View::new(&scenario(), Policy::Felix);
+    view.begin(0, at(0));
+    view.on_fault(10, &fault("cpu-spike", ORDERS, FaultState::Active));
+    view.on_outcome(20, &outcome("c-1", CommandState::Succeeded));
+    view.begin_encore(100, at(100));
+    // The last words on what was before it are no news of it.
+    view.on_fault(110, &fault("cpu-spike", ORDERS, FaultState::Reverted));
+    view.on_outcome(110, &outcome("c-1", CommandState::Succeeded));
+    assert!(view.facts.faults.is_empty() && view.facts.actions.is_empty());
+    let mut again = fault("cpu-spike", ORDERS, FaultState::Active);
+    again.id = FaultId::new("f-again").unwrap();
+    view.on_fault(120, &again);
+    let facts = view.end();
+    assert_eq!(
+        (facts.play_ms, facts.faults.len(), facts.actions.len()),
+        (0, 1, 1)
+    );
+    let encore = facts.encore.unwrap();
+    assert_eq!((encore.play_ms, encore.faults.len()), (100, 1));
 }

@@ -3,28 +3,33 @@
 
 use std::collections::BTreeMap;
 
-use crate::judge::{ActionFact, Facts, FaultFact, IncidentFact, Part, Policy, Sample};
+use crate::judge::{
+    ActionFact, BlameFact, Facts, FaultFact, IncidentFact, Part, Policy, Sample, TruthFact,
+};
 use crate::record::Line;
 use crate::{Injection, Origin, Planned, Scenario};
 use arena_faults::Fault;
 use arena_proto::{
     CommandState, Decision, Entity, FaultState, FaultStatus, IncidentEvent, IncidentEventKind,
-    NodeName, NodeStatus, Outcome, Plan, ProcessState, Schema, Telemetry, Timestamp,
+    NodeStatus, Outcome, Plan, ProcessState, Schema, Telemetry, Timestamp,
 };
 
+use super::services::Services;
 use super::users::Users;
 
 /// Everything that was seen.
 #[derive(Debug)]
 pub struct View {
-    /// For the judge.
+    /// For the judge; in an encore those of the encore, until [`View::end`].
     pub facts: Facts,
+    /// Before the encore.
+    first: Option<Facts>,
     /// The story so far.
     pub events: Vec<Line>,
     planned: Vec<Planned>,
     /// Incidents count from here on; those before are somebody else's.
     since: Option<Timestamp>,
-    nodes: BTreeMap<NodeName, NodeStatus>,
+    services: Services,
     users: Users,
     open: BTreeMap<String, Entity>,
 }
@@ -38,10 +43,11 @@ impl View {
                 policy,
                 ..Facts::default()
             },
+            first: None,
             events: Vec::new(),
             planned: scenario.all_injections(),
             since: None,
-            nodes: BTreeMap::new(),
+            services: Services::default(),
             users: Users::default(),
             open: BTreeMap::new(),
         }
@@ -49,9 +55,43 @@ impl View {
 
     /// From now on what happens counts.
     pub fn begin(&mut self, at_ms: u64, now: Timestamp) {
-        self.facts.play_ms = at_ms;
+        let rates = self.facts.samples.iter();
+        let rates: Vec<f64> = rates.filter_map(|one| one.user_request_rate_hz).collect();
+        self.facts.steady_rate_hz = mean(&rates);
         self.facts.samples.clear();
+        self.count_from(at_ms, now);
+    }
+
+    /// The faults are made once more: from now on another set of facts is told, of the encore alone, as if nothing had been before.
+    pub fn begin_encore(&mut self, at_ms: u64, now: Timestamp) {
+        let facts = Facts {
+            policy: self.facts.policy,
+            steady_rate_hz: self.facts.steady_rate_hz,
+            truth: self.facts.truth.as_ref().map(|_| TruthFact::default()),
+            ..Facts::default()
+        };
+        self.first = Some(std::mem::replace(&mut self.facts, facts));
+        self.count_from(at_ms, now);
+    }
+
+    fn count_from(&mut self, at_ms: u64, now: Timestamp) {
+        self.facts.play_ms = at_ms;
+        self.facts.nodes = self.services.nodes();
+        self.facts.roles = self.services.roles();
+        self.facts.states = self.services.amiss(at_ms);
         self.since = Some(now);
+    }
+
+    /// The run is over: its facts, those of an encore in them.
+    pub fn end(&mut self) -> Facts {
+        let last = std::mem::take(&mut self.facts);
+        match self.first.take() {
+            Some(first) => Facts {
+                encore: Some(Box::new(last)),
+                ..first
+            },
+            None => last,
+        }
     }
 
     /// Adds a line to the story.
@@ -65,8 +105,11 @@ impl View {
     }
 
     /// A node wrote its status.
-    pub fn on_status(&mut self, status: NodeStatus) {
-        self.nodes.insert(status.node.clone(), status);
+    pub fn on_status(&mut self, at_ms: u64, status: NodeStatus) {
+        let changes = self.services.hear(at_ms, status);
+        if self.since.is_some() {
+            self.facts.states.extend(changes);
+        }
     }
 
     /// Telemetry arrived.
@@ -119,6 +162,11 @@ impl View {
 
     fn new_fault(&mut self, status: &FaultStatus, target: &Entity) -> Option<usize> {
         self.since?;
+        let id = status.id.as_str();
+        let first = self.first.iter().flat_map(|first| &first.faults);
+        if first.into_iter().any(|fault| fault.id == id) {
+            return None;
+        }
         let fault = Fault::named(&status.fault).ok()?;
         let life = status.expires_at.zip(status.active_at.or(Some(status.at)));
         let ttl = life
@@ -177,6 +225,8 @@ impl View {
                 planned_ms: None,
                 escalated_ms: None,
                 resolution: None,
+                resolved_ms: None,
+                blames: Vec::new(),
             });
             let what = format!(
                 "{} (cause: {}): {} ({id})",
@@ -186,6 +236,10 @@ impl View {
         }
         let incident = &mut self.facts.incidents[index];
         incident.root_cause = event.root_cause.clone();
+        // One that clears blames nobody any more.
+        if event.kind != IncidentEventKind::Cleared {
+            blame(incident, at_ms, event);
+        }
         match event.kind {
             IncidentEventKind::Cleared => {
                 incident.cleared_ms = Some(at_ms);
@@ -211,6 +265,7 @@ impl View {
             Decision::Resolve => {
                 let how = plan.resolution.map(|how| how.to_string());
                 incident.resolution.clone_from(&how);
+                incident.resolved_ms = Some(at_ms);
                 self.note(at_ms, "resolve", &entity, how.unwrap_or_default());
             }
             Decision::Act => {
@@ -238,17 +293,21 @@ impl View {
 
     /// A node said what became of a command.
     pub fn on_outcome(&mut self, at_ms: u64, outcome: &Outcome) {
-        if self.since.is_none() {
+        let command = outcome.command_id.as_str();
+        let first = self.first.iter().flat_map(|first| &first.actions);
+        if self.since.is_none() || first.into_iter().any(|action| action.command == command) {
             return;
         }
         let target = Entity {
             node: outcome.node.clone(),
             service: outcome.service.clone(),
         };
-        let command = outcome.command_id.as_str();
         let fact = self.action(at_ms, command, outcome.action, &target);
         fact.outcome = outcome.state;
         fact.message.clone_from(&outcome.message);
+        if outcome.state != CommandState::Rejected {
+            fact.began_ms.get_or_insert(at_ms);
+        }
         if outcome.state.is_final() {
             fact.end_ms = Some(at_ms);
             let verb = outcome.action.verb();
@@ -278,6 +337,7 @@ impl View {
                 incident: None,
                 risk: None,
                 issued_ms: at_ms,
+                began_ms: None,
                 end_ms: None,
                 outcome: CommandState::Requested,
                 message: String::new(),
@@ -289,9 +349,9 @@ impl View {
     /// What is known at this moment.
     #[must_use]
     pub fn sample(&self, at_ms: u64) -> Sample {
-        let unhealthy = (!self.nodes.is_empty()).then(|| count(self.unhealthy().len()));
+        let unhealthy = self.services.unhealthy_count();
         Sample {
-            services_unhealthy: unhealthy,
+            services_unhealthy: unhealthy.map(count),
             incidents_open: Some(count(self.open.len())),
             ..self.users.feel(at_ms)
         }
@@ -300,26 +360,24 @@ impl View {
     /// The services that are not as they should be. A standby that nobody asked to start is as it should be.
     #[must_use]
     pub fn unhealthy(&self) -> Vec<Entity> {
-        let of_node = |node: &NodeStatus| -> Vec<Entity> {
-            let unwell = node.services.iter().filter(|service| {
-                let waits = service.detail.standby && service.state == ProcessState::Stopped;
-                !service.is_healthy() && !waits
-            });
-            unwell
-                .map(|service| Entity::service(node.node.clone(), service.name.clone()))
-                .collect()
-        };
-        self.nodes.values().flat_map(of_node).collect()
+        self.services.unhealthy()
     }
 
     /// The state of a service's process.
     #[must_use]
     pub fn process(&self, entity: &Entity) -> Option<ProcessState> {
-        let services = &self.nodes.get(&entity.node)?.services;
-        let service = services
-            .iter()
-            .find(|one| Some(&one.name) == entity.service.as_ref())?;
-        Some(service.state)
+        self.services.process(entity)
+    }
+}
+
+/// Who is held for the cause, where that is news.
+fn blame(incident: &mut IncidentFact, at_ms: u64, event: &IncidentEvent) {
+    let mut candidates = vec![event.root_cause.clone()];
+    let others = event.context.candidates.iter();
+    candidates.extend(others.filter(|one| **one != event.root_cause).cloned());
+    let last = incident.blames.last();
+    if last.is_none_or(|last| last.candidates != candidates) {
+        incident.blames.push(BlameFact { at_ms, candidates });
     }
 }
 
@@ -335,6 +393,10 @@ fn takes(injection: &Injection, target: &Entity) -> bool {
         Selector::AnyService(_) => target.service.is_some(),
         Selector::Nodes(_) => target.service.is_none(),
     }
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / count(values.len()))
 }
 
 fn count(number: usize) -> f64 {

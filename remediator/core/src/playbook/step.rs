@@ -58,40 +58,23 @@ impl StepAction {
         ])
     }
 
-    /// How much it can hurt where the playbook does not say: LOW takes nothing from anybody, MEDIUM interrupts one service,
-    /// HIGH destroys something or concerns more than one service.
+    /// How much it can hurt where the playbook does not say.
     #[must_use]
     pub const fn risk(self) -> RiskClass {
-        use ActionKind::{
-            CleanDisk, FreePort, Quarantine, Recover, Throttle, Undrain, Unquarantine, Unthrottle,
-        };
         match self {
-            Self::Wait
-            | Self::Escalate
-            | Self::Command(Recover | Undrain | Unthrottle | Unquarantine | Throttle) => {
-                RiskClass::Low
-            }
-            Self::Command(CleanDisk | FreePort | Quarantine) => RiskClass::High,
-            Self::Command(_) | Self::Failover => RiskClass::Medium,
+            Self::Wait | Self::Escalate => RiskClass::Low,
+            Self::Command(action) => action.risk(),
+            Self::Failover => RiskClass::Medium,
         }
     }
 
     /// How dear it is where the playbook does not say: about the seconds for which somebody is served worse.
     #[must_use]
     pub const fn cost(self) -> u32 {
-        use ActionKind::{
-            CleanDisk, Drain, FreePort, Kill, Quarantine, Recover, Restart, Rollback, Start, Stop,
-            Throttle, Undrain, Unquarantine, Unthrottle,
-        };
         match self {
             Self::Wait | Self::Escalate => 0,
-            Self::Command(Recover | Undrain | Unthrottle | Unquarantine) => 1,
-            Self::Command(Throttle | Drain) => 2,
-            Self::Command(Start) => 3,
-            Self::Command(Restart | Kill | CleanDisk) => 5,
-            Self::Command(Rollback | FreePort) | Self::Failover => 10,
-            Self::Command(Stop) => 20,
-            Self::Command(Quarantine) => 60,
+            Self::Command(action) => action.cost(),
+            Self::Failover => 10,
         }
     }
 }

@@ -95,7 +95,7 @@ impl Eyes {
                 Seen::Telemetry(telemetry, schema) => {
                     self.view.on_telemetry(at_ms, &telemetry, &schema);
                 }
-                Seen::Status(status) => self.view.on_status(status),
+                Seen::Status(status) => self.view.on_status(at_ms, status),
                 Seen::Fault(status) => self.view.on_fault(at_ms, &status),
                 Seen::Incident(event) => self.view.on_incident(at_ms, &event),
                 Seen::Plan(plan) => self.view.on_plan(at_ms, &plan),

@@ -168,11 +168,12 @@ fn record(
     options: &Options,
     before: &Before,
     steady: bool,
-    view: View,
+    mut view: View,
     clean_up: CleanUp,
 ) -> Result<Record, Failure> {
+    let facts = view.end();
     let verdict = if steady {
-        Some(judge::judge(scenario, &view.facts).map_err(bad_check)?)
+        Some(judge::judge(scenario, &facts).map_err(bad_check)?)
     } else {
         None
     };
@@ -211,7 +212,7 @@ fn record(
         verdict,
         clean_up,
         timeline: view.events,
-        facts: view.facts,
+        facts,
     })
 }
 
@@ -257,13 +258,69 @@ mod tests {
         }
     }
 
+    /// One of everything that a list may have.
+    fn fill(facts: &mut judge::Facts) {
+        let entity: arena_proto::Entity = "node-1/orders".parse().unwrap();
+        let (at_ms, service) = (0, entity.service.clone().unwrap());
+        facts.samples.push(judge::Sample::default());
+        facts.roles.push(judge::RoleFact {
+            service,
+            replicas: 2,
+        });
+        facts.states.push(judge::StateFact {
+            at_ms,
+            entity: entity.clone(),
+            healthy: true,
+            drained: false,
+            throttled: false,
+        });
+        let hurt = judge::HurtFact {
+            at_ms,
+            entity: entity.clone(),
+            hurt: true,
+        };
+        facts.truth = Some(judge::TruthFact {
+            users: vec![judge::Sample::default()],
+            hurt: vec![hurt],
+        });
+        let blame = judge::BlameFact {
+            at_ms,
+            candidates: vec![entity.clone()],
+        };
+        facts.incidents.push(judge::IncidentFact {
+            id: "inc-1".to_owned(),
+            entity: entity.clone(),
+            symptom: "cpu_high".to_owned(),
+            root_cause: entity.clone(),
+            opened_ms: at_ms,
+            cleared_ms: None,
+            planned_ms: None,
+            escalated_ms: None,
+            resolution: None,
+            resolved_ms: None,
+            blames: vec![blame],
+        });
+        facts.actions.push(judge::ActionFact {
+            command: "c-1".to_owned(),
+            action: arena_proto::ActionKind::Restart,
+            target: entity,
+            incident: None,
+            risk: None,
+            issued_ms: at_ms,
+            began_ms: None,
+            end_ms: None,
+            outcome: arena_proto::CommandState::Succeeded,
+            message: String::new(),
+        });
+    }
+
     #[test]
     fn the_docs_tell_every_field_of_a_record() {
         let (_, text) = arena_scenario::curated()[0];
         let scenario = Scenario::parse("curated", text).unwrap();
         let mut view = View::new(&scenario, Policy::None);
         view.note(0, "steady", "", "all is well");
-        view.facts.samples.push(judge::Sample::default());
+        fill(&mut view.facts);
         let options = Options {
             policy: Policy::None,
             attach: None,
