@@ -10,6 +10,8 @@ pub mod observe;
 pub mod policy;
 pub mod queue;
 
+pub mod world;
+
 mod setup;
 
 pub use setup::{Death, Healer, Mortal, Setup, SetupError, Villain};

@@ -106,9 +106,9 @@ pub(super) const PLACES: u32 = 64;
 pub(super) const LEG_REQUESTS_MAX: usize = 256;
 /// Looked at by the agent before a start fails for a port that is held (services/node/src/effects.rs).
 pub(super) const PORT_WAIT: Duration = Duration::from_secs(1);
-/// A service that is down has its port looked at after this, and then each second (services/node/src/port_watch.rs).
+/// A service that is down has its port looked at after this, and then each second (`services/node/src/port_watch.rs`).
 pub(super) const PORT_SETTLE: Duration = Duration::from_millis(60);
 /// Requests under way have so long after SIGTERM (services/workload).
 pub(super) const DRAIN: Duration = Duration::from_secs(1);
-/// A control socket that has not answered by then will not (services/node/src/control_socket.rs).
+/// A control socket that has not answered by then will not (`services/node/src/control_socket.rs`).
 pub(super) const SOCKET_TIMEOUT: Duration = Duration::from_secs(1);

@@ -140,8 +140,8 @@ impl Places {
             clean: spec.clean.clone(),
             command: spec.command.clone(),
             probe: health.map(|health| health.probe.clone()),
-            probe_timeout: health.map_or_default(|health| health.timeout),
-            probe_interval: health.map_or_default(|health| health.interval),
+            probe_timeout: health.map_or(std::time::Duration::ZERO, |health| health.timeout),
+            probe_interval: health.map_or(std::time::Duration::ZERO, |health| health.interval),
             pool,
             key: key(&format!("{node_name}/{}", spec.name)),
         });
@@ -166,7 +166,11 @@ impl Places {
     /// The services of a node by name, as the live agent measures them.
     pub(super) fn by_name(&self, node: NodeIx) -> Vec<ServiceIx> {
         let mut services: Vec<ServiceIx> = self.nodes[node.at()].services().collect();
-        services.sort_by(|one, other| self.services[one.at()].name.cmp(&self.services[other.at()].name));
+        services.sort_by(|one, other| {
+            self.services[one.at()]
+                .name
+                .cmp(&self.services[other.at()].name)
+        });
         services
     }
 }

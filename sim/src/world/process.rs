@@ -88,7 +88,10 @@ impl World {
             let port = place.port.unwrap_or(0);
             return Err(SpawnFailure {
                 after: PORT_WAIT,
-                message: format!("port {port} is held by pid {} ({})", holder.pid, holder.command_line),
+                message: format!(
+                    "port {port} is held by pid {} ({})",
+                    holder.pid, holder.command_line
+                ),
                 holder: Some(holder),
             });
         }
@@ -117,7 +120,9 @@ impl World {
             inside: Vec::new(),
         });
         match program.fails {
-            Some(code) => self.timers.push(now + takes / 2, Timer::Exit(service, reference, Some(code))),
+            Some(code) => self
+                .timers
+                .push(now + takes / 2, Timer::Exit(service, reference, Some(code))),
             None => self.timers.push(now + takes, Timer::Up(service, reference)),
         };
         self.touch(now, service);
@@ -125,7 +130,13 @@ impl World {
     }
 
     /// Ends a process: SIGTERM (and SIGCONT), SIGKILL after the grace, at once when that is zero. What it has under way gets a second.
-    pub fn stop(&mut self, now: Timestamp, service: ServiceIx, process: ProcessRef, grace: Duration) {
+    pub fn stop(
+        &mut self,
+        now: Timestamp,
+        service: ServiceIx,
+        process: ProcessRef,
+        grace: Duration,
+    ) {
         self.advance(now);
         if !self.is_of(service, process) {
             return;
@@ -147,8 +158,13 @@ impl World {
             Role::Plain => TERMINATED,
             _ => 0,
         };
-        let (takes, code) = if takes > grace { (grace, KILLED) } else { (takes, code) };
-        self.timers.push(now + takes, Timer::Exit(service, process, Some(code)));
+        let (takes, code) = if takes > grace {
+            (grace, KILLED)
+        } else {
+            (takes, code)
+        };
+        self.timers
+            .push(now + takes, Timer::Exit(service, process, Some(code)));
         self.touch(now, service);
     }
 
@@ -216,7 +232,13 @@ impl World {
     }
 
     /// A timer is due that is about this process, if it still is the one.
-    pub(super) fn exit_due(&mut self, now: Timestamp, service: ServiceIx, process: ProcessRef, code: Option<i32>) {
+    pub(super) fn exit_due(
+        &mut self,
+        now: Timestamp,
+        service: ServiceIx,
+        process: ProcessRef,
+        code: Option<i32>,
+    ) {
         if self.is_of(service, process) {
             self.bury(now, service, code);
         }
@@ -256,7 +278,13 @@ impl World {
     }
 
     /// The pidfd tells of the end.
-    pub(super) fn reaped(&mut self, now: Timestamp, service: ServiceIx, generation: u32, code: Option<i32>) {
+    pub(super) fn reaped(
+        &mut self,
+        now: Timestamp,
+        service: ServiceIx,
+        generation: u32,
+        code: Option<i32>,
+    ) {
         self.happenings.push(Happening::Exited {
             service,
             generation,
@@ -264,7 +292,8 @@ impl World {
         });
         self.services[service.at()].last_generation = generation;
         if self.services[service.at()].squatter.is_some() {
-            self.timers.push(now + PORT_SETTLE, Timer::LookAtPort(service, generation));
+            self.timers
+                .push(now + PORT_SETTLE, Timer::LookAtPort(service, generation));
         }
     }
 
@@ -275,7 +304,10 @@ impl World {
             state.told_holder = None;
             return;
         }
-        let holder = state.squatter.as_ref().map(|squatter| squatter.holder.clone());
+        let holder = state
+            .squatter
+            .as_ref()
+            .map(|squatter| squatter.holder.clone());
         if state.told_holder != holder.as_ref().map(|holder| holder.pid) {
             state.told_holder = holder.as_ref().map(|holder| holder.pid);
             let holder = holder.clone();
@@ -286,7 +318,8 @@ impl World {
             });
         }
         if holder.is_some() {
-            self.timers.push(now + PORT_WAIT, Timer::LookAtPort(service, generation));
+            self.timers
+                .push(now + PORT_WAIT, Timer::LookAtPort(service, generation));
         }
     }
 }

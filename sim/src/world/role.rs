@@ -161,17 +161,38 @@ mod tests {
     #[test]
     fn the_workloads_command_line_is_read_as_the_workload_reads_it() {
         let program = read("/opt/arena-workload traffic --rate 50 --seed=7 --port {port}");
-        assert_eq!((program.role, program.rate_hz, program.fails), (Role::Traffic, Some(50), None));
+        assert_eq!(
+            (program.role, program.rate_hz, program.fails),
+            (Role::Traffic, Some(50), None)
+        );
         assert_eq!(read("arena-workload edge --max-in-flight=1").places, 1);
         assert_eq!(read("arena-workload batch --burn 3").burn, 3);
-        for bad in ["--arena-bad-config", "--max-in-flight=0", "--rate 1001", "--port"] {
-            assert_eq!(read(&format!("arena-workload edge {bad}")).fails, Some(2), "{bad}");
+        for bad in [
+            "--arena-bad-config",
+            "--max-in-flight=0",
+            "--rate 1001",
+            "--port",
+        ] {
+            assert_eq!(
+                read(&format!("arena-workload edge {bad}")).fails,
+                Some(2),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn any_other_command_line_is_plain_and_bad_when_it_is_another_than_arena_toml_has() {
-        assert_eq!((read("python3 -m http.server").role, read("python3 -m http.server").fails), (Role::Plain, None));
-        assert_eq!(read("python3 -m http.server --arena-bad-config").fails, Some(2));
+        assert_eq!(
+            (
+                read("python3 -m http.server").role,
+                read("python3 -m http.server").fails
+            ),
+            (Role::Plain, None)
+        );
+        assert_eq!(
+            read("python3 -m http.server --arena-bad-config").fails,
+            Some(2)
+        );
     }
 }

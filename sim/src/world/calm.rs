@@ -1,0 +1,102 @@
+//! What requests are like where nothing disturbs anybody: closed forms, a level for each pool.
+//!
+//! The rate of a pool follows from the users' and from who calls whom, shared by its open replicas; a latency is the sum of what a request
+//! passes, the slowest of calls that are made at once. With utilisation far below one (each of the shop's services is busy for less than 2 %
+//! of the time) nobody waits for anybody, so there is no queue in it: one that has a queue is not calm, and is simulated.
+
+use super::Route;
+use super::World;
+use super::places::PoolIx;
+use super::role::Role;
+
+/// What a replica of a pool sees.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Level {
+    /// Requests to all of them together, a second.
+    pub(super) demand_hz: f64,
+    /// Open replicas.
+    pub(super) open: u32,
+    /// At the inbound leg, the median.
+    pub(super) p50_ms: f64,
+    /// What its own calls take, the median.
+    pub(super) calls_ms: f64,
+}
+
+/// The 95th percentile of a second's requests over their median. Measured: 1.2 on a quiet machine, 1.3 to 2 on a busy one.
+pub(super) const TAIL: f64 = 1.35;
+
+impl Level {
+    /// Requests to one replica, a second.
+    pub(super) fn rate_hz(&self) -> f64 {
+        self.demand_hz / f64::from(self.open.max(1))
+    }
+}
+
+/// In the order of the calls; every pool of a later role is called by none of an earlier one's callees.
+const ORDER: [Role; 7] = [
+    Role::Traffic,
+    Role::Edge,
+    Role::Orders,
+    Role::Payments,
+    Role::Inventory,
+    Role::Ledger,
+    Role::Plain,
+];
+
+impl World {
+    /// Checkouts a second that this service's users ask for.
+    pub(super) fn users_hz(&self, service: super::ServiceIx) -> f64 {
+        let process = self.services[service.at()].process.as_ref();
+        let process = process.filter(|process| process.up && process.program.role == Role::Traffic);
+        process.map_or(0.0, |process| {
+            f64::from(process.program.rate_hz.unwrap_or(self.rate_hz))
+        })
+    }
+
+    /// The levels of all pools, as they are now.
+    pub(super) fn relevel(&mut self) {
+        let pools = self.places.pools.len();
+        let mut levels = vec![Level::default(); pools];
+        for (level, replicas) in levels.iter_mut().zip(&self.places.pools) {
+            let open = replicas
+                .iter()
+                .filter(|replica| self.services[replica.at()].route == Route::Open);
+            level.open = super::places::count(open.count());
+            level.demand_hz = replicas.iter().map(|replica| self.users_hz(*replica)).sum();
+        }
+        let role = |pool: usize| self.places.services[self.places.pools[pool][0].at()].role;
+        let callees = |pool: usize| {
+            role(pool)
+                .calls()
+                .iter()
+                .filter_map(|name| self.places.pool(name))
+                .map(PoolIx::at)
+        };
+        for stage in ORDER {
+            for pool in (0..pools).filter(|pool| role(*pool) == stage) {
+                for callee in callees(pool) {
+                    levels[callee].demand_hz += levels[pool].demand_hz;
+                }
+            }
+        }
+        let physics = &self.physics;
+        for stage in ORDER.into_iter().rev() {
+            for pool in (0..pools).filter(|pool| role(*pool) == stage) {
+                let outbound = physics.legs_ms * physics.outbound_share;
+                let calls_ms = callees(pool)
+                    .map(|callee| outbound + levels[callee].p50_ms)
+                    .fold(0.0, f64::max);
+                let disk = if stage == Role::Ledger {
+                    physics.sync_ms
+                } else {
+                    0.0
+                };
+                let own = physics.legs_ms - outbound + physics.work_ms + physics.wake_ms;
+                levels[pool].calls_ms = calls_ms;
+                levels[pool].p50_ms = own + disk + calls_ms;
+            }
+        }
+        self.levels = levels;
+        self.levels_stale = false;
+    }
+}
