@@ -90,6 +90,10 @@ bench-screen:
     cargo build --workspace --bins
     cd services/gateway/web && npm run --silent bench
 
+# The same scenarios live and simulated, for each fault or those that are named: a table, and 1 where they differ (--recorded: nothing live)
+sim-vs-live *ARGS:
+    cargo bench --quiet --profile dev -p arena-cli --bench sim_vs_live -- {{ ARGS }}
+
 # All benchmarks
 bench: bench-loop bench-idle bench-proxy bench-gateway bench-screen
 
