@@ -1,7 +1,7 @@
 //! The same scenarios on real processes and in the simulator: verdict, root, time to detect and to heal, for every fault, in a table.
 //!
 //! `just sim-vs-live [--recorded] [--repeats N] [--jobs N] [FAULT...]`. It exits with 1 where verdict or root differ, or the medians of the
-//! times to detect by more than a sampling period. What the live runs gave is kept in tests/sim_vs_live/live.json, which a test holds the
+//! times to detect by more than a sampling period. What the live runs gave is kept in `tests/sim_vs_live/live.json`, which a test holds the
 //! simulator to, and the table goes to docs/sim-vs-live.md.
 
 #[path = "common/machine.rs"]
