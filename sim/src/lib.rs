@@ -9,9 +9,15 @@ pub mod log;
 pub mod observe;
 pub mod policy;
 pub mod queue;
-
 pub mod world;
 
+mod ground;
+mod hosts;
+mod play;
 mod setup;
+mod sim;
+mod wire;
 
+pub use play::{Played, play};
 pub use setup::{Death, Healer, Mortal, Setup, SetupError, Villain};
+pub use sim::Sim;

@@ -1,0 +1,126 @@
+//! The detector: what the live one's shell (`detector/src/intake.rs`) does around its core.
+//!
+//! Absent on purpose: alerts, which come from outside of an arena. Invariant: one that starts again knows what the stream and the buckets
+//! say, and nothing else.
+
+use std::sync::Arc;
+
+use arena_detector_core::{Detector, Input, Output, Policy};
+use arena_proto::{NodeStatus, Observer, ProcessState};
+
+use crate::wire::{Delivery, Message, Party};
+use crate::ground::{Alarm, Ground, Host};
+use crate::setup::SetupError;
+
+/// The key of a detector that hears all telemetry.
+const NAME: &str = "all";
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct DetectorHost {
+    /// `None` while it is dead.
+    core: Option<Detector>,
+    alarm: Alarm,
+    /// What was heard since the alarm was last set.
+    stirred: bool,
+}
+
+impl DetectorHost {
+    pub(crate) fn new() -> Self {
+        Self {
+            core: None,
+            alarm: Alarm::default(),
+            stirred: false,
+        }
+    }
+
+    /// Starts: what was open is taken up from the last event of each entity.
+    pub(crate) fn start(&mut self, ground: &mut Ground) -> Result<(), SetupError> {
+        let policy = Policy::parse("policy.toml", Policy::DEFAULT_TOML);
+        let policy = policy.map_err(|mistake| SetupError::Policy(mistake.to_string()))?;
+        self.core = Some(Detector::new(policy));
+        ground.bus.connect(ground.now, Party::Detector);
+        for event in ground.bus.last_incidents() {
+            self.step(ground, Input::Restore(Box::new(event)));
+        }
+        self.step(ground, Input::Started);
+        for status in ground.bus.statuses() {
+            self.step(ground, about(&status));
+        }
+        self.arm(ground);
+        Ok(())
+    }
+
+    /// Is killed.
+    pub(crate) fn die(&mut self, ground: &mut Ground) {
+        self.core = None;
+        self.alarm.set(ground, Host::Detector, None);
+        ground.bus.disconnect(ground.now, Party::Detector);
+    }
+
+    pub(crate) fn deliver(&mut self, ground: &mut Ground, delivery: Delivery) {
+        let input = match delivery.message {
+            Message::Telemetry(telemetry, schema) => Input::Telemetry {
+                telemetry: Arc::unwrap_or_clone(telemetry),
+                schema,
+            },
+            Message::Canary(number) => Input::CanaryHeard(number),
+            Message::Status(status) => about(&status),
+            _ => return,
+        };
+        self.step(ground, input);
+    }
+
+    /// The bus came, or went.
+    pub(crate) fn connected(&mut self, ground: &mut Ground, connected: bool) {
+        self.step(ground, Input::Connected(connected));
+    }
+
+    pub(crate) fn wake(&mut self, ground: &mut Ground) {
+        self.alarm.rung();
+        self.step(ground, Input::Tick);
+    }
+
+    fn step(&mut self, ground: &mut Ground, input: Input) {
+        let Some(core) = &mut self.core else {
+            return;
+        };
+        self.stirred = true;
+        for output in core.step(ground.now, input) {
+            let message = match output {
+                Output::Publish(event) => Message::Incident(Arc::new(*event)),
+                Output::SendCanary(number) => Message::Canary(number),
+                Output::Observer(hearing) => Message::Observer(Arc::new(Observer {
+                    detector: NAME.to_owned(),
+                    state: hearing.state,
+                    reason: hearing.reason,
+                    since: hearing.since,
+                    silent: hearing.silent,
+                    known: hearing.known,
+                    at: ground.now,
+                })),
+            };
+            ground.publish(Party::Detector, message);
+        }
+    }
+
+    /// Once all that happens at one time was heard: when it wants to be woken is found once, not after each message.
+    pub(crate) fn arm(&mut self, ground: &mut Ground) {
+        if std::mem::take(&mut self.stirred) {
+            let at = self.core.as_ref().and_then(Detector::next_wakeup);
+            self.alarm.set(ground, Host::Detector, at);
+        }
+    }
+}
+
+fn about(status: &NodeStatus) -> Input {
+    let node = status.node.clone();
+    if status.state == ProcessState::Stopping {
+        Input::NodeLeaving {
+            node,
+            boot_id: status.boot_id,
+        }
+    } else {
+        Input::NodeKnown(node)
+    }
+}

@@ -1,0 +1,94 @@
+//! One run of an agent: its core and what it knows besides, gone with it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::filter::Filter;
+use arena_node_core::{Heard, Input, Node, NodeConfig};
+use arena_proto::{CommandId, FaultId, SchemaId, ServiceName, ServiceSample, Timestamp};
+
+use crate::wire::Token;
+use crate::ground::Ground;
+
+/// A renewal of the lease is told to the core this long after the last one: the live holder renews each second, and only that one counts
+/// that comes last before `LEASE_SILENCE` (5 s).
+const LEASE_HEARD_EVERY: Duration = Duration::from_secs(4);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Agent {
+    pub(super) core: Node,
+    /// Different for each start.
+    pub(super) boot_id: u64,
+    pub(super) pid: u32,
+    /// As telemetry tells them.
+    pub(super) samples: Vec<ServiceSample>,
+    pub(super) filter: Filter,
+    /// Of the last message of telemetry.
+    pub(super) seq: u64,
+    /// The schema that is in KV `schema`.
+    pub(super) told: Option<SchemaId>,
+    /// A status that waits for the end of a silence.
+    pub(super) status_waits: bool,
+    /// Deliveries whose work is not done.
+    pub(super) commands: BTreeMap<CommandId, Token>,
+    pub(super) faults: BTreeMap<FaultId, Token>,
+    /// Which start of each service was asked which faults it makes.
+    pub(super) asked: BTreeMap<ServiceName, u32>,
+    /// Evidence is captured: nothing else is done meanwhile.
+    pub(super) held_up: bool,
+    pub(super) backlog: Vec<Input>,
+    /// The bus is there.
+    pub(super) connected: bool,
+    /// When a renewal of the lease was last told to the core.
+    pub(super) heard_at: Timestamp,
+}
+
+impl Agent {
+    pub(super) fn new(config: NodeConfig, boot_id: u64, pid: u32, filter: Filter) -> Self {
+        Self {
+            core: Node::new(config),
+            boot_id,
+            pid,
+            samples: Vec::new(),
+            filter,
+            seq: 0,
+            told: None,
+            status_waits: false,
+            commands: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            held_up: false,
+            backlog: Vec::new(),
+            connected: false,
+            heard_at: Timestamp::EPOCH,
+        }
+    }
+
+    /// When to wake it, for its core or for a renewal that it hears.
+    pub(super) fn next_wakeup(&self, ground: &Ground) -> Option<Timestamp> {
+        let renewal = self.renewal_due(ground);
+        self.core.next_wakeup().into_iter().chain(renewal).min()
+    }
+
+    fn renewal_due(&self, ground: &Ground) -> Option<Timestamp> {
+        let heard = self.connected && ground.lease.is_some();
+        heard.then(|| self.heard_at + LEASE_HEARD_EVERY)
+    }
+
+    /// A renewal is due; it counts as heard.
+    pub(super) fn hears_lease(&mut self, ground: &Ground) -> bool {
+        let due = self.renewal_due(ground).is_some_and(|at| at <= ground.now);
+        if due {
+            self.heard_at = ground.now;
+        }
+        due
+    }
+}
+
+/// A renewal of the lease that is held.
+pub(super) fn renewal(ground: &Ground) -> Input {
+    ground
+        .lease
+        .map_or(Input::Tick, |fence| Input::Remediator(Heard { fence }))
+}

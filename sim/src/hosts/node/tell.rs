@@ -1,0 +1,157 @@
+//! What a node tells the bus: its status on every change, telemetry each second and on every change. All telemetry passes the faults of it.
+
+use std::sync::Arc;
+
+use arena_node_core::Input;
+use arena_proto::{NodeStatus, ProcessState, ServiceStatus, Telemetry, Timestamp};
+
+use super::{NodeHost, filter};
+use super::act::ASK_TAKES;
+use crate::wire::Message;
+use crate::ground::{Event, Ground};
+use crate::world::Route;
+
+impl NodeHost {
+    /// Something of its status has changed: the sidecars, KV `status` and telemetry learn of it.
+    pub(super) fn show(&mut self, ground: &mut Ground) {
+        let (now, party) = (ground.now, self.party());
+        let Some(agent) = &mut self.agent else {
+            return;
+        };
+        agent.samples = agent.core.samples();
+        let status = agent.core.status(now, agent.boot_id, agent.pid);
+        for service in &status.services {
+            if let Some(supervised) = self.services.get_mut(&service.name) {
+                let route = route(&status, service);
+                if std::mem::replace(&mut supervised.route, route) != route {
+                    ground.world.set_routable(now, supervised.ix, route);
+                }
+            }
+        }
+        self.ask(ground, &status.services);
+        self.emit(ground, now, Vec::new());
+        let Some(agent) = &mut self.agent else {
+            return;
+        };
+        if agent.filter.is_silent() {
+            agent.status_waits = true;
+        } else {
+            ground.publish(party, Message::Status(Arc::new(status)));
+        }
+    }
+
+    /// Asks each service that has come up which faults it makes.
+    fn ask(&mut self, ground: &mut Ground, services: &[ServiceStatus]) {
+        let mut told = Vec::new();
+        let Some(agent) = &mut self.agent else {
+            return;
+        };
+        for service in services {
+            let Some(ix) = self.services.get(&service.name).map(|known| known.ix) else {
+                continue;
+            };
+            let asked = agent.asked.get(&service.name) == Some(&service.generation);
+            if service.state == ProcessState::Running && !asked {
+                agent
+                    .asked
+                    .insert(service.name.clone(), service.generation);
+                let made = ground.world.makes_faults(ix);
+                let input = Input::MakesFaults {
+                    service: service.name.clone(),
+                    generation: service.generation,
+                    faults: made.iter().map(|name| (*name).to_owned()).collect(),
+                };
+                told.push(input);
+            }
+        }
+        for input in told {
+            self.answer(ground, ASK_TAKES, input);
+        }
+    }
+
+    /// A second has passed: everything is measured.
+    pub(crate) fn measure(&mut self, ground: &mut Ground) {
+        if self.agent.is_none() {
+            return;
+        }
+        let mut row = Vec::new();
+        ground.world.sample(ground.now, self.ix, &mut row);
+        self.emit(ground, ground.now, row);
+    }
+
+    /// A message of telemetry on its way; without values where only a state is told.
+    fn emit(&mut self, ground: &mut Ground, time: Timestamp, values: Vec<f32>) {
+        let (party, schema) = (self.party(), Arc::clone(ground.world.schema(self.ix)));
+        let Some(agent) = &mut self.agent else {
+            return;
+        };
+        let id = schema.id();
+        if agent.told != Some(id) && !agent.filter.is_silent() {
+            agent.told = Some(id);
+            ground.publish(party, Message::Schema(Arc::clone(&schema)));
+        }
+        agent.seq += 1;
+        let telemetry = Telemetry {
+            node: self.name.clone(),
+            boot_id: agent.boot_id,
+            seq: agent.seq,
+            schema_id: id,
+            time: ground.bus.clock(party, time),
+            values,
+            services: agent.samples.clone(),
+        };
+        agent.filter.offer(
+            ground.now,
+            filter::Message {
+                schema: Arc::clone(&schema),
+                telemetry,
+            },
+        );
+        self.let_out(ground);
+    }
+
+    /// What has passed the faults of telemetry goes out, and what they hold back is looked at again in its time.
+    pub(crate) fn let_out(&mut self, ground: &mut Ground) {
+        let party = self.party();
+        let Some(agent) = &mut self.agent else {
+            return;
+        };
+        for message in agent.filter.ready(ground.now) {
+            ground.publish(
+                party,
+                Message::Telemetry(Arc::new(message.telemetry), message.schema),
+            );
+        }
+        if let Some(at) = agent.filter.next_wakeup() {
+            let event = Event::Held {
+                node: self.ix,
+                boot: self.boots,
+            };
+            ground.queue.push(at.max(ground.now), event);
+        }
+        // A silence has ended: what it kept from being told is told.
+        if agent.status_waits && !agent.filter.is_silent() {
+            agent.status_waits = false;
+            let status = agent.core.status(ground.now, agent.boot_id, agent.pid);
+            ground.publish(party, Message::Status(Arc::new(status)));
+        }
+    }
+
+    /// What a telemetry fault held back is due.
+    pub(crate) fn held(&mut self, ground: &mut Ground, boot: u32) {
+        if boot == self.boots {
+            self.let_out(ground);
+        }
+    }
+}
+
+/// As the sidecars read it in the status (services/node/src/sidecar/routes.rs).
+fn route(node: &NodeStatus, service: &ServiceStatus) -> Route {
+    if !service.is_healthy() || node.state == ProcessState::Stopping {
+        Route::Away
+    } else if service.detail.drained {
+        Route::Last
+    } else {
+        Route::Open
+    }
+}

@@ -1,0 +1,98 @@
+//! The event log's lines: what is durable on the bus, what users feel each second, a digest of telemetry.
+//!
+//! A line is `{"n":…,"at_ns":…,"kind":"…","body":…}`, in this order; bodies of messages are the ProtoJSON that the live bus carries.
+
+use std::fmt::Write as _;
+
+use arena_proto::{Message as _, Telemetry, Timestamp};
+
+use crate::wire::Message;
+use crate::ground::BEGINNING;
+use crate::log::{EventLog, Log, LogLevel};
+
+/// Telemetry is told as one number every so many seconds.
+const DIGEST_EVERY_S: u64 = 10;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    log: Log,
+    line: String,
+    digest: u64,
+    messages: u64,
+}
+
+impl Recorder {
+    pub(crate) fn new(level: LogLevel) -> Self {
+        Self {
+            log: Log::new(level),
+            line: String::new(),
+            digest: 0,
+            messages: 0,
+        }
+    }
+
+    /// An event with a body that is JSON.
+    pub(crate) fn write(&mut self, now: Timestamp, kind: &str, body: &str) {
+        let since = now.saturating_since(BEGINNING).as_nanos();
+        self.line.clear();
+        let number = self.log.events() + 1;
+        // Writing to a string does not fail.
+        let _ = write!(
+            self.line,
+            "{{\"n\":{number},\"at_ns\":{since},\"kind\":\"{kind}\",\"body\":{body}}}"
+        );
+        self.log.push(&self.line);
+    }
+
+    /// A message was published.
+    pub(crate) fn message(&mut self, now: Timestamp, message: &Message) {
+        let (kind, body) = match message {
+            Message::Telemetry(telemetry, _) => return self.telemetry(telemetry),
+            Message::Canary(_) => return,
+            Message::Incident(event) => ("incident", event.encode()),
+            Message::Plan(plan) => ("plan", plan.encode()),
+            Message::Command(command) => ("command", command.encode()),
+            Message::Outcome(outcome) => ("outcome", outcome.encode()),
+            Message::Fault(request) => ("fault", request.encode()),
+            Message::FaultStatus(status) => ("fault_status", status.encode()),
+            Message::Status(status) => ("status", status.encode()),
+            Message::Schema(schema) => ("schema", schema.encode()),
+            Message::Control(control) => ("control", control.encode()),
+            Message::Observer(observer) => ("observer", observer.encode()),
+        };
+        self.write(now, kind, &String::from_utf8_lossy(&body));
+    }
+
+    /// Folded into one number: each value by its bits, in the order of the telling.
+    fn telemetry(&mut self, telemetry: &Telemetry) {
+        let mut digest = self.digest ^ telemetry.seq;
+        for value in &telemetry.values {
+            digest = fold(digest, u64::from(value.to_bits()));
+        }
+        self.digest = fold(digest, telemetry.boot_id);
+        self.messages += 1;
+    }
+
+    /// A second has passed, in which users felt this (JSON).
+    pub(crate) fn second(&mut self, now: Timestamp, felt: &str) {
+        self.write(now, "users", felt);
+        let seconds = now.saturating_since(BEGINNING).as_secs();
+        if seconds.is_multiple_of(DIGEST_EVERY_S) {
+            let body = format!(
+                "{{\"messages\":{},\"digest\":\"{:016x}\"}}",
+                self.messages, self.digest
+            );
+            self.write(now, "telemetry", &body);
+        }
+    }
+
+    pub(crate) fn finish(self) -> EventLog {
+        self.log.finish()
+    }
+}
+
+/// The multiplier of FNV-1a in 64 bits, one word at a time: order counts, and every bit.
+const fn fold(digest: u64, word: u64) -> u64 {
+    (digest.rotate_left(23) ^ word).wrapping_mul(0x0000_0100_0000_01b3)
+}
