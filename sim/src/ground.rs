@@ -3,10 +3,10 @@
 use arena_node_core::{Input as NodeInput, Output as NodeOutput};
 use arena_proto::Timestamp;
 
-use crate::wire::Bus;
 use crate::hosts::healer::Tampering;
 use crate::hosts::recorder::Recorder;
 use crate::queue::{EntryId, EventQueue};
+use crate::wire::Bus;
 use crate::wire::{Message, Party};
 use crate::world::{NodeIx, ServiceIx, Truth, World};
 
@@ -45,8 +45,22 @@ impl Ground {
 
     /// Says something on the bus, and writes it down.
     pub(crate) fn publish(&mut self, from: Party, message: Message) {
+        let Some(message) = self.tamper(message) else {
+            return;
+        };
         self.log.message(self.now, &message);
         self.bus.publish(self.now, from, message);
+    }
+
+    fn tamper(&self, message: Message) -> Option<Message> {
+        match message {
+            Message::Telemetry(telemetry, schema) if !self.tampered.is_empty() => {
+                let mut all = self.tampered.iter();
+                let told = all.try_fold(telemetry, |told, one| one.of(told, &schema));
+                told.map(|told| Message::Telemetry(told, schema))
+            }
+            message => Some(message),
+        }
     }
 
     /// Takes the lease, if nobody holds it: the fence.
@@ -101,10 +115,7 @@ pub(crate) enum Event {
         outputs: Vec<NodeOutput>,
     },
     /// A probe starts.
-    Probe {
-        service: ServiceIx,
-        number: u32,
-    },
+    Probe { service: ServiceIx, number: u32 },
     /// A probe was answered.
     Probed {
         service: ServiceIx,

@@ -16,6 +16,12 @@ mod hosts;
 mod play;
 mod setup;
 mod sim;
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    dead_code,
+    reason = "until the bus is there"
+)]
 mod wire;
 
 pub use play::{Played, play};

@@ -76,9 +76,8 @@ impl Sim {
         let policy = setup.healer.as_judged();
         let acts = matches!(setup.healer, Healer::Rules(_));
         let (remediator, healer) = healers(setup.healer)?;
-        let healer = healer.or_else(|| {
-            matches!(setup.villain, Villain::Outside).then(|| HealerHost::new(None))
-        });
+        let healer = healer
+            .or_else(|| matches!(setup.villain, Villain::Outside).then(|| HealerHost::new(None)));
         let nonce = Chance::stream(setup.seed, Purpose::Villain, 0).bits();
         let mut sim = Self {
             ground: Ground {
@@ -110,13 +109,13 @@ impl Sim {
 
     fn start(&mut self) -> Result<(), SetupError> {
         let ground = &mut self.ground;
-        self.watcher.start(ground);
+        Watcher::start(ground);
         self.detector.start(ground)?;
         if let Some(remediator) = &mut self.remediator {
             remediator.start(ground);
         }
-        if let Some(healer) = &mut self.healer {
-            healer.start(ground, self.remediator.is_none());
+        if self.healer.is_some() {
+            HealerHost::start(ground, self.remediator.is_none());
         }
         self.injector.start(ground);
         for node in &mut self.nodes {
@@ -289,7 +288,7 @@ impl Sim {
             }
             Party::Healer => {
                 if let Some(healer) = &mut self.healer {
-                    healer.deliver(ground, delivery);
+                    healer.deliver(ground, &delivery);
                 }
             }
             Party::Injector => self.injector.deliver(ground, delivery),

@@ -42,7 +42,7 @@ pub(crate) enum Message {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Token;
+pub(crate) struct Token(u8);
 
 #[derive(Debug)]
 pub(crate) struct Delivery {

@@ -20,7 +20,10 @@ fn played(name: &str, healer: &str) -> Played {
 fn a_crash_is_healed() {
     let run = played("dies-crash", "rules");
     for line in &run.story {
-        println!("{:>7} {:<9} {}: {}", line.at_ms, line.kind, line.entity, line.what);
+        println!(
+            "{:>7} {:<9} {}: {}",
+            line.at_ms, line.kind, line.entity, line.what
+        );
     }
     println!("{:?} {} {} events", run.ending, run.why, run.log.events);
     for line in run.log.lines.iter().take(0) {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use arena_detector_core::{Detector, Input, Output, Policy};
 use arena_proto::{NodeStatus, Observer, ProcessState};
 
-use crate::wire::{Delivery, Message, Party};
 use crate::ground::{Alarm, Ground, Host};
 use crate::setup::SetupError;
+use crate::wire::{Delivery, Message, Party};
 
 /// The key of a detector that hears all telemetry.
 const NAME: &str = "all";
@@ -69,11 +69,6 @@ impl DetectorHost {
             _ => return,
         };
         self.step(ground, input);
-    }
-
-    /// The bus came, or went.
-    pub(crate) fn connected(&mut self, ground: &mut Ground, connected: bool) {
-        self.step(ground, Input::Connected(connected));
     }
 
     pub(crate) fn wake(&mut self, ground: &mut Ground) {

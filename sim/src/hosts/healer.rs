@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arena_proto::{
-    Command, CommandId, IncidentEvent, IncidentEventKind, IncidentId, IncidentState, NodeName,
-    Plan, PlanBasis, PlanId, Preconditions, Resolution, check_action,
+    Column, Command, CommandId, IncidentEvent, IncidentEventKind, IncidentId, IncidentState,
+    NodeName, Plan, PlanBasis, PlanId, Preconditions, Resolution, Schema, Telemetry, check_action,
 };
 
 use super::seen::Seen;
-use crate::wire::{Delivery, Message, Party};
 use crate::ground::Ground;
 use crate::observe::Observation;
 use crate::policy::{Claim, Deed, Forgery, Order, Policy};
+use crate::wire::{Delivery, Message, Party};
 
 /// As a person's command (`services/lib/operator/src/act.rs`).
 const EXPIRY: Duration = Duration::from_secs(5);
@@ -44,14 +44,14 @@ impl HealerHost {
     }
 
     /// Where no remediator is (`alone`) it holds the lease in its place: nodes leave restarts to it.
-    pub(crate) fn start(&mut self, ground: &mut Ground, alone: bool) {
+    pub(crate) fn start(ground: &mut Ground, alone: bool) {
         ground.bus.connect(ground.now, Party::Healer);
         if alone {
             ground.take_lease();
         }
     }
 
-    pub(crate) fn deliver(&mut self, ground: &mut Ground, delivery: Delivery) {
+    pub(crate) fn deliver(&mut self, ground: &mut Ground, delivery: &Delivery) {
         self.seen.hear(ground.now, &delivery.message);
         if let Some(token) = delivery.token {
             ground.bus.ack(ground.now, token);
@@ -125,12 +125,7 @@ impl HealerHost {
         Ok(())
     }
 
-    fn claim(
-        &mut self,
-        ground: &mut Ground,
-        id: &IncidentId,
-        claim: Claim,
-    ) -> Result<(), String> {
+    fn claim(&mut self, ground: &mut Ground, id: &IncidentId, claim: Claim) -> Result<(), String> {
         let incident = self.seen.incident(id);
         let incident = incident.ok_or_else(|| format!("there is no open incident {id}"))?;
         let revision = self.claimed.entry(id.clone()).or_default();
@@ -162,14 +157,14 @@ impl HealerHost {
         Ok(())
     }
 
-    fn forge(&mut self, ground: &mut Ground, forgery: Forgery) -> Result<(), String> {
+    fn forge(&self, ground: &mut Ground, forgery: Forgery) -> Result<(), String> {
         match forgery {
-            Forgery::Mute(node) => self.tamper(ground, Tampering::Mute(node)),
+            Forgery::Mute(node) => ground.tampered.push(Tampering::Mute(node)),
             Forgery::Telemetry {
                 entity,
                 metric,
                 value,
-            } => self.tamper(ground, Tampering::Tell(entity, metric, value)),
+            } => ground.tampered.push(Tampering::Tell(entity, metric, value)),
             Forgery::Clear(id) => {
                 let incident = self.seen.incident(&id);
                 let incident = incident.ok_or_else(|| format!("there is no open incident {id}"))?;
@@ -180,14 +175,8 @@ impl HealerHost {
                     ..incident.clone()
                 };
                 ground.publish(Party::Healer, Message::Incident(Arc::new(cleared)));
-                Ok(())
             }
         }
-    }
-
-    #[expect(clippy::unused_self, reason = "as its siblings")]
-    fn tamper(&self, ground: &mut Ground, tampering: Tampering) -> Result<(), String> {
-        ground.tampered.push(tampering);
         Ok(())
     }
 }
@@ -199,4 +188,28 @@ pub(crate) enum Tampering {
     Mute(NodeName),
     /// This metric is told as this value.
     Tell(arena_proto::Entity, String, f32),
+}
+
+impl Tampering {
+    /// What becomes of a message; `None`: nothing is told.
+    pub(crate) fn of(
+        &self,
+        mut telemetry: Arc<Telemetry>,
+        schema: &Schema,
+    ) -> Option<Arc<Telemetry>> {
+        match self {
+            Self::Mute(node) => (*node != telemetry.node).then_some(telemetry),
+            Self::Tell(entity, metric, value) => {
+                let wanted =
+                    |column: &Column| column.metric == *metric && column.service == entity.service;
+                if entity.node == telemetry.node
+                    && let Some(index) = schema.columns.iter().position(wanted)
+                    && index < telemetry.values.len()
+                {
+                    Arc::make_mut(&mut telemetry).values[index] = *value;
+                }
+                Some(telemetry)
+            }
+        }
+    }
 }

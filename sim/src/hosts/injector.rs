@@ -7,8 +7,8 @@ use arena_proto::{
     InjectReply, InjectRequest, RevertRequest, VillainOperation, VillainRequest, VillainStatus,
 };
 
-use crate::wire::{Delivery, Message, Party};
 use crate::ground::{Alarm, Ground, Host};
+use crate::wire::{Delivery, Message, Party};
 
 /// See the module.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 
 use arena_proto::{Message as _, Telemetry, Timestamp};
 
-use crate::wire::Message;
 use crate::ground::BEGINNING;
 use crate::log::{EventLog, Log, LogLevel};
+use crate::wire::Message;
 
 /// Telemetry is told as one number every so many seconds.
 const DIGEST_EVERY_S: u64 = 10;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use arena_proto::{CommandId, RejectionReason, Timestamp};
 use arena_remediator_core::{Input, Output, Playbooks, Remediator};
 
-use crate::wire::{Delivery, Message, Party, Token};
 use crate::ground::{Alarm, Ground, Host};
+use crate::wire::{Delivery, Message, Party};
 
 /// KV `lease` forgets who does not renew for this long.
 const LEASE_KEPT: Duration = Duration::from_secs(3);
@@ -129,14 +129,10 @@ impl RemediatorHost {
         };
         if self.term.is_some() {
             self.step(ground, input);
-            self.ack(ground, delivery.token);
+            if let Some(token) = delivery.token {
+                ground.bus.ack(ground.now, token);
+            }
             self.arm(ground);
-        }
-    }
-
-    fn ack(&self, ground: &mut Ground, token: Option<Token>) {
-        if let Some(token) = token {
-            ground.bus.ack(ground.now, token);
         }
     }
 

@@ -8,10 +8,8 @@ use arena_proto::{
     Outcome, Schema, ServiceName, ServiceStatus, Telemetry, Timestamp,
 };
 
+use crate::observe::{IncidentSeen, NodeSeen, Observation, OutcomeSeen, ServiceSeen, SignalSeen};
 use crate::wire::Message;
-use crate::observe::{
-    IncidentSeen, NodeSeen, Observation, OutcomeSeen, ServiceSeen, SignalSeen,
-};
 
 /// Outcomes that wait to be told: a policy is asked each second, and one that is never asked must not grow without end.
 const OUTCOMES_MAX: usize = 256;

@@ -12,10 +12,10 @@ use arena_scenario::judge::{FaultFact, HurtFact, Part, Policy, Sample, TruthFact
 use arena_scenario::watch::{self, Reference, Steady, SteadyWatch, View};
 use arena_scenario::{Scenario, When};
 
-use crate::wire::{Message, Party};
 use crate::ground::{Event, Ground};
 use crate::policy::Order;
 use crate::setup::SetupError;
+use crate::wire::{Message, Party};
 use crate::world::ServiceIx;
 
 /// Between two samples, as `arena run --live` takes them.
@@ -90,7 +90,7 @@ impl Watcher {
         })
     }
 
-    pub(crate) fn start(&self, ground: &mut Ground) {
+    pub(crate) fn start(ground: &mut Ground) {
         ground.bus.connect(ground.now, Party::Watcher);
         ground.queue.push(ground.now + TICK, Event::Look);
     }
@@ -104,7 +104,8 @@ impl Watcher {
             Message::Status(status) => self.view.on_status(at_ms, (**status).clone()),
             Message::FaultStatus(status) => {
                 if status.state == FaultState::Active {
-                    self.params.insert(status.id.to_string(), Arc::clone(status));
+                    self.params
+                        .insert(status.id.to_string(), Arc::clone(status));
                 }
                 self.view.on_fault(at_ms, status);
             }

@@ -62,10 +62,9 @@ impl NodeHost {
             | Output::FreePort { .. }
             | Output::CleanDisk { .. }
             | Output::ResetLeg { .. } => self.heal(ground, output),
-            Output::Outcome(_)
-            | Output::FaultStatus(_)
-            | Output::Save
-            | Output::Finished => self.tell(ground, output),
+            Output::Outcome(_) | Output::FaultStatus(_) | Output::Save | Output::Finished => {
+                self.tell(ground, output);
+            }
             Output::WriteJournal(_)
             | Output::EraseJournal(_)
             | Output::Apply(_)

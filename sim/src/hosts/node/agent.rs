@@ -7,8 +7,8 @@ use super::filter::Filter;
 use arena_node_core::{Heard, Input, Node, NodeConfig};
 use arena_proto::{CommandId, FaultId, SchemaId, ServiceName, ServiceSample, Timestamp};
 
-use crate::wire::Token;
 use crate::ground::Ground;
+use crate::wire::Token;
 
 /// A renewal of the lease is told to the core this long after the last one: the live holder renews each second, and only that one counts
 /// that comes last before `LEASE_SILENCE` (5 s).

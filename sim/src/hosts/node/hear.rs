@@ -6,9 +6,9 @@ use arena_proto::FaultOperation;
 
 use super::NodeHost;
 use super::agent::Agent;
-use crate::wire::{Delivery, Message};
 use crate::chance::{Chance, Purpose};
 use crate::ground::Ground;
+use crate::wire::{Delivery, Message};
 
 /// Agents have pids of their own, below those of services.
 const AGENT_PID: u32 = 100;
@@ -48,7 +48,8 @@ impl NodeHost {
             return;
         };
         self.folder.saved = agent.core.saved();
-        self.alarm.set(ground, crate::ground::Host::Node(self.ix), None);
+        self.alarm
+            .set(ground, crate::ground::Host::Node(self.ix), None);
         for service in self.services.values_mut() {
             service.probing = None;
         }

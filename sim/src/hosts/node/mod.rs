@@ -7,6 +7,12 @@
 
 mod act;
 mod agent;
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    dead_code,
+    reason = "until the core has it"
+)]
 mod filter;
 mod folder;
 mod hear;
@@ -20,8 +26,8 @@ use arena_config::arena::{HealthSpec, NodeSpec, Probe, ServiceSpec};
 use arena_node_core::{Input, NodeConfig, Output, ProcessRef, ServiceConfig};
 use arena_proto::{NodeName, ServiceName};
 
-use crate::wire::Party;
 use crate::ground::{Alarm, Event, Ground, Host};
+use crate::wire::Party;
 use crate::world::{Happening, NodeIx, Route, ServiceIx};
 
 use agent::Agent;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use arena_node_core::Input;
 use arena_proto::{NodeStatus, ProcessState, ServiceStatus, Telemetry, Timestamp};
 
-use super::{NodeHost, filter};
 use super::act::ASK_TAKES;
-use crate::wire::Message;
+use super::{NodeHost, filter};
 use crate::ground::{Event, Ground};
+use crate::wire::Message;
 use crate::world::Route;
 
 impl NodeHost {
@@ -52,9 +52,7 @@ impl NodeHost {
             };
             let asked = agent.asked.get(&service.name) == Some(&service.generation);
             if service.state == ProcessState::Running && !asked {
-                agent
-                    .asked
-                    .insert(service.name.clone(), service.generation);
+                agent.asked.insert(service.name.clone(), service.generation);
                 let made = ground.world.makes_faults(ix);
                 let input = Input::MakesFaults {
                     service: service.name.clone(),
