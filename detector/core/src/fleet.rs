@@ -1,6 +1,5 @@
 //! Every node that is heard, and what else is measured around an entity: the facts that an incident is judged by.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arena_proto::{
@@ -11,6 +10,7 @@ use arena_proto::{
 use crate::book::Process;
 use crate::node::Node;
 use crate::rules::{NEIGHBOUR, NEIGHBOUR_BATCH, NODE};
+use crate::seats::Seats;
 use crate::stillness::Stillness;
 use crate::track::Restart;
 
@@ -20,7 +20,7 @@ const CPU_PERCENT: &str = "cpu_percent";
 /// The nodes that are heard, or were until now.
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
-    pub(crate) nodes: BTreeMap<NodeName, Node>,
+    pub(crate) nodes: Seats<Node>,
 }
 
 impl Fleet {

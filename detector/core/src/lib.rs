@@ -12,6 +12,7 @@
 mod alerts;
 mod board;
 mod book;
+mod calm;
 mod expression;
 mod fleet;
 mod graph;
@@ -24,12 +25,14 @@ mod observer;
 mod policy;
 mod rules;
 mod samples;
+mod seats;
 mod sequence;
 mod signal;
 mod state;
 mod stillness;
 mod symptom;
 mod track;
+mod tracked;
 mod verdict;
 mod witness;
 
@@ -55,6 +58,7 @@ use symptom::View;
 pub use io::{Counters, Input, Output};
 pub use observer::Hearing;
 pub use policy::Policy;
+pub use seats::Seat;
 
 pub(crate) const NODE_SILENT: &str = "node_silent";
 
@@ -75,6 +79,7 @@ pub struct Detector {
     alerts: Alerts,
     board: Board,
     counters: Counters,
+    thorough: bool,
 }
 
 impl Detector {
@@ -91,17 +96,24 @@ impl Detector {
             alerts: Alerts::default(),
             board: policy.board(),
             counters: Counters::default(),
+            thorough: false,
             policy,
+        }
+    }
+
+    /// One that takes no short way: it judges each message whole, and asks CEL about each rule. It says the same, later: for what
+    /// compares the two.
+    #[must_use]
+    pub fn thorough(policy: Policy) -> Self {
+        Self {
+            thorough: true,
+            ..Self::new(policy)
         }
     }
 
     /// Takes one input. `now` never goes back.
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
-        let canary = self.observer.wake(now).map(Output::SendCanary);
-        let mut outputs: Vec<Output> = canary.into_iter().collect();
-        self.liveness.deaf(now, self.observer.doubts());
-        self.look_for_silence(now);
-        self.age_alerts(now);
+        let mut outputs = self.wake(now);
         match input {
             // Judged with the first step after Started: until then what was open is not all known.
             Input::Restore(event) => {
@@ -114,7 +126,9 @@ impl Detector {
             }
             Input::Connected(connected) => self.connected(now, connected),
             Input::CanaryHeard(number) => self.observer.canary_heard(now, number),
-            Input::Telemetry { telemetry, schema } => self.telemetry(now, &telemetry, &schema),
+            Input::Telemetry { telemetry, schema } => {
+                self.telemetry(now, &telemetry, &schema, &mut Seat::default());
+            }
             Input::NodeKnown(node) => self.node_known(now, &node, false),
             Input::NodePosts(node) => self.node_known(now, &node, true),
             Input::NodeForgotten(node) => self.node_forgotten(now, &node),
@@ -123,12 +137,40 @@ impl Detector {
             Input::AlertForgotten(fingerprint) => self.forget_alert(now, &fingerprint),
             Input::Tick => {}
         }
+        self.conclude(now, &mut outputs);
+        outputs
+    }
+
+    /// [`Input::Telemetry`] for who keeps the message, and where its node sits: the same, without a search for it.
+    pub fn hear(
+        &mut self,
+        now: Timestamp,
+        telemetry: &Telemetry,
+        schema: &Arc<Schema>,
+        seat: &mut Seat,
+    ) -> Vec<Output> {
+        let mut outputs = self.wake(now);
+        self.telemetry(now, telemetry, schema, seat);
+        self.conclude(now, &mut outputs);
+        outputs
+    }
+
+    /// What time alone brings.
+    fn wake(&mut self, now: Timestamp) -> Vec<Output> {
+        let canary = self.observer.wake(now).map(Output::SendCanary);
+        self.liveness.deaf(now, self.observer.doubts());
+        self.look_for_silence(now);
+        self.age_alerts(now);
+        canary.into_iter().collect()
+    }
+
+    /// What follows from all that is known now.
+    fn conclude(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         self.liveness.deaf(now, self.observer.doubts());
         let (storm, liveness) = (self.liveness.storm(), &self.liveness);
         let hearing = self.observer.tell(now, storm, || liveness.crowd(now));
         outputs.extend(hearing.map(Output::Observer));
         outputs.extend(self.judge(now));
-        outputs
     }
 
     /// What follows from the signals as they stand.
@@ -193,30 +235,37 @@ impl Detector {
         }
     }
 
-    fn telemetry(&mut self, now: Timestamp, telemetry: &Telemetry, schema: &Arc<Schema>) {
+    fn telemetry(
+        &mut self,
+        now: Timestamp,
+        telemetry: &Telemetry,
+        schema: &Arc<Schema>,
+        seat: &mut Seat,
+    ) {
         let name = &telemetry.node;
         if self.left.get(name) == Some(&telemetry.boot_id) {
             self.counters.stale += 1;
             return;
         }
-        if !self.fleet.nodes.contains_key(name) && self.fleet.nodes.len() == NODES_MAX {
+        let known = self.fleet.nodes.find(name, seat.node);
+        if known.is_none() && self.fleet.nodes.len() == NODES_MAX {
             self.counters.nodes_over_limit += 1;
             return;
         }
-        let known_schema = self
-            .fleet
-            .nodes
-            .get(name)
+        let known_schema = known
+            .and_then(|at| self.fleet.nodes.at(at))
             .is_some_and(|node| node.has_schema(telemetry.schema_id));
         if !node::fits(telemetry, schema, known_schema) {
             self.counters.misfits += 1;
             return;
         }
-        let node = self
-            .fleet
-            .nodes
-            .entry(name.clone())
-            .or_insert_with(|| Node::new(telemetry.boot_id));
+        seat.node = known.unwrap_or_else(|| {
+            let node = Node::new(telemetry.boot_id);
+            self.fleet.nodes.insert(name, node)
+        });
+        let Some(node) = self.fleet.nodes.at_mut(seat.node) else {
+            return;
+        };
         let order = node.take(telemetry.boot_id, telemetry.seq);
         if order != Order::Newer {
             self.counters.stale += 1;
@@ -226,7 +275,7 @@ impl Detector {
             // It says nothing new but that its node speaks.
             Order::Late => {
                 let lost = node.lost();
-                return self.heard(now, name, lost);
+                return self.heard(now, name, lost, seat);
             }
             Order::Stale => return,
         }
@@ -234,6 +283,7 @@ impl Detector {
             now,
             policy: &self.policy,
             evaluator: &self.evaluator,
+            thorough: self.thorough,
         };
         let mut changes = Vec::new();
         if !known_schema {
@@ -245,12 +295,12 @@ impl Detector {
         let lost = node.lost();
         self.report(now, changes);
         self.left.remove(name);
-        self.heard(now, name, lost);
+        self.heard(now, name, lost, seat);
     }
 
     /// The node spoke; `lost`: how many of its last messages did not come.
-    fn heard(&mut self, now: Timestamp, name: &NodeName, lost: u32) {
-        if self.liveness.heard(now, name, lost) {
+    fn heard(&mut self, now: Timestamp, name: &NodeName, lost: u32, seat: &mut Seat) {
+        if self.liveness.heard(now, name, lost, &mut seat.watch) {
             self.silence_over(now, name, "telemetry again");
         }
     }

@@ -5,12 +5,12 @@
 //! no bus, and when it was held up: what nobody could hear is not silence. A node that said that it stops is not
 //! silent either. Silence is measured by the detector's own clock, from the time that a message was received.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arena_proto::{NodeName, Timestamp};
 
 use crate::observer::{Crowd, OVERSLEPT};
+use crate::seats::Seats;
 
 /// The share of the silence limit after which a node counts as silent for the question whether a storm begins. Nodes
 /// that a fault of the bus cuts off together spoke last within one tick of each other, so when the first of them
@@ -34,6 +34,14 @@ pub(crate) enum Finding {
     },
     /// Said nothing for the limit, in a storm: its readings are missing, and nothing else is known.
     Unheard(NodeName),
+}
+
+impl Finding {
+    fn node(&self) -> &NodeName {
+        match self {
+            Self::Silent { node, .. } | Self::Unheard(node) => node,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +71,11 @@ impl Watch {
         }
     }
 
+    /// It was not called silent yet.
+    fn is_awaited(&self) -> bool {
+        self.hearing != Hearing::Silent
+    }
+
     /// When its silence has lasted for long enough; it counts from `floor` at the earliest.
     fn overdue_at(&self, floor: Timestamp, limit: Duration) -> Timestamp {
         self.last_heard.max(floor) + limit + self.patience
@@ -73,7 +86,7 @@ impl Watch {
 #[derive(Debug)]
 pub(crate) struct Liveness {
     limit: Duration,
-    nodes: BTreeMap<NodeName, Watch>,
+    nodes: Seats<Watch>,
     /// Silence counts from here at the earliest; `None` while nothing can be heard.
     listening_since: Option<Timestamp>,
     storm: bool,
@@ -86,7 +99,7 @@ impl Liveness {
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             limit,
-            nodes: BTreeMap::new(),
+            nodes: Seats::default(),
             listening_since: None,
             storm: false,
             deaf: false,
@@ -140,37 +153,45 @@ impl Liveness {
         }
     }
 
-    /// A message of the node; true when it was silent before. `lost`: how many of its last messages did not come.
-    pub(crate) fn heard(&mut self, now: Timestamp, node: &NodeName, lost: u32) -> bool {
-        let Some(watch) = self.nodes.get_mut(node) else {
-            self.nodes.insert(node.clone(), Watch::new(now));
-            self.plan();
+    /// A message of the node; true when it was silent before. `lost`: how many of its last messages did not come; `seat`: where it
+    /// perhaps sits, and sits in the end.
+    pub(crate) fn heard(
+        &mut self,
+        now: Timestamp,
+        node: &NodeName,
+        lost: u32,
+        seat: &mut usize,
+    ) -> bool {
+        *seat = self.seat(now, node, *seat);
+        let Some(watch) = self.nodes.at_mut(*seat) else {
             return false;
         };
         watch.last_heard = now;
         watch.patience = PATIENCE * lost;
         let before = std::mem::replace(&mut watch.hearing, Hearing::Heard);
-        if before != Hearing::Heard {
-            self.plan();
-        } else if let Some(floor) = self.listening_since {
-            // With less patience than before it may be silent earlier than was planned.
-            let at = watch.overdue_at(floor, self.limit);
-            self.due = Some(self.due.map_or(at, |due| due.min(at)));
-        }
+        // With less patience than before it may be silent earlier than was planned.
+        self.plan_for(*seat, before != Hearing::Heard);
         before == Hearing::Silent
+    }
+
+    /// Where the node sits, who from now on is watched.
+    fn seat(&mut self, now: Timestamp, node: &NodeName, guess: usize) -> usize {
+        let found = self.nodes.find(node, guess);
+        found.unwrap_or_else(|| {
+            let seat = self.nodes.insert(node, Watch::new(now));
+            self.plan_for(seat, true);
+            seat
+        })
     }
 
     /// A node that must be there, by an open incident or by its own status, though it was not heard yet. `silent`: that
     /// is what the incident says.
     pub(crate) fn expect(&mut self, now: Timestamp, node: &NodeName, silent: bool) {
-        let watch = self
-            .nodes
-            .entry(node.clone())
-            .or_insert_with(|| Watch::new(now));
-        if silent {
+        let seat = self.seat(now, node, 0);
+        if silent && let Some(watch) = self.nodes.at_mut(seat) {
             watch.hearing = Hearing::Silent;
         }
-        self.plan();
+        self.plan_for(seat, true);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -201,7 +222,7 @@ impl Liveness {
         self.judge_storm(now, floor);
         let mut findings = Vec::new();
         let floor = self.listening_since.unwrap_or(floor);
-        for (node, watch) in &mut self.nodes {
+        for (node, watch) in self.nodes.iter_mut() {
             let overdue = now >= watch.overdue_at(floor, self.limit);
             match (watch.hearing, self.storm || self.deaf) {
                 (Hearing::Heard, true) if overdue => {
@@ -218,6 +239,7 @@ impl Liveness {
                 _ => {}
             }
         }
+        findings.sort_by(|one, other| one.node().cmp(other.node()));
         self.plan_from(now);
         findings
     }
@@ -253,16 +275,26 @@ impl Liveness {
         self.nodes.values().filter(|watch| !watch.posts)
     }
 
+    /// One node's time has changed; `turned`: and how it stands. What is due too early is planned anew when it is looked at, so that
+    /// nobody is asked but this node; in a storm each turn is looked at once.
+    fn plan_for(&mut self, seat: usize, turned: bool) {
+        if turned && (self.storm || self.deaf) {
+            return self.plan();
+        }
+        let watch = self.nodes.at(seat).filter(|watch| watch.is_awaited());
+        if let (Some(watch), Some(floor)) = (watch, self.listening_since) {
+            let at = watch.overdue_at(floor, self.limit);
+            self.due = Some(self.due.map_or(at, |due| due.min(at)));
+        }
+    }
+
     fn plan(&mut self) {
         let Some(floor) = self.listening_since else {
             self.due = None;
             return;
         };
-        let waiting = self
-            .nodes
-            .values()
-            .filter(|watch| matches!(watch.hearing, Hearing::Heard | Hearing::Unheard));
-        self.due = waiting
+        let awaited = self.nodes.values().filter(|watch| watch.is_awaited());
+        self.due = awaited
             .map(|watch| watch.overdue_at(floor, self.limit))
             .min();
     }

@@ -21,6 +21,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) now: Timestamp,
     pub(crate) policy: &'a Policy,
     pub(crate) evaluator: &'a Evaluator,
+    /// Without the short ways: every message whole, every condition by CEL.
+    pub(crate) thorough: bool,
 }
 
 /// One message, and how to read its times.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arena_proto::{Entity, NodeName, Schema, SchemaId, Telemetry, Timestamp};
 
 use crate::book::Process;
+use crate::calm::Calm;
 use crate::fleet::Latest;
 use crate::message::{Message, Reader};
 use crate::rules::ColumnIndex;
@@ -26,6 +27,7 @@ pub(crate) struct Node {
     schema: Option<(SchemaId, Latest)>,
     /// The node itself first, then its services in the order of the schema.
     tracks: Vec<Track>,
+    calm: Calm,
 }
 
 impl Node {
@@ -34,6 +36,7 @@ impl Node {
             sequence: Sequence::new(boot_id),
             schema: None,
             tracks: Vec::new(),
+            calm: Calm::default(),
         }
     }
 
@@ -98,6 +101,7 @@ impl Node {
             self.tracks.push(track);
         }
         self.schema = Some((id, Latest::new(schema)));
+        self.calm.forget();
         let evidence = "the node runs no such service any more";
         let mut changes: Vec<Change> = old
             .into_values()
@@ -127,16 +131,22 @@ impl Node {
             return changes;
         };
         latest.take(telemetry);
+        if !reader.thorough && latest.stillness().moves() && self.calm.holds(telemetry) {
+            return changes;
+        }
         let message = Message::new(reader, telemetry, latest);
         let samples = std::iter::once(None).chain(telemetry.services.iter().map(Some));
+        self.calm.begin(telemetry);
         for (track, sample) in self.tracks.iter_mut().zip(samples) {
             track.read(&message, sample, &mut changes);
+            track.expect(reader.policy, sample, &mut self.calm);
         }
         changes
     }
 
     /// The node is not heard: none of its signals has a reading.
     pub(crate) fn silence(&mut self, now: Timestamp) -> Vec<Change> {
+        self.calm.forget();
         let tracks = self.tracks.iter_mut();
         tracks.flat_map(|track| track.silence(now)).collect()
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use arena_proto::{Schema, ServiceClass, ServiceInfo, ServiceName};
 
-use crate::expression::{Evaluator, Expression};
+use crate::calm::Calm;
+use crate::expression::Expression;
+use crate::message::Reader;
 use crate::policy::AppliesTo;
 use crate::signal::{Reading, Timing};
 use crate::symptom::Symptom;
@@ -162,6 +164,15 @@ impl Binding {
 }
 
 impl Rule {
+    /// Notes what must be read so that the condition that raises goes on to answer this.
+    pub(crate) fn expect(&self, binding: &Binding, answer: Option<bool>, calm: &mut Calm) {
+        let column = |place: usize| match binding.raise.get(place)? {
+            Column::At(at) => Some(*at),
+            Column::Absent | Column::OfNeighbour(_) | Column::NeighbourIsBatch(_) => None,
+        };
+        calm.expect(self.raise.plain(), answer, &column);
+    }
+
     /// What the values say. A signal that is not raised has nothing to clear, so `clear` and `idle` are not asked.
     /// Where `raise` and `clear` are both true, `raise` wins.
     pub(crate) fn read(
@@ -169,12 +180,16 @@ impl Rule {
         binding: &Binding,
         sample: Sample<'_>,
         raised: bool,
-        evaluator: &Evaluator,
+        reader: Reader<'_>,
     ) -> Reading {
         let holds = |expression: &Expression, columns: &Columns| {
+            if let Some(plain) = expression.plain().filter(|_| !reader.thorough) {
+                let read = |place: usize| sample.read(columns.get(place)?).map(f64::from);
+                return plain.holds(&read);
+            }
             let readings = columns.iter().map(|column| sample.read(column));
             let readings: Vec<_> = readings.map(|value| value.map(f64::from)).collect();
-            evaluator.holds(expression, &readings)
+            reader.evaluator.holds(expression, &readings)
         };
         let abnormal = holds(&self.raise, &binding.raise);
         if abnormal == Some(true) {

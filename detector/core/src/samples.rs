@@ -34,6 +34,10 @@ impl Samples {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.readings.is_empty()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.readings.clear();
     }

@@ -100,6 +100,11 @@ impl Signal {
         self.since
     }
 
+    /// Neither raised nor on its way to be: no reading so far counts for what comes.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.raised && self.abnormal_from.is_none() && self.calm_from.is_none()
+    }
+
     /// Fired, and not resolved since.
     pub(crate) fn is_raised(&self) -> bool {
         self.raised

@@ -37,15 +37,16 @@ impl Stillness {
     pub(crate) fn take(&mut self, before: &[f32], telemetry: &Telemetry) {
         let values = &telemetry.values;
         let reads = |at: &&usize| values.get(**at).is_some_and(|value| !value.is_nan());
-        let bits = |values: &[f32]| {
-            values
-                .iter()
-                .map(|value| value.to_bits())
-                .collect::<Vec<_>>()
-        };
-        let same = self.own.iter().filter(reads).count() >= OWN_READINGS_MIN
-            && bits(before) == bits(values);
+        let to_the_bit = |(one, other): (&f32, &f32)| one.to_bits() == other.to_bits();
+        let same = before.len() == values.len()
+            && before.iter().zip(values).all(to_the_bit)
+            && self.own.iter().filter(reads).count() >= OWN_READINGS_MIN;
         self.same = if same { self.same.saturating_add(1) } else { 0 };
+    }
+
+    /// The last values were others than those before them.
+    pub(crate) fn moves(&self) -> bool {
+        self.same == 0
     }
 
     pub(crate) fn is_frozen(&self) -> bool {

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use arena_proto::{Entity, ProcessState, ServiceSample, SignalState, Timestamp};
+use arena_proto::{Entity, ProbeVerdict, ProcessState, ServiceSample, SignalState, Timestamp};
 
 use crate::book::Process;
+use crate::calm::Calm;
 use crate::message::{Message, Reader};
-use crate::rules::{Binding, ColumnIndex, Sample};
+use crate::policy::Policy;
+use crate::rules::{Binding, ColumnIndex};
 use crate::samples::Samples;
-use crate::signal::{Reading, Signal, Timing};
+use crate::signal::{Reading, Signal};
 use crate::state;
 use crate::symptom::{Symptom, View};
+use crate::tracked::{Source, Tracked};
 
 /// A signal whose state changed.
 #[derive(Debug)]
@@ -19,24 +22,6 @@ pub(crate) struct Change {
     pub(crate) symptom: Arc<Symptom>,
     pub(crate) view: View,
     pub(crate) process: Process,
-}
-
-#[derive(Debug)]
-enum Source {
-    ProcessExited,
-    ProbeFailed,
-    /// Whether the node's values stand still.
-    Frozen,
-    /// Which rule, and its columns. A rule without columns reads nothing.
-    Rule(usize, Binding),
-}
-
-#[derive(Debug)]
-struct Tracked {
-    source: Source,
-    symptom: Arc<Symptom>,
-    signal: Signal,
-    samples: Samples,
 }
 
 /// Whether a service is between two processes, or has just got a new one: who calls it feels that.
@@ -188,18 +173,7 @@ impl Track {
         let values = message.sample_of(&self.entity);
         let settling = sample.is_some_and(|sample| self.follow_process(message, sample, changes));
         for tracked in &mut self.signals {
-            let (reading, timing) = match &tracked.source {
-                Source::ProcessExited => state_reading(message, sample, state::process_exited),
-                Source::ProbeFailed => state_reading(message, sample, state::probe_failed),
-                Source::Frozen => (
-                    message.stillness().reading(message.values),
-                    state::timing(message.reader.policy.silence_limit),
-                ),
-                Source::Rule(at, binding) => {
-                    let raised = tracked.signal.is_raised();
-                    rule_reading(message, sample, (*at, binding), values, raised)
-                }
-            };
+            let (reading, timing) = tracked.read(message, sample, values);
             let Some(reading) = reading else {
                 continue;
             };
@@ -275,123 +249,36 @@ impl Track {
         }
     }
 
+    /// Notes what the next message must say of this entity to change nothing; `sample` is that of the last one.
+    pub(crate) fn expect(&self, policy: &Policy, sample: Option<&ServiceSample>, calm: &mut Calm) {
+        if let Some(sample) = sample {
+            let well = sample.state == ProcessState::Running
+                && sample.probe != ProbeVerdict::Failing
+                && self.restart != Some(Restart::GoingOn);
+            match self.settling_from.filter(|_| well) {
+                Some(from) => calm.not_before(from + policy.settle),
+                None => return calm.forget(),
+            }
+        }
+        for tracked in &self.signals {
+            let has_reading = tracked.signal.state() != SignalState::NoData;
+            match &tracked.source {
+                _ if !tracked.signal.is_quiet() || !tracked.samples.is_empty() => calm.forget(),
+                Source::Rule(at, binding) => {
+                    let answer = has_reading.then_some(false);
+                    policy.rules[*at].expect(binding, answer, calm);
+                }
+                _ if !has_reading => calm.forget(),
+                Source::ProcessExited | Source::ProbeFailed | Source::Frozen => {}
+            }
+        }
+    }
+
     pub(crate) fn process(&self) -> Process {
         self.process
     }
 
     pub(crate) fn restart(&self) -> Option<Restart> {
         self.restart
-    }
-}
-
-impl Tracked {
-    fn change(&self, entity: &Entity, process: Process, evidence: String) -> Change {
-        Change {
-            entity: entity.clone(),
-            symptom: Arc::clone(&self.symptom),
-            view: View::of(&self.signal, evidence, self.samples.readings()),
-            process,
-        }
-    }
-
-    /// Remembers what the reading rests on, from the first abnormal one.
-    fn take_sample(&mut self, message: &Message<'_>, values: Sample<'_>, reading: Reading) {
-        let Source::Rule(at, binding) = &self.source else {
-            return;
-        };
-        // What stands still is no reading.
-        if message.stillness().is_frozen() {
-            return;
-        }
-        if reading == Reading::Abnormal || self.signal.is_raised() {
-            let rule = &message.reader.policy.rules[*at];
-            self.samples
-                .push(message.seen(message.sampled), rule.values(binding, values));
-        } else {
-            self.samples.clear();
-        }
-    }
-
-    fn evidence(
-        &self,
-        message: &Message<'_>,
-        sample: Option<&ServiceSample>,
-        values: Sample<'_>,
-        (reading, timing): (Reading, Timing),
-    ) -> String {
-        let (at, binding) = match &self.source {
-            Source::ProcessExited | Source::ProbeFailed => {
-                return sample.map(state::evidence).unwrap_or_default();
-            }
-            Source::Frozen => return message.stillness().in_words(),
-            Source::Rule(..) if message.stillness().is_frozen() => {
-                return "no reading: the node's values stand still".to_owned();
-            }
-            Source::Rule(at, binding) => (at, binding),
-        };
-        let rule = &message.reader.policy.rules[*at];
-        let raise = rule.raise.source();
-        let clear = rule.clear.source();
-        let Timing {
-            raise_for,
-            clear_for,
-            idle_for,
-            ..
-        } = timing;
-        let words = match (self.signal.state(), reading) {
-            (SignalState::NoData, _) => "no reading".to_owned(),
-            (SignalState::Firing, Reading::Abnormal) => format!("with `{raise}` for {raise_for:?}"),
-            (SignalState::Resolved, Reading::Healthy) => {
-                format!("with `{clear}` for {clear_for:?}")
-            }
-            (SignalState::Resolved, Reading::Idle) => {
-                format!("with nothing to measure for {idle_for:?}")
-            }
-            (_, Reading::Abnormal | Reading::Settling) => format!("with `{raise}`"),
-            (_, Reading::Healthy) => format!("with `{clear}`"),
-            (_, Reading::Idle) => "with nothing to measure".to_owned(),
-            (_, Reading::Between | Reading::NoData) => format!("not with `{raise}`"),
-        };
-        format!("{}, {words}", rule.readings(binding, values))
-    }
-}
-
-fn state_reading(
-    message: &Message<'_>,
-    sample: Option<&ServiceSample>,
-    read: impl Fn(&ServiceSample) -> Reading,
-) -> (Option<Reading>, Timing) {
-    let timing = state::timing(message.reader.policy.silence_limit);
-    (sample.map(read), timing)
-}
-
-/// `None` when the message tells of a state only. A service that does not run has no readings of its own, whatever is
-/// measured around it; one that was stopped on purpose has nothing to measure.
-fn rule_reading(
-    message: &Message<'_>,
-    sample: Option<&ServiceSample>,
-    (at, binding): (usize, &Binding),
-    values: Sample<'_>,
-    raised: bool,
-) -> (Option<Reading>, Timing) {
-    let Reader {
-        policy, evaluator, ..
-    } = message.reader;
-    let rule = &policy.rules[at];
-    let timing = rule.timing;
-    match sample.map(|sample| sample.state) {
-        Some(ProcessState::Stopped) => {
-            let idle_for = state::STOPPED_FOR;
-            (Some(Reading::Idle), Timing { idle_for, ..timing })
-        }
-        None | Some(ProcessState::Running) if message.values.is_empty() => (None, timing),
-        None | Some(ProcessState::Running) if message.stillness().is_frozen() => {
-            (Some(Reading::NoData), timing)
-        }
-        None | Some(ProcessState::Running) => {
-            let reading = rule.read(binding, values, raised, evaluator);
-            (Some(reading), timing)
-        }
-        Some(_) => (Some(Reading::NoData), timing),
     }
 }

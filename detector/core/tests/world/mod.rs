@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_detector_core::{Detector, Input, Output, Policy};
+use arena_detector_core::{Detector, Input, Output, Policy, Seat};
 use arena_proto::{
     Alert, AlertState, Column, Entity, IncidentEvent, IncidentEventKind, NodeName, ObserverState,
     ProbeVerdict, ProcessState, Schema, ServiceClass, ServiceInfo, ServiceName, ServiceSample,
@@ -69,6 +69,10 @@ const HOST: [&str; 4] = [
 
 pub(crate) struct World {
     pub(crate) detector: Detector,
+    /// One that takes no short way, and must say the same of everything; it need not be there.
+    thorough: Option<Detector>,
+    /// Where the detector found each node last.
+    seats: BTreeMap<NodeName, Seat>,
     pub(crate) now: Timestamp,
     pub(crate) nodes: BTreeMap<NodeName, NodeState>,
     pub(crate) log: Vec<IncidentEvent>,
@@ -92,6 +96,8 @@ impl World {
     pub(crate) fn new() -> Self {
         let mut world = Self {
             detector: Detector::new(policy()),
+            thorough: None,
+            seats: BTreeMap::new(),
             now: Timestamp::from_unix_millis(1_000_000),
             nodes: BTreeMap::new(),
             log: Vec::new(),
@@ -102,6 +108,15 @@ impl World {
             transcript: String::new(),
         };
         world.input(Input::Started);
+        world
+    }
+
+    /// Beside a detector that takes no short way.
+    #[allow(dead_code, reason = "not every test file compares")]
+    pub(crate) fn compared() -> Self {
+        let mut world = Self::new();
+        world.thorough = Some(Detector::thorough(policy()));
+        world.restart(policy());
         world
     }
 
@@ -392,6 +407,10 @@ impl World {
     /// Another detector, given the last event of each subject.
     pub(crate) fn restart(&mut self, policy: Policy) {
         self.detector = Detector::new(policy);
+        self.seats.clear();
+        if let Some(thorough) = &mut self.thorough {
+            *thorough = Detector::thorough(self::policy());
+        }
         self.away = false;
         for alert in self.alerts.clone().into_values() {
             self.input(Input::Alert(Box::new(alert)));
@@ -408,7 +427,7 @@ impl World {
 
     pub(crate) fn input(&mut self, input: Input) {
         let mut canary = None;
-        for output in self.detector.step(self.now, input) {
+        for output in self.outputs(input) {
             match output {
                 Output::Publish(event) => {
                     let signals = event.signals.iter().map(|signal| {
@@ -438,6 +457,24 @@ impl World {
         if let Some(number) = canary.filter(|_| !self.deaf) {
             self.input(Input::CanaryHeard(number));
         }
+    }
+
+    fn outputs(&mut self, input: Input) -> Vec<Output> {
+        let thorough = self.thorough.as_mut();
+        let expected = thorough.map(|thorough| thorough.step(self.now, input.clone()));
+        let outputs = match &input {
+            Input::Telemetry { telemetry, schema } if expected.is_some() => {
+                let seat = self.seats.entry(telemetry.node.clone()).or_default();
+                self.detector.hear(self.now, telemetry, schema, seat)
+            }
+            _ => self.detector.step(self.now, input),
+        };
+        if let (Some(expected), Some(thorough)) = (expected, &self.thorough) {
+            assert_eq!(outputs, expected, "\n{}", self.transcript);
+            assert_eq!(self.detector.next_wakeup(), thorough.next_wakeup());
+            assert_eq!(self.detector.counters(), thorough.counters());
+        }
+        outputs
     }
 
     fn tell(&mut self, text: &str) {

@@ -11,6 +11,7 @@
 
 mod check;
 mod metrics;
+mod plain;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use cel::{Context, Env, Program, Value};
 use check::{Checker, Type};
 
 pub use metrics::{NODE_METRICS, SERVICE_METRICS};
+pub use plain::{Comparison, Plain, Term};
 
 /// What a variable is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,7 @@ pub struct Expression {
     source: String,
     program: Program,
     names: Vec<String>,
+    plain: Option<Plain>,
 }
 
 /// What is wrong with an expression.
@@ -236,6 +239,7 @@ impl Expression {
         }
         Ok(Self {
             source: source.to_owned(),
+            plain: Plain::of(&program, &names),
             program,
             names,
         })
@@ -245,6 +249,12 @@ impl Expression {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The same condition without CEL, where it only compares numbers.
+    #[must_use]
+    pub fn plain(&self) -> Option<&Plain> {
+        self.plain.as_ref()
     }
 
     /// The variables that it names, each once.

@@ -197,6 +197,7 @@ fn is_pure(path: &str) -> bool {
     .iter()
     .any(|folder| path.contains(folder))
         && !path.contains("/tests/")
+        && !path.contains("/benches/")
 }
 
 /// What must give the same for the same seed: the cores, and the world that joins them.
