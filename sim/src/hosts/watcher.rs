@@ -12,6 +12,7 @@ use arena_scenario::judge::{FaultFact, HurtFact, Part, Policy, Sample, TruthFact
 use arena_scenario::watch::{self, Reference, Steady, SteadyWatch, View};
 use arena_scenario::{Scenario, When};
 
+use crate::chance::{Chance, Purpose};
 use crate::ground::{Event, Ground};
 use crate::policy::Order;
 use crate::setup::SetupError;
@@ -20,6 +21,8 @@ use crate::world::ServiceIx;
 
 /// Between two samples, as `arena run --live` takes them.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
+/// Of [`Purpose::Phase`]; a node's key is its index.
+const WATCHER: u64 = u64::MAX;
 /// From when an injection is due until its node has said something of it: as `arena run --live` has it.
 const PLAYED_AFTER_MS: u64 = 1500;
 
@@ -90,9 +93,13 @@ impl Watcher {
         })
     }
 
+    /// A live run begins at any moment, and its nodes measure at full seconds of the clock: so its faults begin at any moment between two
+    /// measurements (measured over 32 live runs). Here the nodes start at a full second, and who watches comes at any moment after it.
     pub(crate) fn start(ground: &mut Ground) {
         ground.bus.connect(ground.now, Party::Watcher);
-        ground.queue.push(ground.now + TICK, Event::Look);
+        let mut phase = Chance::stream(ground.seed, Purpose::Phase, WATCHER);
+        let first = ground.now + TICK + phase.duration(Duration::from_secs(1));
+        ground.queue.push(first, Event::Look);
     }
 
     /// A message came.
