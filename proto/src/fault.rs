@@ -170,6 +170,18 @@ pub struct FaultStatus {
     pub params: BTreeMap<String, String>,
 }
 
+impl FaultRequest {
+    /// Identifies this request: a fault is applied once, and renewed and reverted as often as somebody asks.
+    #[must_use]
+    pub fn event_id(&self) -> String {
+        match self.operation {
+            FaultOperation::Apply { .. } => format!("{}.APPLY", self.id),
+            FaultOperation::Renew => format!("{}.RENEW.{}", self.id, self.at.unix_nanos()),
+            FaultOperation::Revert => format!("{}.REVERT.{}", self.id, self.at.unix_nanos()),
+        }
+    }
+}
+
 impl FaultStatus {
     /// Identifies this status: a fault passes each state once.
     #[must_use]

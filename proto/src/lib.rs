@@ -7,6 +7,7 @@
 //! Absent on purpose: subjects (they are `arena-bus`'s), clocks, input and output.
 
 mod alert;
+pub mod carriage;
 mod command;
 mod control;
 mod evidence;

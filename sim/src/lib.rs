@@ -4,8 +4,10 @@
 //! Absent on purpose: real clocks, real chance, files, threads. Invariant: the same build, scenario and seed give the same event log, byte
 //! by byte.
 
+pub mod bus;
 pub mod chance;
 pub mod log;
+pub mod net;
 pub mod observe;
 pub mod policy;
 pub mod queue;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arena_proto::carriage::{PING_EVERY, REQUEST_TIMEOUT, reconnect_pause};
 use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use tokio::sync::watch;
 
@@ -45,13 +46,6 @@ impl Patience {
 
 /// Between two attempts at a server that is not there: it starts within milliseconds.
 const ATTEMPT_EVERY: Duration = Duration::from_millis(100);
-/// The longest pause between attempts to reconnect: healing waits for it.
-const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How long a request to the server may take. Loopback answers within a millisecond; a synced write on a slow disk
-/// takes tens.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// A dead peer is noticed after two of these (a dead process at once: its socket closes).
-const PING_EVERY: Duration = Duration::from_secs(10);
 /// Messages that wait for one reader: four seconds of a thousand nodes. It counts messages, not bytes: at the 11 KB of a
 /// node with a hundred services these are 45 MB. What is more is dropped, counted and shown.
 const SUBSCRIPTION_CAPACITY: usize = 4096;
@@ -212,17 +206,6 @@ fn without_credentials(text: &str) -> String {
     }
 }
 
-/// At once, then doubling from 50 ms.
-fn reconnect_pause(attempt: usize) -> Duration {
-    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
-    match attempt {
-        0 | 1 => Duration::ZERO,
-        _ => Duration::from_millis(50)
-            .saturating_mul(2_u32.saturating_pow(doublings.saturating_sub(1)))
-            .min(RECONNECT_PAUSE_MAX),
-    }
-}
-
 impl Link {
     fn tell(&self, event: &Event) {
         match event {
@@ -311,14 +294,5 @@ mod tests {
         ] {
             assert_eq!(without_credentials(text), shown);
         }
-    }
-
-    #[test]
-    fn reconnecting_never_waits_long() {
-        let pauses: Vec<_> = (0..9)
-            .map(|attempt| reconnect_pause(attempt).as_millis())
-            .collect();
-        assert_eq!(pauses, [0, 0, 50, 100, 200, 400, 800, 1000, 1000]);
-        assert_eq!(reconnect_pause(usize::MAX), RECONNECT_PAUSE_MAX);
     }
 }

@@ -1,8 +1,7 @@
 //! Messages that a stream keeps.
 
 use arena_proto::{
-    Command, Evidence, FaultOperation, FaultRequest, FaultStatus, IncidentEvent, Message, Outcome,
-    Plan,
+    Command, Evidence, FaultRequest, FaultStatus, IncidentEvent, Message, Outcome, Plan,
 };
 
 use crate::subject::Family;
@@ -75,13 +74,8 @@ impl Durable for FaultRequest {
         Self::FAMILY.of_node(&self.node)
     }
 
-    /// A fault is applied once, and renewed and reverted as often as somebody asks.
     fn message_id(&self) -> String {
-        match self.operation {
-            FaultOperation::Apply { .. } => format!("{}.APPLY", self.id),
-            FaultOperation::Renew => format!("{}.RENEW.{}", self.id, self.at.unix_nanos()),
-            FaultOperation::Revert => format!("{}.REVERT.{}", self.id, self.at.unix_nanos()),
-        }
+        self.event_id()
     }
 }
 

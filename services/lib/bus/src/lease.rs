@@ -1,6 +1,6 @@
 //! A lease: at most one holder at a time, and a fencing token that tells a later holder from an earlier one.
 //!
-//! KV `lease` forgets a key [`crate::streams::KEEP_LEASE`] after it was last written. Who can write it while it is not there holds it, and
+//! KV `lease` forgets a key [`KEEP_LEASE`](arena_proto::carriage::KEEP_LEASE) after it was last written. Who can write it while it is not there holds it, and
 //! writes it again and again, each time only if nobody else did (docs/adr/0006-lease-and-fencing.md).
 //!
 //! Invariants: the holder counts from before it asked for a renewal, the server from when it stored it, so that the holder
@@ -12,6 +12,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use arena_chassis::Clock;
+use arena_proto::carriage::{
+    LEASE_ATTEMPT_MAX, LEASE_HOLD_MAX, LEASE_RENEW_EVERY, LEASE_RETRY_EVERY, LEASE_TAKE_EVERY,
+    lease_fence,
+};
 use arena_proto::{Lease, Message};
 use async_nats::HeaderMap;
 use async_nats::jetstream::context::PublishErrorKind;
@@ -25,20 +29,6 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::bucket::{is_removal, removal};
 use crate::subject::{self, Family};
 use crate::{Bus, BusError, Change, Values};
-
-/// Between two renewals: three fit into [`crate::streams::KEEP_LEASE`].
-const RENEW_EVERY: Duration = Duration::from_secs(1);
-/// How long a holder counts on its lease after it asked for the last renewal that was confirmed. Shorter than
-/// [`crate::streams::KEEP_LEASE`] by what a holder may need to stop: a busy machine wakes it late.
-const HOLD_MAX: Duration = Duration::from_millis(2500);
-/// Between two attempts at a renewal that got no answer.
-const RETRY_EVERY: Duration = Duration::from_millis(100);
-/// How long one attempt may take: well within [`HOLD_MAX`], so that another one can follow.
-const ATTEMPT_MAX: Duration = Duration::from_secs(1);
-/// Between two attempts to take a lease of whose holder nothing was heard. Nobody is told when a key runs out.
-const TAKE_EVERY: Duration = Duration::from_millis(500);
-/// The low half of a fence counts the writes to a bucket: one a second for a century. The high half tells buckets apart.
-const REVISION_BITS: u32 = 32;
 
 /// A lease that is held, and renewed in the background. Dropped, it is no longer renewed and runs out by itself.
 #[derive(Debug)]
@@ -94,7 +84,7 @@ impl Bus {
             if let Some(held) = self.take(name, holder).await {
                 return Ok(held);
             }
-            while let Ok(heard) = timeout(TAKE_EVERY, holders.next_change()).await {
+            while let Ok(heard) = timeout(LEASE_TAKE_EVERY, holders.next_change()).await {
                 match heard {
                     Some(Change::Put(_)) => {}
                     Some(Change::Removed(_)) => break,
@@ -123,7 +113,7 @@ impl Bus {
     /// One attempt; `None` when somebody holds it, or the server did not answer.
     async fn take(&self, name: &str, holder: &str) -> Option<HeldLease> {
         let stream = Family::Lease.stream().unwrap_or_default();
-        let bucket = match timeout(ATTEMPT_MAX, self.inner.context.get_stream(stream)).await {
+        let bucket = match timeout(LEASE_ATTEMPT_MAX, self.inner.context.get_stream(stream)).await {
             Ok(Ok(bucket)) => bucket,
             Ok(Err(error)) => {
                 tracing::debug!("finding stream {stream}: {error}");
@@ -139,7 +129,7 @@ impl Bus {
         let info = bucket.cached_info();
         let written = info.state.last_sequence;
         // Written only if nothing at all was written since we looked, it has exactly this revision.
-        let fence = fence(info.created.unix_timestamp(), written + 1);
+        let fence = lease_fence(info.created.unix_timestamp(), written + 1);
         let lease = Lease {
             name: name.to_owned(),
             holder: holder.to_owned(),
@@ -151,7 +141,7 @@ impl Bus {
             .expected_last_sequence(written)
             .expected_last_subject_sequence(revision);
         // Counted from before the write: the server cannot have stored it earlier.
-        let expiry = Box::pin(sleep(HOLD_MAX));
+        let expiry = Box::pin(sleep(LEASE_HOLD_MAX));
         let Written::Yes(revision) = self.write(&subject, message).await else {
             return None;
         };
@@ -186,7 +176,7 @@ impl Bus {
                 .await?
                 .await
         };
-        match timeout(ATTEMPT_MAX, published).await {
+        match timeout(LEASE_ATTEMPT_MAX, published).await {
             Ok(Ok(ack)) => Written::Yes(ack.sequence),
             Ok(Err(error)) if error.kind() == PublishErrorKind::WrongLastSequence => Written::No,
             Ok(Err(error)) => {
@@ -215,7 +205,11 @@ struct Entry {
 
 /// `None` when the server does not say.
 async fn entry(bucket: &Stream, subject: &str) -> Option<Entry> {
-    let found = timeout(ATTEMPT_MAX, bucket.direct_get_last_for_subject(subject)).await;
+    let found = timeout(
+        LEASE_ATTEMPT_MAX,
+        bucket.direct_get_last_for_subject(subject),
+    )
+    .await;
     match found.ok()? {
         Ok(message) => Some(Entry {
             revision: message.sequence,
@@ -230,11 +224,6 @@ async fn entry(bucket: &Stream, subject: &str) -> Option<Entry> {
             None
         }
     }
-}
-
-fn fence(created_at_seconds: i64, revision: u64) -> u64 {
-    let epoch = u64::try_from(created_at_seconds).unwrap_or_default();
-    (epoch << REVISION_BITS).saturating_add(revision)
 }
 
 /// Writes a lease again and again.
@@ -252,7 +241,7 @@ struct Renewal {
 impl Renewal {
     async fn run(mut self, lost: watch::Sender<bool>) {
         let give_back = self.give_back.clone();
-        let mut pause = RENEW_EVERY;
+        let mut pause = LEASE_RENEW_EVERY;
         loop {
             tokio::select! {
                 biased;
@@ -271,7 +260,7 @@ impl Renewal {
     /// One renewal, and how long to wait for the next; a break when the lease is lost.
     async fn renew(&mut self) -> ControlFlow<(), Duration> {
         // As when it was taken.
-        let expiry = Box::pin(sleep(HOLD_MAX));
+        let expiry = Box::pin(sleep(LEASE_HOLD_MAX));
         let message = PublishMessage::build()
             .payload(self.body.clone().into())
             .expected_last_subject_sequence(self.revision);
@@ -284,9 +273,9 @@ impl Renewal {
             Written::Yes(revision) => {
                 self.revision = revision;
                 self.expiry = expiry;
-                ControlFlow::Continue(RENEW_EVERY)
+                ControlFlow::Continue(LEASE_RENEW_EVERY)
             }
-            Written::Unknown => ControlFlow::Continue(RETRY_EVERY),
+            Written::Unknown => ControlFlow::Continue(LEASE_RETRY_EVERY),
             Written::No => self.find_again().await,
         }
     }
@@ -300,10 +289,10 @@ impl Renewal {
                 value: Some(value),
             }) if value == self.body => {
                 self.revision = revision;
-                ControlFlow::Continue(RETRY_EVERY)
+                ControlFlow::Continue(LEASE_RETRY_EVERY)
             }
             Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(RETRY_EVERY),
+            None => ControlFlow::Continue(LEASE_RETRY_EVERY),
         }
     }
 
@@ -315,28 +304,5 @@ impl Renewal {
         if let Written::Unknown = self.bus.write(&self.subject, message).await {
             tracing::debug!("{} was not given back; it runs out", self.subject);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::streams::KEEP_LEASE;
-
-    #[test]
-    fn a_fence_grows_with_each_write_and_with_each_bucket() {
-        let fences = [
-            fence(1_700_000_000, 1),
-            fence(1_700_000_000, 2),
-            fence(1_700_000_000, u64::from(u32::MAX)),
-            fence(1_700_000_001, 1),
-        ];
-        assert!(fences.is_sorted_by(|earlier, later| earlier < later));
-    }
-
-    #[test]
-    fn a_holder_stops_before_its_lease_runs_out() {
-        assert!(HOLD_MAX < KEEP_LEASE);
-        assert!(RENEW_EVERY + ATTEMPT_MAX < HOLD_MAX);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arena_proto::carriage::{ATTEMPT_EVERY, PUBLISH_MAX};
 use arena_proto::{Message, Telemetry, TraceContext};
 use async_nats::HeaderMap;
 use async_nats::jetstream::context::PublishErrorKind;
@@ -10,11 +11,6 @@ use bytes::Bytes;
 use crate::subject::Family;
 use crate::{Bus, BusError, Durable};
 
-/// How long a publisher tries: a server that is restarted is back within seconds, and who waits longer holds up its
-/// component. Far below the duplicate window, so that what is tried again is stored once.
-const PUBLISH_MAX: Duration = Duration::from_secs(10);
-/// Between two attempts, for a server that is just coming up.
-const ATTEMPT_EVERY: Duration = Duration::from_millis(100);
 /// How long flushing may take: what is buffered is on its way within milliseconds, or there is no server.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 

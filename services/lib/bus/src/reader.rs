@@ -5,6 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
+use arena_proto::carriage::{ACK_PENDING_MAX, ACK_WAIT};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::{Context, Message};
 use futures::future::BoxFuture;
@@ -14,11 +15,6 @@ use tokio::time::Sleep;
 
 use crate::BusError;
 
-/// How long a message may be worked on before the server offers it again; longer work calls `progress()`. Short,
-/// because after a crash the next owner waits for it.
-const ACK_WAIT: Duration = Duration::from_secs(15);
-/// Messages that are out and not acked: above any batch of ours, and a bound on what a reader holds.
-const ACK_PENDING_MAX: i64 = 1024;
 /// Messages asked for at once: enough to keep a reader busy, and a bound on what waits in its memory.
 const BATCH: usize = 128;
 /// A server that says nothing for twice this long has forgotten us.
@@ -268,7 +264,7 @@ fn config(context: &Context, source: &Source, last: Option<u64>) -> pull::Config
             durable_name: Some(name.clone()),
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
-            max_ack_pending: source.in_hand_max.unwrap_or(ACK_PENDING_MAX),
+            max_ack_pending: source.in_hand_max.unwrap_or(i64::from(ACK_PENDING_MAX)),
             ..config
         },
         None => pull::Config {

@@ -7,6 +7,10 @@
 
 use std::time::Duration;
 
+use arena_proto::carriage::{
+    COMMANDS_MAX, DUPLICATE_WINDOW, EVENTS_MAX, KEEP_APPROVALS, KEEP_COMMANDS, KEEP_EVENTS,
+    KEEP_LEASE,
+};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 
@@ -14,23 +18,6 @@ use crate::BusError;
 use crate::subject::Family;
 
 const MEGABYTE: i64 = 1024 * 1024;
-/// What a person looks back for.
-const KEEP_EVENTS: Duration = Duration::from_hours(30 * 24);
-/// A command that nobody took for a minute must not be done later, when the world has changed.
-const KEEP_COMMANDS: Duration = Duration::from_mins(1);
-/// What a person answered about a plan is of no use later: the question expires within minutes.
-const KEEP_APPROVALS: Duration = Duration::from_hours(1);
-/// How long a lease holds after its last renewal: how long nobody acts after a remediator was killed. Three renewals, so
-/// that a slow one does not lose it.
-pub(crate) const KEEP_LEASE: Duration = Duration::from_secs(3);
-/// A publisher gives up after seconds ([`crate::publish`]); two minutes, the server's own default, is far beyond. No
-/// stream's window may be longer than its age.
-const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
-/// The messages that a stream holds at most, should they be smaller than expected: keeps the server's index in memory
-/// small.
-const EVENTS_MAX: i64 = 200_000;
-/// Commands in one minute: more means that something is mad.
-const COMMANDS_MAX: i64 = 10_000;
 /// The largest value in a bucket: the status of a node with thousands of services is well below.
 const VALUE_BYTES_MAX: i32 = 512 * 1024;
 
@@ -43,7 +30,7 @@ fn stream(name: &str, description: &str, subjects: &[String], bytes: i64) -> Con
         storage: StorageType::File,
         discard: DiscardPolicy::Old,
         max_bytes: bytes,
-        max_messages: EVENTS_MAX,
+        max_messages: i64::from(EVENTS_MAX),
         max_messages_per_subject: -1,
         max_consumers: -1,
         max_age: KEEP_EVENTS,
@@ -97,7 +84,7 @@ fn streams() -> Vec<Config> {
         ),
         Config {
             discard: DiscardPolicy::New,
-            max_messages: COMMANDS_MAX,
+            max_messages: i64::from(COMMANDS_MAX),
             max_age: KEEP_COMMANDS,
             duplicate_window: KEEP_COMMANDS,
             ..stream(

@@ -1,0 +1,1 @@
+//! What the bus does, from outside.
