@@ -173,12 +173,7 @@ impl Bus {
         }
         match node {
             Some(node) => self.routes.node.entry(node).or_default().push(reader),
-            None => self
-                .routes
-                .of_family
-                .entry(family)
-                .or_default()
-                .push(reader),
+            None => self.routes.family.entry(family).or_default().push(reader),
         }
         self.adopt(now, party, reader);
         reader
@@ -199,11 +194,7 @@ impl Bus {
     ) -> Reader {
         self.now = self.now.max(now);
         let reader = self.new_reader(Source::Bucket(bucket, key.map(str::to_owned)));
-        self.routes
-            .of_bucket
-            .entry(bucket)
-            .or_default()
-            .push(reader);
+        self.routes.bucket.entry(bucket).or_default().push(reader);
         self.adopt(now, party, reader);
         reader
     }
