@@ -5,6 +5,7 @@
 
 pub mod judge;
 pub mod record;
+pub mod score;
 pub mod watch;
 
 mod chance;

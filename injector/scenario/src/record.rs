@@ -8,6 +8,7 @@ use arena_proto::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{Facts, Verdict};
+use crate::score::Score;
 use crate::{Difficulty, Expect, Scenario};
 
 /// Changes when a reader of the last one would misread it.
@@ -50,6 +51,9 @@ pub struct Record {
     pub milestones: Milestones,
     /// The judge's word; null without a steady state.
     pub verdict: Option<Verdict>,
+    /// The referee's numbers; null without a steady state, and in records from before there were any.
+    #[serde(default)]
+    pub score: Option<Score>,
     /// What was left behind.
     pub clean_up: CleanUp,
     /// The story.

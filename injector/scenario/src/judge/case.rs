@@ -8,38 +8,52 @@ use arena_proto::{Entity, FaultReason};
 use super::facts::{ActionFact, Facts, FaultFact, IncidentFact, Part, Policy, Sample};
 use super::hold::{Conditions, Held, Hold};
 use super::roots;
+use super::taken_out::{TakenOut, taken_out};
 use crate::model::Scenario;
 
+/// Fewer of the users of the steady state than this share are not users who are well, but users who are gone. The generator begins its
+/// checkouts on time, whatever becomes of them (docs/workload.md): a third less is no noise, also on a machine that is busy.
+const USERS_SHARE_MIN: f64 = 0.7;
+
 /// A scenario and what happened in it.
-pub(super) struct Case<'a> {
+#[derive(Debug)]
+pub struct Case<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) facts: &'a Facts,
     conditions: Conditions,
-    pub(super) roots: BTreeSet<Entity>,
+    taken_out: Vec<TakenOut<'a>>,
+    /// What is to blame.
+    pub roots: BTreeSet<Entity>,
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(scenario: &'a Scenario, facts: &'a Facts) -> Result<Self, Mistake> {
+    /// Fails when a check of the scenario does not compile, which a scenario that was read from a file cannot.
+    pub fn new(scenario: &'a Scenario, facts: &'a Facts) -> Result<Self, Mistake> {
+        let roots = roots(scenario, &facts.faults);
         Ok(Self {
             conditions: Conditions::compile(&scenario.healed.checks)?,
-            roots: roots(scenario, &facts.faults),
+            taken_out: taken_out(scenario, facts, &roots),
+            roots,
             scenario,
             facts,
         })
     }
 
-    pub(super) fn injections(&self) -> impl Iterator<Item = &'a FaultFact> {
+    /// The faults of the scenario, without those that its load and its telemetry are made of.
+    pub fn injections(&self) -> impl Iterator<Item = &'a FaultFact> {
         let all = self.facts.faults.iter();
         all.filter(|fault| fault.part == Part::Injection)
     }
 
     /// The faults that are to be healed.
-    pub(super) fn root_faults(&self) -> impl Iterator<Item = &'a FaultFact> {
+    pub fn root_faults(&self) -> impl Iterator<Item = &'a FaultFact> {
         self.injections()
             .filter(|fault| self.roots.iter().any(|root| covers(root, &fault.target)))
     }
 
-    pub(super) fn first_fault_ms(&self) -> u64 {
+    /// When the first fault may first have been felt.
+    #[must_use]
+    pub fn first_fault_ms(&self) -> u64 {
         let begun = self
             .injections()
             .filter_map(|fault| fault.armed_ms.or(fault.active_ms));
@@ -59,7 +73,7 @@ impl<'a> Case<'a> {
 
     /// Incidents for which who is to heal called a person, and when. A remediator that only observes calls, too: that is nobody's merit
     /// or fault where it is not to heal.
-    pub(super) fn calls(&self) -> impl Iterator<Item = (&'a IncidentFact, u64)> {
+    pub fn calls(&self) -> impl Iterator<Item = (&'a IncidentFact, u64)> {
         let is_felix = self.facts.policy == Policy::Felix;
         let incidents = self.facts.incidents.iter();
         incidents
@@ -68,18 +82,27 @@ impl<'a> Case<'a> {
     }
 
     /// It acts on a root (or on a service of a node that is one), and does not take back what was done before.
-    pub(super) fn is_at_root(&self, action: &ActionFact) -> bool {
+    #[must_use]
+    pub fn is_at_root(&self, action: &ActionFact) -> bool {
         self.roots.iter().any(|root| covers(root, &action.target))
     }
 
-    pub(super) fn is_cure(&self, action: &ActionFact) -> bool {
+    /// An action that the truth accepts, at what is to blame.
+    #[must_use]
+    pub fn is_cure(&self, action: &ActionFact) -> bool {
         self.scenario.truth.cures.contains(&action.action) && self.is_at_root(action)
     }
 
-    /// When the first accepted cure of this root was done.
-    pub(super) fn cured_ms(&self, root: &Entity) -> Option<u64> {
+    /// When the first accepted cure of this root was done. What was done before its fault was there cured nothing.
+    #[must_use]
+    pub fn cured_ms(&self, root: &Entity) -> Option<u64> {
+        let here = |fault: &&FaultFact| covers(root, &fault.target);
+        let begun = self.root_faults().filter(here);
+        let begun = begun.filter_map(|fault| fault.armed_ms.or(fault.active_ms));
+        let begun = begun.min().unwrap_or(0);
         let cures = self.facts.actions.iter();
         cures
+            .filter(|action| action.issued_ms >= begun)
             .filter(|action| {
                 self.is_cure(action) && covers(root, &action.target) && action.is_done()
             })
@@ -88,7 +111,7 @@ impl<'a> Case<'a> {
     }
 
     /// Users are well for as long as they must be: after a cure at every root, and before the faults would have ended anyway.
-    pub(super) fn healed(&self) -> Result<Held, String> {
+    pub fn healed(&self) -> Result<Held, String> {
         let from = self.first_fault_ms();
         let after = self.cure_end_ms()?;
         let limit = from.saturating_add(ms(self.scenario.healed.within));
@@ -120,8 +143,30 @@ impl<'a> Case<'a> {
         Ok(after.unwrap_or(self.facts.play_ms))
     }
 
-    pub(super) fn is_well(&self, sample: &Sample) -> bool {
-        sample.services_unhealthy == Some(0.0) && self.conditions.hold(sample)
+    /// Users are well, as many as before, and every service is there for them.
+    #[must_use]
+    pub fn is_well(&self, sample: &Sample) -> bool {
+        sample.services_unhealthy == Some(0.0)
+            && self.conditions.hold(sample)
+            && !self.users_gone(sample)
+            && self.taken_out_at(sample.at_ms).is_none()
+    }
+
+    /// What users feel is as it should be; nothing is said of services.
+    #[must_use]
+    pub fn checks_hold(&self, sample: &Sample) -> bool {
+        self.conditions.hold(sample)
+    }
+
+    /// Most of the users of the steady state do not come any more, or nobody knows: who is not there feels nothing.
+    fn users_gone(&self, sample: &Sample) -> bool {
+        let wanted = self.facts.steady_rate_hz.map(|rate| rate * USERS_SHARE_MIN);
+        wanted.is_some_and(|wanted| sample.user_request_rate_hz.is_none_or(|rate| rate < wanted))
+    }
+
+    fn taken_out_at(&self, at_ms: u64) -> Option<&TakenOut<'_>> {
+        let mut taken_out = self.taken_out.iter();
+        taken_out.find(|one| one.covers(at_ms))
     }
 
     pub(super) fn why_unwell(&self, after: u64) -> String {
@@ -129,10 +174,28 @@ impl<'a> Case<'a> {
         let last = last.filter(|sample| sample.at_ms >= after);
         last.map_or_else(
             || "the watch ended before users were well for long enough".to_owned(),
-            |sample| match self.conditions.broken(sample) {
-                Some(check) => format!("`{check}` does not hold ({})", readings(sample)),
-                None => format!("services are unhealthy ({})", readings(sample)),
-            },
+            |sample| self.why_this_is_unwell(sample),
+        )
+    }
+
+    /// Why [`Case::is_well`] does not hold of it.
+    #[must_use]
+    pub fn why_this_is_unwell(&self, sample: &Sample) -> String {
+        if let Some(check) = self.conditions.broken(sample) {
+            return format!("`{check}` does not hold ({})", readings(sample));
+        }
+        if sample.services_unhealthy != Some(0.0) {
+            return format!("services are unhealthy ({})", readings(sample));
+        }
+        if let Some(one) = self.taken_out_at(sample.at_ms) {
+            return format!("{} is left {}", one.entity, one.how);
+        }
+        let rate =
+            |rate: Option<f64>| rate.map_or_else(|| "?".to_owned(), |rate| format!("{rate:.1}"));
+        format!(
+            "users ask {} times a second, and did {} times before: who is gone is not well",
+            rate(sample.user_request_rate_hz),
+            rate(self.facts.steady_rate_hz)
         )
     }
 
@@ -166,7 +229,8 @@ const fn by_itself(reason: FaultReason) -> bool {
 }
 
 /// The entity itself, or a service of the node.
-pub(super) fn covers(root: &Entity, entity: &Entity) -> bool {
+#[must_use]
+pub fn covers(root: &Entity, entity: &Entity) -> bool {
     root == entity || (root.service.is_none() && root.node == entity.node)
 }
 

@@ -12,7 +12,7 @@ use crate::model::When;
 /// hurts least.
 const NEEDLESS_PER_ROOT_MAX: usize = 2;
 
-impl Case<'_> {
+impl<'a> Case<'a> {
     pub(super) fn injected(&self) -> Criterion {
         let refused: Vec<String> = self
             .facts
@@ -112,13 +112,24 @@ impl Case<'_> {
     }
 
     pub(super) fn wrong_target(&self) -> Criterion {
+        counted("wrong_target", &self.wrong(), 0, "at what is not to blame")
+    }
+
+    pub(super) fn needless(&self) -> Criterion {
+        let most = NEEDLESS_PER_ROOT_MAX * self.roots.len();
+        counted("needless", &self.vain(), most, "that cured nothing")
+    }
+
+    /// Actions at what is not to blame, that can hurt.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<&'a ActionFact> {
         let wrong = |action: &&ActionFact| !self.is_at_root(action) && !action.is_free();
-        let wrong: Vec<&ActionFact> = self.facts.actions.iter().filter(wrong).collect();
-        counted("wrong_target", &wrong, 0, "at what is not to blame")
+        self.facts.actions.iter().filter(wrong).collect()
     }
 
     /// At a root: what is no accepted cure, and a cure once more of what was cured.
-    pub(super) fn needless(&self) -> Criterion {
+    #[must_use]
+    pub fn vain(&self) -> Vec<&'a ActionFact> {
         let needless = |action: &&ActionFact| {
             if !self.is_at_root(action) || action.is_free() {
                 return false;
@@ -127,12 +138,12 @@ impl Case<'_> {
             let again = cured.is_some_and(|cured| action.issued_ms >= cured);
             !self.is_cure(action) || (again && self.is_over(&action.target, action.issued_ms))
         };
-        let needless: Vec<&ActionFact> = self.facts.actions.iter().filter(needless).collect();
-        let most = NEEDLESS_PER_ROOT_MAX * self.roots.len();
-        counted("needless", &needless, most, "that cured nothing")
+        self.facts.actions.iter().filter(needless).collect()
     }
 
-    pub(super) fn is_over(&self, target: &Entity, at_ms: u64) -> bool {
+    /// Every fault at this root was over then.
+    #[must_use]
+    pub fn is_over(&self, target: &Entity, at_ms: u64) -> bool {
         let mut here = self.root_faults().filter(|fault| fault.target == *target);
         here.all(|fault| fault.end_ms.is_some_and(|end| end <= at_ms))
     }

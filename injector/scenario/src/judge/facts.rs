@@ -148,6 +148,9 @@ pub struct FaultFact {
     pub target: Entity,
     /// Why it is there.
     pub part: Part,
+    /// Its place among the scenario's injections, from 0; null of a background, and of what no scenario asked for.
+    #[serde(default)]
+    pub index: Option<u32>,
     /// Its time to live.
     pub ttl_ms: u64,
     /// What the node last said of it.

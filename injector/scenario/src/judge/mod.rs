@@ -8,6 +8,7 @@ mod certify;
 mod criteria;
 mod facts;
 mod hold;
+mod taken_out;
 mod verdict;
 
 #[cfg(test)]
@@ -18,7 +19,7 @@ use std::collections::BTreeSet;
 use arena_expression::Mistake;
 use arena_proto::Entity;
 
-use case::Case;
+pub use case::{Case, covers};
 pub use certify::certify;
 pub use facts::{
     ActionFact, BlameFact, Facts, FaultFact, HurtFact, IncidentFact, Part, Policy, RoleFact,

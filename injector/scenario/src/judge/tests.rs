@@ -85,6 +85,7 @@ fn fault(target: &str) -> FaultFact {
         fault: Fault::named("cpu-spike").unwrap(),
         target: target.parse().unwrap(),
         part: Part::Injection,
+        index: Some(0),
         ttl_ms: TTL_MS,
         state: FaultState::Active,
         armed_ms: Some(10_000),
@@ -525,4 +526,85 @@ fn what_a_remediator_calls_that_only_observes_counts_for_nobody() {
     assert_eq!(failures(&control, &called), "");
     let hopeless = scenario(Expect::Escalate, &[]);
     expect!["escalated_ms: no person was called"].assert_eq(&failures(&hopeless, &called));
+}
+
+/// Healed, and users came as often as before.
+fn with_users(rate_hz: f64) -> Facts {
+    let mut facts = healed_run();
+    facts.steady_rate_hz = Some(20.0);
+    for sample in &mut facts.samples {
+        sample.user_request_rate_hz = Some(rate_hz);
+    }
+    facts
+}
+
+fn state(at_ms: u64, entity: &str, drained: bool, throttled: bool) -> StateFact {
+    StateFact {
+        at_ms,
+        entity: entity.parse().unwrap(),
+        healthy: true,
+        drained,
+        throttled,
+    }
+}
+
+#[test]
+fn users_who_are_gone_are_not_well() {
+    let heal = scenario(Expect::Heal, &[ActionKind::Restart]);
+    assert_eq!(failures(&heal, &with_users(19.0)), "");
+    expect!["healed_ms: users ask 5.0 times a second, and did 20.0 times before: who is gone is not well"]
+        .assert_eq(&failures(&heal, &with_users(5.0)));
+    let mut silent = with_users(19.0);
+    for sample in &mut silent.samples {
+        sample.user_request_rate_hz = None;
+    }
+    expect![
+        "healed_ms: users ask ? times a second, and did 20.0 times before: who is gone is not well"
+    ]
+    .assert_eq(&failures(&heal, &silent));
+}
+
+#[test]
+fn nothing_is_healed_while_a_service_is_left_out() {
+    let heal = scenario(Expect::Heal, &[ActionKind::Restart]);
+    let left = |states: Vec<StateFact>| Facts {
+        states,
+        ..healed_run()
+    };
+    expect!["healed_ms: node-2/orders is left drained"].assert_eq(&failures(
+        &heal,
+        &left(vec![state(14_000, "node-2/orders", true, false)]),
+    ));
+    expect!["healed_ms: node-1/edge is left throttled"].assert_eq(&failures(
+        &heal,
+        &left(vec![state(14_000, "node-1/edge", false, true)]),
+    ));
+    let given_back = left(vec![
+        state(14_000, "node-2/orders", true, false),
+        state(20_000, "node-2/orders", false, false),
+    ]);
+    assert_eq!(failures(&heal, &given_back), "");
+    // Somebody had done that before the first fault.
+    let before = left(vec![state(9_000, "node-2/orders", true, false)]);
+    assert_eq!(failures(&heal, &before), "");
+}
+
+#[test]
+fn a_root_may_stay_as_its_cure_leaves_it() {
+    let drain = scenario(Expect::Heal, &[ActionKind::Drain]);
+    let facts = Facts {
+        actions: vec![action(ActionKind::Drain, ROOT, 15_000)],
+        states: vec![state(15_200, ROOT, true, false)],
+        ..run(16_000)
+    };
+    assert_eq!(failures(&drain, &facts), "");
+}
+
+#[test]
+fn what_was_done_before_the_fault_cured_nothing() {
+    let heal = scenario(Expect::Heal, &[ActionKind::Restart]);
+    let mut early = healed_run();
+    early.actions = vec![action(ActionKind::Restart, ROOT, 9_500)];
+    expect!["healed_ms: no accepted cure was done at node-1/orders; cured: no restart was done at node-1/orders"]
+        .assert_eq(&failures(&heal, &early));
 }

@@ -4,6 +4,7 @@
 //! Absent on purpose: the bus, clocks (times are milliseconds since the run began), and the judgement itself ([`crate::judge`]).
 
 mod course;
+mod faults;
 mod reference;
 mod services;
 #[cfg(test)]

@@ -3,19 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::judge::{
-    ActionFact, BlameFact, Facts, FaultFact, IncidentFact, Part, Policy, Sample, TruthFact,
-};
+use crate::judge::{ActionFact, BlameFact, Facts, IncidentFact, Policy, Sample, TruthFact};
 use crate::record::Line;
-use crate::{Injection, Origin, Planned, Scenario};
-use arena_faults::Fault;
+use crate::{Planned, Scenario};
 use arena_proto::{
-    CommandState, Decision, Entity, FaultState, FaultStatus, IncidentEvent, IncidentEventKind,
-    NodeStatus, Outcome, Plan, ProcessState, Schema, Telemetry, Timestamp,
+    CommandState, Decision, Entity, IncidentEvent, IncidentEventKind, NodeStatus, Outcome, Plan,
+    ProcessState, Schema, Telemetry, Timestamp,
 };
 
 use super::services::Services;
 use super::users::Users;
+
+/// Users still come in while an arena starts: how many there are is told by the last seconds of the steady state, which is at least that long
+/// in every curated scenario.
+const STEADY_RATE_OVER_MS: u64 = 2000;
 
 /// Everything that was seen.
 #[derive(Debug)]
@@ -23,12 +24,12 @@ pub struct View {
     /// For the judge; in an encore those of the encore, until [`View::end`].
     pub facts: Facts,
     /// Before the encore.
-    first: Option<Facts>,
+    pub(super) first: Option<Facts>,
     /// The story so far.
     pub events: Vec<Line>,
-    planned: Vec<Planned>,
+    pub(super) planned: Vec<Planned>,
     /// Incidents count from here on; those before are somebody else's.
-    since: Option<Timestamp>,
+    pub(super) since: Option<Timestamp>,
     services: Services,
     users: Users,
     open: BTreeMap<String, Entity>,
@@ -55,8 +56,9 @@ impl View {
 
     /// From now on what happens counts.
     pub fn begin(&mut self, at_ms: u64, now: Timestamp) {
-        let rates = self.facts.samples.iter();
-        let rates: Vec<f64> = rates.filter_map(|one| one.user_request_rate_hz).collect();
+        let from = at_ms.saturating_sub(STEADY_RATE_OVER_MS);
+        let last = self.facts.samples.iter().filter(|one| one.at_ms >= from);
+        let rates: Vec<f64> = last.filter_map(|one| one.user_request_rate_hz).collect();
         self.facts.steady_rate_hz = mean(&rates);
         self.facts.samples.clear();
         self.count_from(at_ms, now);
@@ -115,89 +117,6 @@ impl View {
     /// Telemetry arrived.
     pub fn on_telemetry(&mut self, at_ms: u64, telemetry: &Telemetry, schema: &Schema) {
         self.users.hear(at_ms, telemetry, schema);
-    }
-
-    /// A node said something of a fault.
-    pub fn on_fault(&mut self, at_ms: u64, status: &FaultStatus) {
-        let target = Entity {
-            node: status.node.clone(),
-            service: status.service.clone(),
-        };
-        let known = self
-            .facts
-            .faults
-            .iter()
-            .position(|one| one.id == status.id.as_str());
-        let Some(index) = known.or_else(|| self.new_fault(status, &target)) else {
-            return;
-        };
-        let fault = &mut self.facts.faults[index];
-        let over = status.state.is_final();
-        let news = fault.state != status.state;
-        fault.state = status.state;
-        fault.reason = status.reason.or(fault.reason);
-        fault.message.clone_from(&status.message);
-        if status.state != FaultState::Rejected {
-            fault.armed_ms.get_or_insert(at_ms);
-        }
-        // What is spent at once may skip ACTIVE.
-        if status.state == FaultState::Active || (over && status.state != FaultState::Rejected) {
-            fault.active_ms.get_or_insert(at_ms);
-        }
-        if over {
-            fault.end_ms.get_or_insert(at_ms);
-        }
-        let kind = match status.state {
-            FaultState::Active => "inject",
-            FaultState::Rejected => "refused",
-            FaultState::Reverted | FaultState::RevertFailed => "over",
-            _ => return,
-        };
-        if news {
-            let reason = status.reason.map_or("", arena_proto::FaultReason::as_str);
-            let what = join(&[&status.fault, reason, &status.message]);
-            self.note(at_ms, kind, &target.to_string(), what);
-        }
-    }
-
-    fn new_fault(&mut self, status: &FaultStatus, target: &Entity) -> Option<usize> {
-        self.since?;
-        let id = status.id.as_str();
-        let first = self.first.iter().flat_map(|first| &first.faults);
-        if first.into_iter().any(|fault| fault.id == id) {
-            return None;
-        }
-        let fault = Fault::named(&status.fault).ok()?;
-        let life = status.expires_at.zip(status.active_at.or(Some(status.at)));
-        let ttl = life
-            .map(|(end, start)| end.saturating_since(start))
-            .unwrap_or_default();
-        let fits = |one: &&Planned| one.injection.fault == fault && takes(&one.injection, target);
-        let exact = |one: &&Planned| one.injection.params.to_text() == status.params;
-        let planned = self.planned.iter().filter(fits);
-        let planned = planned
-            .clone()
-            .find(exact)
-            .or_else(|| planned.clone().next());
-        let is_injection = planned.is_some_and(|one| one.origin == Origin::File);
-        self.facts.faults.push(FaultFact {
-            id: status.id.to_string(),
-            fault,
-            target: target.clone(),
-            part: if is_injection {
-                Part::Injection
-            } else {
-                Part::Background
-            },
-            ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
-            state: FaultState::Requested,
-            armed_ms: None,
-            active_ms: None,
-            end_ms: None,
-            reason: None,
-            message: String::new(),
-        });
-        Some(self.facts.faults.len() - 1)
     }
 
     /// The detector said something of an incident.
@@ -381,20 +300,6 @@ fn blame(incident: &mut IncidentFact, at_ms: u64, event: &IncidentEvent) {
     }
 }
 
-/// A fault of this target can be of that injection. The load's shape and the telemetry's quality are made of the same faults as
-/// injections are: by their parameters they are told apart.
-fn takes(injection: &Injection, target: &Entity) -> bool {
-    use crate::Selector;
-    match &injection.target {
-        Selector::Entity(entity) => entity == target,
-        Selector::Role { service, .. } | Selector::Percent { service, .. } => {
-            target.service.as_ref() == Some(service)
-        }
-        Selector::AnyService(_) => target.service.is_some(),
-        Selector::Nodes(_) => target.service.is_none(),
-    }
-}
-
 fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / count(values.len()))
 }
@@ -404,7 +309,7 @@ fn count(number: usize) -> f64 {
 }
 
 /// What there is of words, with colons between.
-fn join(words: &[&str]) -> String {
+pub(super) fn join(words: &[&str]) -> String {
     let words: Vec<&str> = words
         .iter()
         .copied()
