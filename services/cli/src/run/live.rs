@@ -172,10 +172,12 @@ fn record(
     clean_up: CleanUp,
 ) -> Result<Record, Failure> {
     let facts = view.end();
-    let verdict = if steady {
-        Some(judge::judge(scenario, &facts).map_err(bad_check)?)
+    let (verdict, score) = if steady {
+        let verdict = judge::judge(scenario, &facts).map_err(bad_check)?;
+        let score = arena_referee::score(scenario, &facts).map_err(bad_check)?;
+        (Some(verdict), Some(score))
     } else {
-        None
+        (None, None)
     };
     let mut why = Vec::new();
     let ending = match &verdict {
@@ -210,6 +212,7 @@ fn record(
         began_at: before.began_at,
         milestones: Milestones::of(&view.events),
         verdict,
+        score,
         clean_up,
         timeline: view.events,
         facts,

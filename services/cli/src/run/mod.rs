@@ -1,13 +1,14 @@
 //! `arena run`: plays scenarios, judges what came of them, and leaves nothing behind but a record.
 //!
 //! A table of contents: the arena (`ground`), what is seen of it (`eyes`, `tell`), who hurts (`villain`), the run itself (`live`), what is
-//! left (`clean`), what is kept (`record`). What is made of what is seen is `arena_scenario::watch`, the judge `arena_scenario::judge`.
+//! left (`clean`), what is kept (`record`), how the score is told (`score`). What is made of what is seen is `arena_scenario::watch`, the judge `arena_scenario::judge`.
 
 mod clean;
 mod eyes;
 mod ground;
 pub(crate) mod live;
 mod record;
+mod score;
 pub(crate) mod source;
 mod tell;
 mod villain;
@@ -199,6 +200,9 @@ fn tell(record: &Record) {
         "FAILED"
     };
     talk!("  {left} {:<13} arena {}", "clean", record.clean_up.arena);
+    if let Some(score) = &record.score {
+        score::tell(score);
+    }
     let word = if record.ending == Ending::Met {
         "MET"
     } else {
@@ -219,7 +223,9 @@ fn tell_all(args: &RunArgs, all: &[Played]) -> Result<(), Failure> {
     } else {
         let rows: Vec<Vec<Cell>> = all.iter().map(row).collect();
         screen::print(&screen::table(
-            &["scenario", "result", "detected", "healed", "actions", "why"],
+            &[
+                "scenario", "result", "score", "detected", "healed", "actions", "why",
+            ],
             &rows,
         ))?;
     }
@@ -251,7 +257,7 @@ fn row((name, played): &Played) -> Vec<Cell> {
         Ok(record) => record,
         Err(why) => {
             let first = why.lines().next().unwrap_or_default();
-            let dashes = std::iter::repeat_with(|| Cell::from(dash())).take(3);
+            let dashes = std::iter::repeat_with(|| Cell::from(dash())).take(4);
             let mut row = vec![name.as_str().into(), Cell("ERROR".to_owned(), Tone::Bad)];
             row.extend(dashes);
             row.push(first.into());
@@ -266,9 +272,12 @@ fn row((name, played): &Played) -> Vec<Cell> {
         Ending::Failed => Cell("NOT MET".to_owned(), Tone::Bad),
         Ending::NoSteadyState => Cell("UNSTEADY".to_owned(), Tone::Bad),
     };
+    let score = record.score.as_ref();
+    let score = score.map_or_else(dash, |score| format!("{:.1}", score.composite));
     vec![
         name.as_str().into(),
         result,
+        score.into(),
         time(verdict.and_then(|verdict| verdict.detect_ms)).into(),
         time(verdict.and_then(|verdict| verdict.heal_ms)).into(),
         record.facts.actions.len().to_string().into(),
