@@ -3,6 +3,7 @@
 use arena_scenario::Scenario;
 use arena_scenario::judge::{self, Facts, Verdict};
 use arena_scenario::record::{Ending, Line};
+use arena_scenario::score::Score;
 use arena_scenario::watch::View;
 
 use crate::log::EventLog;
@@ -22,6 +23,8 @@ pub struct Played {
     pub facts: Facts,
     /// The judge's word; `None` without a steady state.
     pub verdict: Option<Verdict>,
+    /// The referee's numbers; `None` without a steady state.
+    pub score: Option<Score>,
     /// The story.
     pub story: Vec<Line>,
     /// Everything that happened.
@@ -48,10 +51,14 @@ impl Played {
         virtual_ms: u64,
     ) -> Result<Self, SetupError> {
         let facts = view.end();
-        let verdict = if played {
-            Some(judge::judge(&scenario, &facts)?)
+        let (verdict, score) = if played {
+            let verdict = judge::judge(&scenario, &facts)?;
+            (
+                Some(verdict),
+                Some(arena_referee::score(&scenario, &facts)?),
+            )
         } else {
-            None
+            (None, None)
         };
         let (ending, why) = match &verdict {
             Some(verdict) if verdict.met => (Ending::Met, String::new()),
@@ -68,6 +75,7 @@ impl Played {
             why,
             facts,
             verdict,
+            score,
             story: view.events,
             log,
             virtual_ms,

@@ -3,12 +3,11 @@
 //!
 //! Absent on purpose: judging, which comes after the run. Invariant: what the world knows goes into `facts.truth` and nowhere else.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use arena_proto::{FaultState, FaultStatus, InjectRequest, Timestamp};
-use arena_scenario::judge::{FaultFact, HurtFact, Part, Policy, Sample, TruthFact};
+use arena_proto::{InjectRequest, Timestamp};
+use arena_scenario::judge::{HurtFact, Policy, Sample, TruthFact};
 use arena_scenario::watch::{self, Reference, Steady, SteadyWatch, View};
 use arena_scenario::{Scenario, When};
 
@@ -66,8 +65,6 @@ pub(crate) struct Watcher {
     reference: Option<Reference>,
     /// Everything with a time was asked for by then.
     played_ms: u64,
-    /// As nodes last told of them: what a fault was made with.
-    params: BTreeMap<String, Arc<FaultStatus>>,
     /// Who is hurt, as it was last written.
     hurt: BTreeSet<ServiceIx>,
 }
@@ -87,7 +84,6 @@ impl Watcher {
             steady: SteadyWatch::new(&scenario)?,
             reference: (policy == Policy::Reference).then(Reference::default),
             played_ms: 0,
-            params: BTreeMap::new(),
             hurt: BTreeSet::new(),
             scenario,
         })
@@ -110,10 +106,6 @@ impl Watcher {
             }
             Message::Status(status) => self.view.on_status(at_ms, (**status).clone()),
             Message::FaultStatus(status) => {
-                if status.state == FaultState::Active {
-                    self.params
-                        .insert(status.id.to_string(), Arc::clone(status));
-                }
                 self.view.on_fault(at_ms, status);
             }
             Message::Incident(event) => self.view.on_incident(at_ms, event),
@@ -199,24 +191,19 @@ impl Watcher {
         }))
     }
 
-    /// The injections that were made, to be made once more; one that was not over would be refused.
+    /// The injections to make once more, where an encore was asked for and the referee sees that one is possible.
     fn again(&self) -> Vec<InjectRequest> {
-        let is_over = |fault: &&FaultFact| {
-            fault.part == Part::Injection && fault.is_made() && fault.state.is_final()
-        };
-        let faults = self.view.facts.faults.iter().filter(is_over);
-        let faults = faults.filter(|_| self.encore);
-        faults
-            .filter_map(|fault| {
-                let made = self.params.get(&fault.id)?;
-                Some(InjectRequest {
-                    fault: fault.fault.name.to_string(),
-                    target: fault.target.to_string(),
-                    ttl_ms: fault.ttl_ms,
-                    params: made.params.clone(),
-                })
-            })
-            .collect()
+        if !self.encore {
+            return Vec::new();
+        }
+        let replays = arena_referee::replays(&self.scenario, &self.view.facts).unwrap_or_default();
+        let again = replays.iter().map(|replay| InjectRequest {
+            fault: replay.injection.fault.name.to_string(),
+            target: replay.target.to_string(),
+            ttl_ms: u64::try_from(replay.injection.ttl.as_millis()).unwrap_or(u64::MAX),
+            params: replay.injection.params.to_text(),
+        });
+        again.collect()
     }
 
     /// What was refused.
