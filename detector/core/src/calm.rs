@@ -12,13 +12,46 @@
 use arena_expression::{Comparison, Plain, Term};
 use arena_proto::{ServiceSample, Telemetry, Timestamp};
 
-/// What one column must say.
+/// What one column must say. As small as can be: ten thousand nodes have more of these than a processor keeps at hand.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Must {
-    /// A reading of at least this, and at most that.
-    Lie(f64, f64),
-    /// No reading.
-    BeMissing,
+struct Bound {
+    column: u32,
+    /// At least this; NaN: no reading.
+    low: f32,
+    /// At most this.
+    high: f32,
+}
+
+impl Bound {
+    fn lies(column: usize, low: f32, high: f32) -> Option<Self> {
+        let column = u32::try_from(column).ok()?;
+        Some(Self { column, low, high })
+    }
+
+    fn holds(self, values: &[f32]) -> bool {
+        let value = usize::try_from(self.column)
+            .ok()
+            .and_then(|at| values.get(at));
+        value.is_some_and(|value| {
+            (self.low..=self.high).contains(value) || self.low.is_nan() && value.is_nan()
+        })
+    }
+}
+
+/// The greatest reading that is not above the level.
+fn at_most(level: f64) -> f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "mended on the next line")]
+    let near = level as f32;
+    if f64::from(near) > level {
+        near.next_down()
+    } else {
+        near
+    }
+}
+
+/// The least reading that is not below the level.
+fn at_least(level: f64) -> f32 {
+    -at_most(-level)
 }
 
 /// What the next message of a node must say to change nothing.
@@ -26,7 +59,7 @@ enum Must {
 pub(crate) struct Calm {
     /// Whether there is a message that would.
     known: bool,
-    columns: Vec<(usize, Must)>,
+    columns: Vec<Bound>,
     services: Vec<ServiceSample>,
     /// Sampled at this time or later: every process is warm, and no clock was set back.
     from: Option<Timestamp>,
@@ -62,11 +95,10 @@ impl Calm {
         let bounded = match (condition, answer) {
             (Some(condition), Some(false)) => self.keep_false(condition, column),
             // Of one comparison only: joined ones may have no answer for several reasons.
-            (Some(Plain::Compare(Term::Variable(at), _, Term::Literal(_))), None) => column(*at)
-                .is_some_and(|at| {
-                    self.columns.push((at, Must::BeMissing));
-                    true
-                }),
+            (Some(Plain::Compare(Term::Variable(at), _, Term::Literal(_))), None) => {
+                let bound = column(*at).and_then(|at| Bound::lies(at, f32::NAN, f32::NAN));
+                self.note(bound)
+            }
             _ => false,
         };
         if !bounded {
@@ -91,35 +123,62 @@ impl Calm {
             }
             Plain::Or(sides) => sides.iter().all(|side| self.keep_false(side, column)),
             Plain::Compare(Term::Variable(at), comparison, Term::Literal(level)) => {
-                let must = match comparison {
-                    Comparison::Greater => Must::Lie(f64::NEG_INFINITY, *level),
-                    Comparison::GreaterOrEqual => Must::Lie(f64::NEG_INFINITY, level.next_down()),
-                    Comparison::Less => Must::Lie(*level, f64::INFINITY),
-                    Comparison::LessOrEqual => Must::Lie(level.next_up(), f64::INFINITY),
+                let (low, high) = match comparison {
+                    Comparison::Greater => (f32::NEG_INFINITY, at_most(*level)),
+                    Comparison::GreaterOrEqual => (f32::NEG_INFINITY, at_most(level.next_down())),
+                    Comparison::Less => (at_least(*level), f32::INFINITY),
+                    Comparison::LessOrEqual => (at_least(level.next_up()), f32::INFINITY),
                     Comparison::Equal | Comparison::NotEqual => return false,
                 };
-                column(*at).is_some_and(|at| {
-                    self.columns.push((at, must));
-                    true
-                })
+                let bound = column(*at).and_then(|at| Bound::lies(at, low, high));
+                self.note(bound)
             }
             Plain::Compare(..) | Plain::Not(_) => false,
         }
     }
 
+    fn note(&mut self, bound: Option<Bound>) -> bool {
+        self.columns.extend(bound);
+        bound.is_some()
+    }
+
     /// Whether the message changes nothing; its entries fit the schema, and its values are not those of the one before it.
     pub(crate) fn holds(&self, telemetry: &Telemetry) -> bool {
-        let says = |&(at, must): &(usize, Must)| {
-            let value = telemetry.values.get(at).copied().map(f64::from);
-            match (value, must) {
-                (None, _) => false,
-                (Some(value), Must::Lie(low, high)) => (low..=high).contains(&value),
-                (Some(value), Must::BeMissing) => value.is_nan(),
-            }
-        };
         self.known
             && self.from.is_none_or(|from| telemetry.time >= from)
-            && self.columns.iter().all(says)
+            && self
+                .columns
+                .iter()
+                .all(|bound| bound.holds(&telemetry.values))
             && self.services == telemetry.services
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_exact_where_a_level_is_no_float() {
+        for level in [
+            0.1,
+            -0.1,
+            80.0,
+            0.0,
+            16_777_217.0,
+            240_000_000.0,
+            1e300,
+            -1e300,
+        ] {
+            let (below, above) = (at_most(level), at_least(level));
+            assert!(
+                f64::from(below) <= level && f64::from(below.next_up()) > level,
+                "{level}"
+            );
+            assert!(
+                f64::from(above) >= level && f64::from(above.next_down()) < level,
+                "{level}"
+            );
+        }
     }
 }

@@ -6,12 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arena_proto::{NodeName, Schema, ServiceName};
 
-type Edges = BTreeMap<ServiceName, BTreeSet<ServiceName>>;
+/// From a service to others, and how many of its replicas tell of it.
+type Edges = BTreeMap<ServiceName, BTreeMap<ServiceName, usize>>;
+
+/// The services of a node, and what each calls.
+type Services = Vec<(ServiceName, Vec<ServiceName>)>;
 
 /// The services of all nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
-    nodes: BTreeMap<NodeName, Vec<(ServiceName, Vec<ServiceName>)>>,
+    nodes: BTreeMap<NodeName, Services>,
     calls: Edges,
     callers: Edges,
     replicas: BTreeMap<ServiceName, BTreeSet<NodeName>>,
@@ -20,7 +24,7 @@ pub(crate) struct Graph {
 impl Graph {
     /// Takes what a node runs, in the place of what it ran before.
     pub(crate) fn set_node(&mut self, schema: &Schema) {
-        let services = schema
+        let services: Services = schema
             .services
             .iter()
             .map(|service| {
@@ -28,14 +32,32 @@ impl Graph {
                 (service.name.clone(), calls.cloned().collect())
             })
             .collect();
-        self.nodes.insert(schema.node.clone(), services);
-        self.rebuild();
+        let node = &schema.node;
+        if self.nodes.get(node) == Some(&services) {
+            return;
+        }
+        self.remove_node(node);
+        for (name, called) in &services {
+            for called in called {
+                add(&mut self.calls, name, called);
+                add(&mut self.callers, called, name);
+            }
+            let replicas = self.replicas.entry(name.clone()).or_default();
+            replicas.insert(node.clone());
+        }
+        self.nodes.insert(node.clone(), services);
     }
 
     /// The service runs there no more.
     pub(crate) fn remove_node(&mut self, node: &NodeName) {
-        if self.nodes.remove(node).is_some() {
-            self.rebuild();
+        for (name, called) in self.nodes.remove(node).into_iter().flatten() {
+            for called in &called {
+                remove(&mut self.calls, &name, called);
+                remove(&mut self.callers, called, &name);
+            }
+            if let Some(replicas) = self.replicas.get_mut(&name) {
+                replicas.remove(node);
+            }
         }
     }
 
@@ -59,22 +81,20 @@ impl Graph {
     pub(crate) fn replicas(&self, service: &ServiceName) -> impl Iterator<Item = &NodeName> {
         self.replicas.get(service).into_iter().flatten()
     }
+}
 
-    fn rebuild(&mut self) {
-        self.calls.clear();
-        self.callers.clear();
-        self.replicas.clear();
-        for (node, services) in &self.nodes {
-            for (name, depends_on) in services {
-                let calls = self.calls.entry(name.clone()).or_default();
-                calls.extend(depends_on.iter().cloned());
-                for called in depends_on {
-                    let callers = self.callers.entry(called.clone()).or_default();
-                    callers.insert(name.clone());
-                }
-                let replicas = self.replicas.entry(name.clone()).or_default();
-                replicas.insert(node.clone());
-            }
+fn add(edges: &mut Edges, from: &ServiceName, to: &ServiceName) {
+    let told = edges.entry(from.clone()).or_default();
+    *told.entry(to.clone()).or_default() += 1;
+}
+
+fn remove(edges: &mut Edges, from: &ServiceName, to: &ServiceName) {
+    if let Some(told) = edges.get_mut(from)
+        && let Some(count) = told.get_mut(to)
+    {
+        *count -= 1;
+        if *count == 0 {
+            told.remove(to);
         }
     }
 }
@@ -84,7 +104,7 @@ fn reachable(edges: &Edges, from: &ServiceName) -> BTreeSet<ServiceName> {
     let mut found = BTreeSet::new();
     let mut open = vec![from];
     while let Some(service) = open.pop() {
-        for next in edges.get(service).into_iter().flatten() {
+        for next in edges.get(service).into_iter().flat_map(BTreeMap::keys) {
             if next != from && found.insert(next.clone()) {
                 open.push(next);
             }
@@ -149,6 +169,13 @@ mod tests {
         graph.remove_node(&NodeName::new("n3").unwrap());
         let payments = ServiceName::new("payments").unwrap();
         assert_eq!(graph.replicas(&payments).count(), 0);
+        assert_eq!(dependencies(&graph, "b"), "c");
+        // One replica that calls it no more is not all of them.
+        graph.set_node(&schema("n4", &[("b", &["c"])]));
+        graph.set_node(&schema("n2", &[("b", &[])]));
+        assert_eq!(dependencies(&graph, "b"), "c");
+        graph.remove_node(&NodeName::new("n4").unwrap());
+        assert_eq!(dependencies(&graph, "b"), "");
     }
 
     #[test]
