@@ -5,7 +5,6 @@
 
 mod actions;
 mod agent;
-mod chance;
 mod control_socket;
 mod edges;
 mod effects;

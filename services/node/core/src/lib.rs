@@ -17,6 +17,7 @@ mod act;
 mod admission;
 mod adopt;
 mod ceilings;
+mod chance;
 mod commands;
 mod config;
 mod definition;
@@ -33,8 +34,10 @@ mod restore;
 mod saved;
 mod service;
 mod starts;
+pub mod telemetry;
 mod throttle;
 
+pub use chance::Chance;
 pub use config::{NodeConfig, ServiceConfig};
 pub use io::{Boot, Effect, Found, Heard, Input, Output, Pace, PortHolder, ProcessRef};
 pub use node::Node;

@@ -1,6 +1,6 @@
 //! Cuts a share of the requests off: their connections are closed without an answer.
 
-use crate::chance::Chance;
+use arena_node_core::Chance;
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]

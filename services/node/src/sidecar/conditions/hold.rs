@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::chance::Chance;
+use arena_node_core::Chance;
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]

@@ -22,7 +22,7 @@ use arena_proto::FaultId;
 use hyper::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-use crate::chance::Chance;
+use arena_node_core::Chance;
 pub(crate) use cut::Cut;
 pub(crate) use hold::Hold;
 pub(crate) use pipe::{Pipe, Piped};

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use super::Stopped;
-use crate::chance::Chance;
+use arena_node_core::Chance;
 
 /// See the module.
 #[derive(Debug, Clone)]

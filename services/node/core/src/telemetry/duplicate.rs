@@ -1,17 +1,17 @@
-//! `telemetry-loss`: messages are dropped by chance; their numbers are used up.
+//! `telemetry-duplicate`: by chance a message goes out twice, number and all.
 
 use arena_faults::Params;
 use arena_proto::Timestamp;
 
 use super::filter::{Message, Stage};
-use crate::chance::Chance;
+use crate::Chance;
 
 #[derive(Debug)]
-pub(super) struct Loss {
+pub(super) struct Duplicate {
     share: u64,
 }
 
-impl Loss {
+impl Duplicate {
     pub(super) fn new(params: &Params) -> Self {
         Self {
             share: params.count("share"),
@@ -19,10 +19,10 @@ impl Loss {
     }
 }
 
-impl Stage for Loss {
+impl Stage for Duplicate {
     fn pass(&mut self, _now: Timestamp, message: Message, chance: &Chance) -> Vec<Message> {
         if chance.takes(self.share) {
-            return Vec::new();
+            return vec![message.clone(), message];
         }
         vec![message]
     }

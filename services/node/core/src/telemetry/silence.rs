@@ -4,7 +4,7 @@
 use arena_proto::Timestamp;
 
 use super::filter::{Message, Stage};
-use crate::chance::Chance;
+use crate::Chance;
 
 #[derive(Debug)]
 pub(super) struct Silence;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arena_proto::{Column, Schema, Timestamp};
 
 use super::filter::{Message, Stage};
-use crate::chance::Chance;
+use crate::Chance;
 
 #[derive(Debug)]
 pub(super) struct Freeze {
@@ -16,11 +16,9 @@ pub(super) struct Freeze {
 }
 
 impl Freeze {
-    /// `latest`: the last message with values; without one the next is it.
-    pub(super) fn new(latest: Option<Message>) -> Self {
-        Self {
-            frozen: latest.map(|message| (message.schema, message.telemetry.values)),
-        }
+    /// `latest`: the values of the last message that had some; without one the next has them.
+    pub(super) const fn new(latest: Option<(Arc<Schema>, Vec<f32>)>) -> Self {
+        Self { frozen: latest }
     }
 }
 

@@ -6,7 +6,7 @@ use arena_faults::Params;
 use arena_proto::Timestamp;
 
 use super::filter::{Message, Stage};
-use crate::chance::Chance;
+use crate::Chance;
 
 #[derive(Debug)]
 pub(super) struct Skew {

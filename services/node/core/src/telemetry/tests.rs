@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arena_faults::Fault;
-use arena_proto::{Column, ProbeVerdict, ProcessState, SchemaId, ServiceInfo, ServiceSample};
+use arena_proto::{
+    Column, ProbeVerdict, ProcessState, Schema, SchemaId, ServiceInfo, ServiceSample, Telemetry,
+    Timestamp,
+};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -64,7 +68,12 @@ impl World {
         }
     }
 
-    fn begin(&mut self, id: &str, name: &str, params: &[(&str, &str)]) -> Result<(), Refusal> {
+    fn begin(
+        &mut self,
+        id: &str,
+        name: &str,
+        params: &[(&str, &str)],
+    ) -> Result<(), (FaultReason, String)> {
         let fault = Fault::named(name).expect("a fault");
         let params: BTreeMap<_, _> = params
             .iter()
@@ -78,9 +87,7 @@ impl World {
             process: None,
             ttl: Duration::from_mins(1),
         };
-        let stage = stage(&effect, &self.filter)?;
-        self.filter.begin(effect.name, effect.fault, stage);
-        Ok(())
+        self.filter.apply(&effect)
     }
 
     fn with(mut self, id: &str, name: &str, params: &[(&str, &str)]) -> Self {
@@ -89,7 +96,7 @@ impl World {
     }
 
     fn end(&mut self, id: &str) {
-        self.filter.end(self.now, &id.parse().expect("an id"));
+        self.filter.revert(self.now, &id.parse().expect("an id"));
         self.collect();
     }
 
@@ -121,13 +128,13 @@ impl World {
             services: vec![sample.clone(), sample],
         };
         let schema = Arc::clone(&self.schema);
-        self.filter.offer(self.now, Message { schema, telemetry });
+        self.filter.offer(self.now, schema, telemetry);
         self.collect();
     }
 
     fn collect(&mut self) {
         let ready = self.filter.ready(self.now);
-        let ready = ready.into_iter().map(|message| message.telemetry);
+        let ready = ready.into_iter();
         self.came
             .extend(ready.map(|telemetry| (self.now, telemetry)));
     }
@@ -469,4 +476,26 @@ proptest! {
         prop_assert_eq!(world.filter.next_wakeup(), None);
         prop_assert!(!world.filter.is_silent());
     }
+}
+
+/// What is let pass counts as seen: a freeze stands on it.
+#[test]
+fn what_is_let_pass_is_as_if_it_was_offered() {
+    let mut world = World::new();
+    world.run(3);
+    let [.., (_, last)] = &world.came[..] else {
+        panic!("three messages came");
+    };
+    let mut passed = World::new();
+    assert!(passed.filter.lets_pass(&world.schema, last));
+    passed.seq = 3;
+    for world in [&mut world, &mut passed] {
+        world.came.clear();
+        world.begin("f-1", "telemetry-freeze", &[]).expect("made");
+        world.run(2);
+        let values = world.came.iter().map(|(_, message)| message.values[0]);
+        assert_eq!(values.collect::<Vec<_>>(), [3.0, 3.0]);
+    }
+    let (_, later) = world.came[0].clone();
+    assert!(!passed.filter.lets_pass(&world.schema, &later));
 }

@@ -1,5 +1,4 @@
-//! The way of telemetry through the faults that there are: a message in, and what becomes of it out, now or later. Pure: time
-//! and chance are handed in.
+//! The way of telemetry through the faults that there are: a message in, and what becomes of it out, now or later.
 //!
 //! Invariants: each fault is one stage and ending it takes exactly its own away; what it held goes on through the stages that
 //! stay; what is held is bounded, by each stage.
@@ -10,9 +9,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use arena_faults::FaultName;
-use arena_proto::{FaultId, Schema, Telemetry, Timestamp};
+use arena_proto::{FaultId, FaultReason, Schema, Telemetry, Timestamp};
 
-use crate::chance::Chance;
+use crate::{Chance, Effect};
 
 /// One message, with what its columns mean.
 #[derive(Debug, Clone)]
@@ -59,19 +58,21 @@ pub(super) const ORDER: [FaultName; 9] = [
 /// The place of a fault's name in [`ORDER`], and the fault.
 type Place = (usize, FaultId);
 
-/// Every fault of telemetry that there is just now.
+/// Every fault of a node's telemetry that there is just now.
 #[derive(Debug)]
-pub(super) struct Filter {
+pub struct Filter {
     chance: Chance,
     stages: BTreeMap<Place, Box<dyn Stage>>,
     schema: Arc<Schema>,
-    /// The last message with values, as it was measured.
-    latest: Option<Message>,
+    /// The values of the last message that had some, as they were measured, and what they mean.
+    latest: Option<(Arc<Schema>, Vec<f32>)>,
     ready: Vec<Message>,
 }
 
 impl Filter {
-    pub(super) fn new(seed: u64, schema: Arc<Schema>) -> Self {
+    /// No fault yet. `seed`: of every chance; `schema`: what the node's columns mean before its first message.
+    #[must_use]
+    pub fn new(seed: u64, schema: Arc<Schema>) -> Self {
         Self {
             chance: Chance::new(seed),
             stages: BTreeMap::new(),
@@ -82,21 +83,26 @@ impl Filter {
     }
 
     /// What the node's columns mean just now.
-    pub(super) fn schema(&self) -> &Arc<Schema> {
+    #[must_use]
+    pub const fn schema(&self) -> &Arc<Schema> {
         &self.schema
     }
 
-    /// The last message with values, as it was measured.
-    pub(super) fn latest(&self) -> Option<Message> {
+    /// The values of the last message that had some, as they were measured, and what they mean.
+    pub(super) fn latest(&self) -> Option<(Arc<Schema>, Vec<f32>)> {
         self.latest.clone()
     }
 
-    pub(super) fn begin(&mut self, name: FaultName, fault: FaultId, stage: Box<dyn Stage>) {
-        self.stages.insert((place(name), fault), stage);
+    /// Makes a fault, or says why not.
+    pub fn apply(&mut self, effect: &Effect) -> Result<(), (FaultReason, String)> {
+        let stage = super::stage(effect, self)?;
+        let place = (place(effect.name), effect.fault.clone());
+        self.stages.insert(place, stage);
+        Ok(())
     }
 
-    /// Nothing when there is no such fault.
-    pub(super) fn end(&mut self, now: Timestamp, fault: &FaultId) {
+    /// Takes a fault away; what it held back goes out. There is nothing to take away of one that is not there.
+    pub fn revert(&mut self, now: Timestamp, fault: &FaultId) {
         let Some(place) = self.stages.keys().find(|(_, id)| id == fault).cloned() else {
             return;
         };
@@ -105,36 +111,69 @@ impl Filter {
         self.carry(now, Bound::Excluded(place), held);
     }
 
-    pub(super) fn has(&self, fault: &FaultId) -> bool {
+    /// Whether this fault is there.
+    #[must_use]
+    pub fn has(&self, fault: &FaultId) -> bool {
         self.stages.keys().any(|(_, id)| id == fault)
     }
 
     /// Nothing is to be told of the node.
-    pub(super) fn is_silent(&self) -> bool {
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
         let silence = place(FaultName::NodeSilent);
         self.stages.keys().any(|(place, _)| *place == silence)
     }
 
-    pub(super) fn offer(&mut self, now: Timestamp, message: Message) {
-        self.schema = Arc::clone(&message.schema);
-        if !message.telemetry.values.is_empty() {
-            self.latest = Some(message.clone());
-        }
+    /// A message on its way to the bus; what comes of it is among [`Filter::ready`], now or later.
+    pub fn offer(&mut self, now: Timestamp, schema: Arc<Schema>, telemetry: Telemetry) {
+        self.note(&schema, &telemetry);
+        let message = Message { schema, telemetry };
         self.carry(now, Bound::Unbounded, vec![message]);
     }
 
-    /// What comes out, in this order.
-    pub(super) fn ready(&mut self, now: Timestamp) -> Vec<Message> {
+    /// Whether a message may go out as it is, because there is no fault, and nothing that one held back. Then it is noted, and need not be
+    /// offered: for who has a thousand nodes to tell of. Otherwise it was not heard.
+    pub fn lets_pass(&mut self, schema: &Arc<Schema>, telemetry: &Telemetry) -> bool {
+        let calm = self.stages.is_empty() && self.ready.is_empty();
+        if calm {
+            self.note(schema, telemetry);
+        }
+        calm
+    }
+
+    fn note(&mut self, schema: &Arc<Schema>, telemetry: &Telemetry) {
+        if !Arc::ptr_eq(&self.schema, schema) {
+            self.schema = Arc::clone(schema);
+        }
+        if telemetry.values.is_empty() {
+            return;
+        }
+        match &mut self.latest {
+            Some((meaning, values)) => {
+                if !Arc::ptr_eq(meaning, schema) {
+                    *meaning = Arc::clone(schema);
+                }
+                values.clone_from(&telemetry.values);
+            }
+            None => self.latest = Some((Arc::clone(schema), telemetry.values.clone())),
+        }
+    }
+
+    /// What is to be published now, in this order.
+    pub fn ready(&mut self, now: Timestamp) -> Vec<Telemetry> {
         let places: Vec<Place> = self.stages.keys().cloned().collect();
         for place in places {
             let stage = self.stages.get_mut(&place);
             let due = stage.map(|stage| stage.wake(now)).unwrap_or_default();
             self.carry(now, Bound::Excluded(place), due);
         }
-        std::mem::take(&mut self.ready)
+        let ready = self.ready.drain(..);
+        ready.map(|message| message.telemetry).collect()
     }
 
-    pub(super) fn next_wakeup(&self) -> Option<Timestamp> {
+    /// When [`Filter::ready`] has something to give that it has not now; `None`: not before another message or the end of a fault.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Timestamp> {
         let stages = self.stages.values();
         stages.filter_map(|stage| stage.next_wakeup()).min()
     }

@@ -7,7 +7,7 @@ use arena_faults::Params;
 use arena_proto::Timestamp;
 
 use super::filter::{Message, Stage};
-use crate::chance::Chance;
+use crate::Chance;
 
 /// One that so many windows of messages have come after leaves next: late, and not lost.
 const WINDOWS_LATE_MAX: usize = 2;

@@ -1,42 +1,14 @@
-//! Faults of what the node tells of itself. They live between the agent's sampler and the bus, in a [`Filter`] that every
-//! message passes on its way out; this is the thin shell around it, shared by whoever makes faults and whoever writes to
-//! the bus. Each fault has a file of its own.
-//!
-//! Fault statuses, outcomes and evidence never pass here. Nothing of it outlives the agent: a successor finds nothing to
-//! undo, and says so.
-
-mod bias;
-mod delay;
-mod duplicate;
-mod filter;
-mod forge;
-mod freeze;
-mod loss;
-mod reorder;
-mod selection;
-mod silence;
-mod skew;
+//! The shell around the node's telemetry faults ([`arena_node_core::telemetry`]), shared by whoever makes faults and whoever writes to the bus.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arena_chassis::Clock;
-use arena_faults::FaultName;
 use arena_node_core::Effect;
-use arena_proto::{FaultReason, Schema, Telemetry, Timestamp};
+use arena_node_core::telemetry::Filter;
+use arena_proto::{Schema, Telemetry, Timestamp};
 use tokio::sync::{Notify, watch};
 
 use super::Refusal;
-use bias::Bias;
-use delay::Delay;
-use duplicate::Duplicate;
-use filter::{Filter, Message, Stage};
-use forge::Forge;
-use freeze::Freeze;
-use loss::Loss;
-use reorder::Reorder;
-use selection::Selection;
-use silence::Silence;
-use skew::Skew;
 
 /// The node's telemetry faults. Clones share them.
 #[derive(Debug, Clone)]
@@ -72,8 +44,7 @@ impl TelemetryFaults {
     /// Makes the fault.
     pub(super) fn apply(&self, effect: &Effect) -> Result<(), Refusal> {
         let mut filter = self.lock();
-        let stage = stage(effect, &filter)?;
-        filter.begin(effect.name, effect.fault.clone(), stage);
+        filter.apply(effect)?;
         self.tell(filter);
         Ok(())
     }
@@ -81,7 +52,7 @@ impl TelemetryFaults {
     /// Takes the fault away; what it held back goes out. There is nothing to take away of one that another agent made.
     pub(super) fn revert(&self, effect: &Effect) -> Result<(), String> {
         let mut filter = self.lock();
-        filter.end(self.clock.now(), &effect.fault);
+        filter.revert(self.clock.now(), &effect.fault);
         let left = filter.has(&effect.fault);
         self.tell(filter);
         if left {
@@ -98,13 +69,12 @@ impl TelemetryFaults {
 
     /// A message on its way to the bus; what comes of it is among [`TelemetryFaults::ready`], now or later.
     pub(crate) fn pass(&self, now: Timestamp, schema: Arc<Schema>, telemetry: Telemetry) {
-        self.lock().offer(now, Message { schema, telemetry });
+        self.lock().offer(now, schema, telemetry);
     }
 
     /// What is to be published now, in this order.
     pub(crate) fn ready(&self, now: Timestamp) -> Vec<Telemetry> {
-        let ready = self.lock().ready(now);
-        ready.into_iter().map(|message| message.telemetry).collect()
+        self.lock().ready(now)
     }
 
     /// Waits until there may be something ready. Cancel safe.
@@ -132,30 +102,3 @@ impl TelemetryFaults {
         self.silent.subscribe()
     }
 }
-
-/// What a fault does to messages.
-fn stage(effect: &Effect, filter: &Filter) -> Result<Box<dyn Stage>, Refusal> {
-    let params = &effect.params;
-    let selection = || {
-        Selection::check(params, filter.schema())
-            .map_err(|message| (FaultReason::BadParameter, message))
-    };
-    Ok(match effect.name {
-        FaultName::TelemetryLoss => Box::new(Loss::new(params)),
-        FaultName::TelemetryDelay => Box::new(Delay::new(params)),
-        FaultName::TelemetryDuplicate => Box::new(Duplicate::new(params)),
-        FaultName::TelemetryReorder => Box::new(Reorder::new(params)),
-        FaultName::TelemetryFreeze => Box::new(Freeze::new(filter.latest())),
-        FaultName::TelemetrySkew => Box::new(Skew::new(params)),
-        FaultName::TelemetryBias => Box::new(Bias::new(params, selection()?)),
-        FaultName::TelemetryForge => Box::new(Forge::new(params, selection()?)),
-        FaultName::NodeSilent => Box::new(Silence),
-        name => {
-            let message = format!("{name} is no fault of telemetry");
-            return Err((FaultReason::Unsupported, message));
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests;

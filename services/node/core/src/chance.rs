@@ -5,10 +5,12 @@ use std::time::Duration;
 
 /// A sequence of lots that follows from its seed.
 #[derive(Debug)]
-pub(crate) struct Chance(AtomicU64);
+pub struct Chance(AtomicU64);
 
 impl Chance {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// The sequence of a seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self(AtomicU64::new(splitmix64(seed)))
     }
 
@@ -17,19 +19,22 @@ impl Chance {
     }
 
     /// True for `percent` of the lots.
-    pub(crate) fn takes(&self, percent: u64) -> bool {
+    #[must_use]
+    pub fn takes(&self, percent: u64) -> bool {
         // The top bits: 2^32 lots are split into hundredths finely enough.
         percent >= 100 || (self.next() >> 32) * 100 < percent << 32
     }
 
     /// One of so many, from 0; 0 when there is none.
-    pub(crate) fn one_of(&self, count: usize) -> usize {
+    #[must_use]
+    pub fn one_of(&self, count: usize) -> usize {
         let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next() % count).unwrap_or(0)
     }
 
     /// From `-jitter` to `+jitter` around `middle`, each as likely.
-    pub(crate) fn around(&self, middle: Duration, jitter: Duration) -> Duration {
+    #[must_use]
+    pub fn around(&self, middle: Duration, jitter: Duration) -> Duration {
         let span =
             u64::try_from(jitter.as_nanos()).map_or(u64::MAX, |nanos| nanos.saturating_mul(2));
         if span == 0 {

@@ -7,7 +7,7 @@ use arena_faults::Params;
 use arena_proto::Timestamp;
 
 use super::filter::{Message, Stage};
-use crate::chance::Chance;
+use crate::Chance;
 
 /// Messages that wait at most; beyond it the oldest goes at once. Eight times what the longest delay of 30 s holds at a message a
 /// second; the rest is for services that change their state over and over.

@@ -1,17 +1,17 @@
-//! `telemetry-duplicate`: by chance a message goes out twice, number and all.
+//! `telemetry-loss`: messages are dropped by chance; their numbers are used up.
 
 use arena_faults::Params;
 use arena_proto::Timestamp;
 
 use super::filter::{Message, Stage};
-use crate::chance::Chance;
+use crate::Chance;
 
 #[derive(Debug)]
-pub(super) struct Duplicate {
+pub(super) struct Loss {
     share: u64,
 }
 
-impl Duplicate {
+impl Loss {
     pub(super) fn new(params: &Params) -> Self {
         Self {
             share: params.count("share"),
@@ -19,10 +19,10 @@ impl Duplicate {
     }
 }
 
-impl Stage for Duplicate {
+impl Stage for Loss {
     fn pass(&mut self, _now: Timestamp, message: Message, chance: &Chance) -> Vec<Message> {
         if chance.takes(self.share) {
-            return vec![message.clone(), message];
+            return Vec::new();
         }
         vec![message]
     }

@@ -5,7 +5,7 @@ use arena_proto::Timestamp;
 
 use super::filter::{Message, Stage};
 use super::selection::Selection;
-use crate::chance::Chance;
+use crate::Chance;
 
 #[derive(Debug)]
 pub(super) struct Forge {
