@@ -89,8 +89,9 @@ impl Watcher {
         })
     }
 
-    /// A live run begins at any moment, and its nodes measure at full seconds of the clock: so its faults begin at any moment between two
-    /// measurements (measured over 32 live runs). Here the nodes start at a full second, and who watches comes at any moment after it.
+    /// Who watches a live run comes at any moment of a second. That is forgotten by its beginning, but for the place of the ticks: the steady
+    /// state is found at the first tick after a measurement, so faults begin 25 to 280 ms after one (measured over 32 live runs; some, by a
+    /// tick that was late, 530).
     pub(crate) fn start(ground: &mut Ground) {
         ground.bus.connect(ground.now, Party::Watcher);
         let mut phase = Chance::stream(ground.seed, Purpose::Phase, WATCHER);
