@@ -247,7 +247,7 @@ impl Bus {
             }
             Down::Removed(reader, key) => self.hand_removal_over(to, reader, key),
             Down::CaughtUp(reader) => {
-                if self.takes(reader) {
+                if self.tells_caught_up(to, reader) {
                     self.tell(to, Arrival::CaughtUp(reader));
                 }
             }

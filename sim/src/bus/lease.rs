@@ -136,6 +136,12 @@ impl Bus {
         }
     }
 
+    /// Whether a reader is only for a claim.
+    pub(super) fn is_of_claim(&self, party: Party, reader: Reader) -> bool {
+        let claim = self.parties[party.index()].claim.as_ref();
+        claim.is_some_and(|claim| claim.watch == reader)
+    }
+
     /// The lease was written, or given back. True: it was only for the claim.
     pub(super) fn lease_heard(
         &mut self,

@@ -521,9 +521,9 @@ impl Bus {
         }
     }
 
-    /// Whether what was sent to this reader still has somebody to go to.
-    pub(super) fn takes(&self, reader: Reader) -> bool {
-        self.readers[reader.0 as usize].party.is_some()
+    /// Whether somebody wants to know that this reader has caught up: whose it is, and not its lease's machine.
+    pub(super) fn tells_caught_up(&self, to: Party, reader: Reader) -> bool {
+        self.readers[reader.0 as usize].party == Some(to) && !self.is_of_claim(to, reader)
     }
 
     pub(super) fn hand_over(

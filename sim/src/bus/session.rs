@@ -341,7 +341,7 @@ fn next_cut(now: Timestamp, random: RandomCuts, chance: &mut Chance) -> (Timesta
 }
 
 /// The first ping after the cut that finds more than [`PINGS_MAX`] unanswered, itself included.
-fn noticed_at(connected_at: Timestamp, cut: Timestamp) -> Timestamp {
+pub(super) fn noticed_at(connected_at: Timestamp, cut: Timestamp) -> Timestamp {
     let every = i64::try_from(PING_EVERY.as_nanos()).unwrap_or(i64::MAX);
     let since = cut.unix_nanos() - connected_at.unix_nanos();
     let first = connected_at.unix_nanos() + (since.div_euclid(every) + 1) * every;
