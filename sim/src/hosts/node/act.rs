@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arena_config::arena::Definition;
+use arena_faults::Carrier;
 use arena_node_core::{Effect, Input, Output, ProcessRef};
 use arena_proto::{CommandState, FaultReason, ServiceName};
 
-use super::filter;
 use super::{NodeHost, Probing};
 use crate::ground::{Event, Ground};
 use crate::wire::Message;
@@ -318,7 +318,7 @@ impl NodeHost {
             let why = "its process is gone".to_owned();
             return (AT_ONCE, Err((FaultReason::TargetReplaced, why)));
         }
-        if !filter::makes(effect.name) {
+        if effect.name.fault().carrier != Carrier::Agent {
             return ground.world.apply(ground.now, self.ix, effect);
         }
         let Some(agent) = &mut self.agent else {
@@ -331,11 +331,14 @@ impl NodeHost {
     }
 
     fn revert(&mut self, ground: &mut Ground, effect: &Effect) -> (Duration, Result<(), String>) {
-        if !filter::makes(effect.name) {
+        if effect.name.fault().carrier != Carrier::Agent {
             return ground.world.revert(ground.now, self.ix, effect);
         }
         let result = match &mut self.agent {
-            Some(agent) => agent.filter.revert(ground.now, effect),
+            Some(agent) => {
+                agent.filter.revert(ground.now, &effect.fault);
+                Ok(())
+            }
             None => Ok(()),
         };
         self.let_out(ground);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::filter::Filter;
+use arena_node_core::telemetry::Filter;
 use arena_node_core::{Heard, Input, Node, NodeConfig};
 use arena_proto::{CommandId, FaultId, SchemaId, ServiceName, ServiceSample, Timestamp};
 

@@ -1,6 +1,6 @@
 //! What a node hears: the bus, and its own births and deaths.
 
-use super::filter::Filter;
+use arena_node_core::telemetry::Filter;
 use arena_node_core::{Boot, Found, Heard, Input};
 use arena_proto::FaultOperation;
 

@@ -7,13 +7,6 @@
 
 mod act;
 mod agent;
-#[allow(
-    clippy::all,
-    clippy::pedantic,
-    dead_code,
-    reason = "until the core has it"
-)]
-mod filter;
 mod folder;
 mod hear;
 mod probing;

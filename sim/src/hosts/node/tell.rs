@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arena_node_core::Input;
 use arena_proto::{NodeStatus, ProcessState, ServiceStatus, Telemetry, Timestamp};
 
+use super::NodeHost;
 use super::act::ASK_TAKES;
-use super::{NodeHost, filter};
 use crate::ground::{Event, Ground};
 use crate::wire::Message;
 use crate::world::Route;
@@ -98,13 +98,11 @@ impl NodeHost {
             values,
             services: agent.samples.clone(),
         };
-        agent.filter.offer(
-            ground.now,
-            filter::Message {
-                schema: Arc::clone(&schema),
-                telemetry,
-            },
-        );
+        if agent.filter.lets_pass(&schema, &telemetry) {
+            ground.publish(party, Message::Telemetry(Arc::new(telemetry), schema));
+            return;
+        }
+        agent.filter.offer(ground.now, schema, telemetry);
         self.let_out(ground);
     }
 
@@ -114,11 +112,10 @@ impl NodeHost {
         let Some(agent) = &mut self.agent else {
             return;
         };
-        for message in agent.filter.ready(ground.now) {
-            ground.publish(
-                party,
-                Message::Telemetry(Arc::new(message.telemetry), message.schema),
-            );
+        let schema = Arc::clone(agent.filter.schema());
+        for telemetry in agent.filter.ready(ground.now) {
+            let told = Message::Telemetry(Arc::new(telemetry), Arc::clone(&schema));
+            ground.publish(party, told);
         }
         if let Some(at) = agent.filter.next_wakeup() {
             let event = Event::Held {
