@@ -25,6 +25,7 @@ mod fault;
 mod faults;
 mod io;
 mod judge;
+pub mod leg;
 mod node;
 mod port;
 mod probing;

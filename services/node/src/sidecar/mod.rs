@@ -21,11 +21,11 @@ mod upstream;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use arena_chassis::Clock;
 use arena_config::arena::NodeSpec;
+use arena_node_core::leg::{REQUEST_TIMEOUT, REQUESTS_MAX};
 use arena_proto::{FaultId, ServiceName};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -40,12 +40,6 @@ pub(crate) use inbound::InboundLeg;
 pub(crate) use outbound::{OutboundLeg, nobody};
 pub(crate) use routes::Routes;
 pub(crate) use stats::RequestStats;
-
-/// Requests at once in one leg. Beyond this the service is overloaded or stuck, and a caller is better told at once.
-const REQUESTS_MAX: usize = 256;
-
-/// From a request's head to the head of its answer, delays included: no caller of the arena waits longer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Both kinds of legs of one node.
 #[derive(Debug)]

@@ -8,14 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arena_chassis::Clock;
+use arena_node_core::leg::PATIENCE;
 use arena_proto::Timestamp;
 
 use super::REQUESTS_MAX;
 use super::histogram::Histogram;
-
-/// No caller of the arena gives up this early because it waits too long, and an age below it would only make the service
-/// look fast. From here on the age is a lower bound that matters: half of the latency that the default policy calls high.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// One tick of a leg. Without requests the rate is zero, by which the detector knows that nobody waits, and the others are
 /// NaN: there was nothing to measure.

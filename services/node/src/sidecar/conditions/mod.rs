@@ -9,7 +9,6 @@
 
 mod cut;
 mod hold;
-mod line;
 mod pipe;
 mod reply;
 mod storm;

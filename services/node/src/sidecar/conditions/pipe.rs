@@ -8,11 +8,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use arena_chassis::Clock;
+use arena_node_core::leg::Line;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio_util::sync::CancellationToken;
 
-use super::line::Line;
 use super::{Condition, Placed};
 
 /// Timers are no finer than this; what is due sooner passes now, and what follows it waits for the longer.

@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use arena_proto::Timestamp;
 
-use crate::sidecar::REQUEST_TIMEOUT;
+use super::REQUEST_TIMEOUT;
 
 /// What waits for longer finds nobody who waits for it.
-pub(super) const BACKLOG_MAX: Duration = REQUEST_TIMEOUT;
+pub const BACKLOG_MAX: Duration = REQUEST_TIMEOUT;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Line {
+pub struct Line {
     bytes_per_second: u64,
     /// Until then it is busy with what was taken.
     free_at: Timestamp,
 }
 
 impl Line {
-    pub(super) const fn new(bytes_per_second: u64) -> Self {
+    /// A line that is free.
+    #[must_use]
+    pub const fn new(bytes_per_second: u64) -> Self {
         Self {
             bytes_per_second,
             free_at: Timestamp::EPOCH,
@@ -29,7 +31,7 @@ impl Line {
     }
 
     /// When so many bytes that are sent now are through; `None` when too many wait before them.
-    pub(super) fn send(&mut self, now: Timestamp, bytes: u64) -> Option<Timestamp> {
+    pub fn send(&mut self, now: Timestamp, bytes: u64) -> Option<Timestamp> {
         let begins = self.free_at.max(now);
         if begins.saturating_since(now) > BACKLOG_MAX {
             return None;

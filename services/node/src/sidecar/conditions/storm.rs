@@ -3,13 +3,12 @@
 //!
 //! Invariant: the queue is [`Attempts`]'s, and bounded; the worker ends with the fault, and whoever still waits is let go.
 
-mod attempts;
-
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::Duration;
 
 use arena_chassis::Clock;
+use arena_node_core::leg::Attempts;
 use arena_proto::Timestamp;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
@@ -19,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use crate::sidecar::body::{KeptRequest, RequestBody};
 use crate::sidecar::upstream::{Lease, Upstream, UpstreamError};
 use crate::sidecar::{REQUEST_TIMEOUT, REQUESTS_MAX};
-use attempts::Attempts;
 
 /// What came of an attempt. Its caller may be gone.
 type Attempted = Result<(Lease, Response<Incoming>), UpstreamError>;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arena_proto::Timestamp;
 
-use crate::sidecar::REQUESTS_MAX;
+use super::REQUESTS_MAX;
 
 /// Attempts that wait: as many as a leg takes requests. With the shortest work of a storm that is a quarter of a second, with the
 /// default nine.
@@ -32,7 +32,7 @@ impl Open {
 
 /// See the module. A request is named by its number.
 #[derive(Debug)]
-pub(super) struct Attempts {
+pub struct Attempts {
     retries: u32,
     timeout: Duration,
     queue: VecDeque<u64>,
@@ -42,7 +42,8 @@ pub(super) struct Attempts {
 
 impl Attempts {
     /// Each request is repeated up to `retries` times, `timeout` after the last time, until it is answered.
-    pub(super) const fn new(retries: u32, timeout: Duration) -> Self {
+    #[must_use]
+    pub const fn new(retries: u32, timeout: Duration) -> Self {
         Self {
             retries,
             timeout,
@@ -53,7 +54,7 @@ impl Attempts {
     }
 
     /// A request comes; its number, or `None` when there is no room.
-    pub(super) fn arrive(&mut self, now: Timestamp) -> Option<u64> {
+    pub fn arrive(&mut self, now: Timestamp) -> Option<u64> {
         if self.queue.len() >= ATTEMPTS_MAX {
             return None;
         }
@@ -72,7 +73,7 @@ impl Attempts {
     }
 
     /// Queues what was not answered in time once more. A repetition that finds no room is lost.
-    pub(super) fn repeat(&mut self, now: Timestamp) {
+    pub fn repeat(&mut self, now: Timestamp) {
         for (request, open) in &mut self.open {
             if open.answered || open.retries_left == 0 || now < open.repeat_at {
                 continue;
@@ -87,7 +88,8 @@ impl Attempts {
     }
 
     /// When something is to be repeated next.
-    pub(super) fn due(&self) -> Option<Timestamp> {
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
         self.open
             .values()
             .filter(|open| !open.answered && open.retries_left > 0)
@@ -96,7 +98,7 @@ impl Attempts {
     }
 
     /// The attempt that has waited longest, to be made now.
-    pub(super) fn begin(&mut self) -> Option<u64> {
+    pub fn begin(&mut self) -> Option<u64> {
         let request = self.queue.pop_front()?;
         if let Some(open) = self.open.get_mut(&request) {
             open.waiting -= 1;
@@ -106,7 +108,7 @@ impl Attempts {
     }
 
     /// The attempt that was made is over: it was answered, or failed for good. True when the request may be forgotten.
-    pub(super) fn done(&mut self, request: u64) -> bool {
+    pub fn done(&mut self, request: u64) -> bool {
         let Some(open) = self.open.get_mut(&request) else {
             return true;
         };
