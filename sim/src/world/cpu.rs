@@ -66,5 +66,20 @@ impl World {
         let state = &mut self.nodes[node.at()];
         state.burnt_cores = wanted * share;
         state.wake_ms = self.physics.wake_ms + self.physics.contention_ms * busy * busy.sqrt();
+        for service in self.places.nodes[node.at()].services() {
+            self.reconsider(now, service);
+        }
+    }
+
+    /// What a thread of this service waits for a CPU when it wakes, in milliseconds.
+    pub(super) fn wake_ms(&self, service: ServiceIx) -> f64 {
+        let state = &self.services[service.at()];
+        let node_ms = self.nodes[self.places.services[service.at()].node.at()].wake_ms;
+        if !state.usage.throttled {
+            return node_ms;
+        }
+        // It shares its one CPU with the threads of its own that burn.
+        let busy = state.burning();
+        node_ms.max(self.physics.wake_ms + self.physics.contention_ms * busy * busy.sqrt())
     }
 }

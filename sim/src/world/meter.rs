@@ -33,6 +33,13 @@ impl Meter {
         }
     }
 
+    /// See [`Meter::took`].
+    pub(super) fn took_all(&mut self, took_ms: impl IntoIterator<Item = f64>) {
+        for took in took_ms {
+            self.took(took);
+        }
+    }
+
     /// The failures of what ended, in percent; NaN when nothing did.
     pub(super) fn error_percent(&self) -> f32 {
         #[expect(clippy::cast_possible_truncation, reason = "samples travel as f32")]
@@ -51,6 +58,24 @@ impl Meter {
                 .copied()
                 .unwrap_or(f32::NAN)
         })
+    }
+
+    /// Nothing was counted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.came == 0 && self.latencies_ms.is_empty()
+    }
+
+    /// About so many requests came and were answered well, each after what `took_ms` says.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "some hundred"
+    )]
+    pub(super) fn pretend(&mut self, count: f64, mut took_ms: impl FnMut() -> f64) {
+        for _ in 0..count.round() as u32 {
+            self.came += 1;
+            self.ended(took_ms(), false);
+        }
     }
 
     /// A new window begins.

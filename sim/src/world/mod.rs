@@ -14,31 +14,37 @@
 //! Absent on purpose: the arena's own programs, telemetry's way and its defects (the hosts'), incidents. Invariants: the same arena, load,
 //! seed and calls give the same world; a node that is added changes nothing that the others measure, unless it takes part in their work.
 
-#![expect(
-    dead_code,
-    clippy::unused_self,
-    reason = "the requests' way comes next"
-)]
-
 mod actions;
+mod call;
 mod calm;
 mod cpu;
+mod disk;
+mod end;
 mod faults;
+mod flow;
+mod leg;
 mod meter;
 mod noise;
 mod physics;
 mod places;
 mod process;
 mod role;
+mod route;
 mod sample;
 mod state;
+mod stir;
+mod storm;
 mod truth;
+mod users;
+
+use std::time::Duration;
 
 use arena_config::arena::Arena;
 use arena_node_core::{PortHolder, ProcessRef};
 use arena_proto::{Entity, FaultId, NodeName, Timestamp};
 use arena_scenario::Load;
 
+pub use actions::Done;
 pub use physics::Physics;
 pub use places::{NodeIx, NodePlace, ServiceIx, ServicePlace};
 pub use process::SpawnFailure;
@@ -46,8 +52,12 @@ pub use role::Role;
 pub use truth::{SLOW_MS, Truth};
 
 use crate::queue::EventQueue;
+use call::Calls;
 use calm::Level;
+use flow::Event;
+use meter::Meter;
 use places::Places;
+use route::Candidates;
 use state::{Node, Service};
 
 /// When a run begins: 2026-01-01T00:00:00Z.
@@ -133,7 +143,33 @@ pub struct World {
     /// Of each pool; stale when a process, a route or a rate has changed since.
     levels: Vec<Level>,
     levels_stale: bool,
+    /// Some replica would be busy for most of its time.
+    overloaded: bool,
+    /// The replicas of each pool that may be asked.
+    candidates: Vec<Candidates>,
+    /// Whether somebody calls a pool.
+    called: Vec<bool>,
+    /// The services of users.
+    crowds: Vec<ServiceIx>,
+    calls: Calls,
+    events: EventQueue<Event>,
+    /// Services that can hurt a request, and pools that are called and have nobody.
+    disturbing: u32,
+    /// Since when there is none of them.
+    quiet_since: Timestamp,
+    /// No request is simulated.
+    calm: bool,
+    calm_since: Timestamp,
+    /// How long it was calm before that.
+    calm_before: Duration,
+    /// When it is looked next whether it is calm.
+    look_at: Timestamp,
     truth: Truth,
+    /// What users waited since the truth was asked last.
+    felt: Meter,
+    /// A part of a user is left over.
+    felt_left: f64,
+    felt_calm_at: Duration,
 }
 
 impl World {
@@ -151,14 +187,14 @@ impl World {
         let services = places
             .services
             .iter()
-            .map(|place| Service::new(place, seed));
-        let services = services.collect();
-        let nodes =
-            (0..places.nodes.len()).map(|at| Node::new(&places, NodeIx(places::count(at)), seed));
+            .map(|place| Service::new(&places, place, seed));
+        let services: Vec<Service> = services.collect();
+        let called = places.called();
+        let shut = called.iter().filter(|called| **called).count();
+        let nodes = (0..places.nodes.len())
+            .map(|at| Node::new(&places, NodeIx(places::count(at)), physics.wake_ms, seed));
         Self {
             nodes: nodes.collect(),
-            services,
-            places,
             physics,
             now: BEGIN,
             timers: EventQueue::new(0),
@@ -166,7 +202,27 @@ impl World {
             rate_hz: load.rate,
             levels: Vec::new(),
             levels_stale: true,
+            overloaded: false,
+            candidates: places.pools.iter().map(|_| Candidates::default()).collect(),
+            crowds: places
+                .all()
+                .filter(|service| places.services[service.at()].role == Role::Traffic)
+                .collect(),
+            calls: Calls::new(services.len()),
+            events: EventQueue::new(flow::LANES),
+            disturbing: places::count(shut),
+            quiet_since: BEGIN,
+            calm: shut == 0,
+            calm_since: BEGIN,
+            calm_before: Duration::ZERO,
+            look_at: BEGIN,
+            called,
             truth: Truth::default(),
+            felt: Meter::default(),
+            felt_left: 0.0,
+            felt_calm_at: Duration::ZERO,
+            services,
+            places,
         }
     }
 
@@ -217,11 +273,23 @@ impl World {
 
     /// Time passes until `now`. A time that has passed already changes nothing.
     pub fn advance(&mut self, now: Timestamp) {
-        while let Some((at, timer)) = self.timers.pop(now) {
-            self.now = self.now.max(at);
-            self.due(at, timer);
+        loop {
+            let (timer, event) = (self.timers.next_at(), self.events.next_at());
+            let timer_is_next = timer.is_some_and(|timer| event.is_none_or(|event| timer <= event));
+            if timer_is_next && let Some((at, timer)) = self.timers.pop(now) {
+                self.now = self.now.max(at);
+                self.due(at, timer);
+            } else if let Some((at, event)) = self.events.pop(now) {
+                self.now = self.now.max(at);
+                self.goes_on(at, event);
+            } else {
+                break;
+            }
         }
         self.now = self.now.max(now);
+        if !self.calm || self.levels_stale {
+            self.settle(self.now);
+        }
     }
 
     /// When something will happen by itself, if nobody does anything before.
@@ -235,50 +303,32 @@ impl World {
         self.happenings.drain(..)
     }
 
+    fn goes_on(&mut self, now: Timestamp, event: Event) {
+        match event {
+            Event::Go(call) => self.go(now, call),
+            Event::GivesUp(call) => self.gives_up(now, call),
+            Event::User(service) => self.user_due(now, service),
+            Event::Disk(service) => self.written(now, service),
+            Event::Storm(service) => self.storm_due(now, service),
+        }
+    }
+
     fn due(&mut self, now: Timestamp, timer: Timer) {
         match timer {
             Timer::Up(service, process) => self.up_due(now, service, process),
             Timer::Exit(service, process, code) => self.exit_due(now, service, process, code),
             Timer::Reaped(service, generation, code) => self.reaped(now, service, generation, code),
             Timer::LookAtPort(service, generation) => self.look_at_port(now, service, generation),
-            Timer::Ends(node, fault) => self.ends(now, node, &fault),
-            Timer::Full(service, process) => self.exit_due(now, service, process, Some(137)),
+            Timer::Ends(node, fault) => self.undo(now, node, &fault),
+            Timer::Full(service, process) if self.is_of(service, process) => {
+                self.full(now, service);
+            }
+            Timer::Full(..) => {}
             Timer::FillGone(node, fault) => self.happenings.push(Happening::FaultGone {
                 node,
                 fault,
                 message: "somebody deleted what filled the disk".to_owned(),
             }),
-        }
-    }
-
-    /// What the sidecars know of a replica changes.
-    pub fn set_routable(&mut self, now: Timestamp, service: ServiceIx, route: Route) {
-        self.advance(now);
-        if self.services[service.at()].route != route {
-            self.services[service.at()].route = route;
-            self.touch(now, service);
-        }
-    }
-
-    fn thaw(&mut self, _now: Timestamp, _service: ServiceIx) {}
-    fn opened(&mut self, now: Timestamp, service: ServiceIx) {
-        self.share_cpu(now, self.places.services[service.at()].node);
-    }
-    fn drop_calls(&mut self, _now: Timestamp, _service: ServiceIx) {}
-    fn cancel_work(&mut self, _now: Timestamp, _service: ServiceIx) {}
-    fn reset_conditions(&mut self, _now: Timestamp, _service: ServiceIx) {}
-
-    /// Something about a service changed: a probe may answer otherwise.
-    fn touch(&mut self, _now: Timestamp, service: ServiceIx) {
-        self.levels_stale = true;
-        let state = &mut self.services[service.at()];
-        let answers = state
-            .process
-            .as_ref()
-            .is_some_and(process::Process::answers);
-        if state.answers != answers {
-            state.answers = answers;
-            self.happenings.push(Happening::Changed(service));
         }
     }
 }

@@ -47,9 +47,19 @@ impl Noise {
     /// Around 1, never 0 or less: nearly log-normal with this deviation, by the first terms of its series.
     #[inline]
     pub(super) fn factor(&mut self, deviation: f64) -> f64 {
-        let x = self.around() * deviation;
-        (1.0 + x + 0.5 * x * x + x * x * x / 6.0).max(0.05)
+        near_log_normal(self.around() * deviation)
     }
+}
+
+/// Around 1, never 0 or less, as [`Noise::factor`], of a stream of its own.
+pub(super) fn factor(chance: &mut Chance, deviation: f64) -> f64 {
+    const STRETCH: f64 = 2.449_489_742_783_178; // sqrt(6)
+    near_log_normal((chance.uniform() - chance.uniform()) * STRETCH * deviation)
+}
+
+/// The first terms of the exponential function, and never less than a twentieth.
+fn near_log_normal(x: f64) -> f64 {
+    (1.0 + x + 0.5 * x * x + x * x * x / 6.0).max(0.05)
 }
 
 #[cfg(test)]

@@ -163,6 +163,28 @@ impl Places {
         self.pools_by_name.get(&name).copied()
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = ServiceIx> + use<> {
+        (0..count(self.services.len())).map(ServiceIx)
+    }
+
+    /// Of each pool, whether some service sends requests to it.
+    pub(super) fn called(&self) -> Vec<bool> {
+        let mut called = vec![false; self.pools.len()];
+        for place in &self.services {
+            let names = place.role.calls().iter();
+            let declared = names.filter(|name| {
+                place
+                    .depends_on
+                    .iter()
+                    .any(|other| other.as_str() == **name)
+            });
+            for pool in declared.filter_map(|name| self.pool(name)) {
+                called[pool.at()] = true;
+            }
+        }
+        called
+    }
+
     /// The services of a node by name, as the live agent measures them.
     pub(super) fn by_name(&self, node: NodeIx) -> Vec<ServiceIx> {
         let mut services: Vec<ServiceIx> = self.nodes[node.at()].services().collect();

@@ -1,14 +1,22 @@
 //! What changes about nodes and services while the world runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arena_proto::{FaultId, Schema, Timestamp};
 
+use super::disk::Disk;
+use super::leg::Leg;
 use super::meter::Meter;
 use super::noise::Noise;
-use super::places::{NodeIx, Places, ServicePlace};
+use super::physics::DISK_FREE_BYTES;
+use super::places::{NodeIx, Places, PoolIx, ServicePlace};
 use super::process::{Process, Squatter};
+use super::role::Role;
+use super::route::Flight;
 use super::sample::Columns;
+use super::truth::SLOW_MS;
+use super::users::Users;
 use super::{BEGIN, Route};
 use crate::chance::{Chance, Purpose};
 
@@ -31,14 +39,49 @@ pub(super) struct Service {
     /// Requests that it works on or waits with.
     pub(super) in_hand: u32,
     pub(super) usage: Usage,
+    /// What its one thread has taken on is done then.
+    pub(super) busy_until: Timestamp,
+    /// The inbound leg.
+    pub(super) leg: Leg,
+    /// The outbound legs, in the order of `depends_on`.
+    pub(super) outs: Vec<Out>,
+    /// Those that it sends requests through.
+    pub(super) calls: [Option<u8>; 2],
+    /// Of a ledger.
+    pub(super) disk: Option<Disk>,
+    /// Of `traffic`.
+    pub(super) users: Option<Users>,
+    /// It can hurt a request.
+    pub(super) disturbs: bool,
     /// At its inbound leg.
     pub(super) inbound: Meter,
     /// Of its own calls.
     pub(super) upstream: Meter,
+    /// For the referee.
+    pub(super) felt: Felt,
+    /// How long it had been calm when it was sampled last.
+    pub(super) calm_at: Duration,
+    /// What its work takes.
+    pub(super) chance: Chance,
     /// How long starts take.
     pub(super) starts: Chance,
     /// Whether actions succeed.
     pub(super) actions: Chance,
+}
+
+impl Service {
+    /// It gets requests where it is calm.
+    pub(super) fn serves(&self) -> bool {
+        self.answers && self.route != Route::Away
+    }
+
+    /// What is in its folder, of what may be.
+    pub(super) fn storage_used_percent(&self) -> f64 {
+        if self.quota.is_some() {
+            return 100.0;
+        }
+        self.stored_bytes / (self.stored_bytes + DISK_FREE_BYTES) * 100.0
+    }
 }
 
 /// What a service uses of a node.
@@ -63,9 +106,58 @@ pub(super) struct Usage {
     pub(super) sampled_at: Timestamp,
 }
 
+/// An outbound leg.
+#[derive(Debug)]
+pub(super) struct Out {
+    pub(super) pool: PoolIx,
+    pub(super) leg: Leg,
+}
+
+/// What the callers of a service felt since the referee asked last.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Felt {
+    pub(super) ended: u32,
+    pub(super) bad: u32,
+}
+
+impl Felt {
+    pub(super) fn count(&mut self, took_ms: f64, failed: bool) {
+        self.ended += 1;
+        self.bad += u32::from(failed || took_ms > SLOW_MS);
+    }
+}
+
 impl Service {
-    pub(super) fn new(place: &ServicePlace, seed: u64) -> Self {
+    pub(super) fn new(places: &Places, place: &ServicePlace, seed: u64) -> Self {
+        let outs = place
+            .depends_on
+            .iter()
+            .enumerate()
+            .filter_map(|(index, name)| {
+                Some(Out {
+                    pool: places.pool(name.as_str())?,
+                    leg: Leg::new(seed, place.key.wrapping_add(1 + index as u64)),
+                })
+            });
+        let mut calls = [None; 2];
+        for (call, name) in calls.iter_mut().zip(place.role.calls()) {
+            let out = place
+                .depends_on
+                .iter()
+                .position(|dependency| dependency.as_str() == *name);
+            *call = out.and_then(|out| u8::try_from(out).ok());
+        }
         Self {
+            busy_until: BEGIN,
+            leg: Leg::new(seed, place.key),
+            outs: outs.collect(),
+            calls,
+            disk: (place.role == Role::Ledger).then(Disk::default),
+            users: (place.role == Role::Traffic).then(Users::default),
+            disturbs: false,
+            felt: Felt::default(),
+            calm_at: Duration::ZERO,
+            chance: Chance::stream(seed, Purpose::Service, place.key),
             process: None,
             last_generation: 0,
             route: Route::Away,
@@ -107,11 +199,15 @@ pub(super) struct Node {
     pub(super) noise: Noise,
     /// Pids given so far.
     pub(super) pids: u32,
+    /// Pids given so far to what faults put here.
+    pub(super) strangers: u32,
     pub(super) burners: Vec<Burner>,
     /// Cores that are burnt.
     pub(super) burnt_cores: f64,
     /// What a thread that wakes waits for a CPU, in milliseconds.
     pub(super) wake_ms: f64,
+    /// What it has in flight to each pool that its services call.
+    pub(super) flights: Vec<Flight>,
     pub(super) columns: Columns,
     pub(super) schema: Arc<Schema>,
     pub(super) sampled_at: Timestamp,
@@ -119,17 +215,33 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(places: &Places, node: NodeIx, seed: u64) -> Self {
+    pub(super) fn new(places: &Places, node: NodeIx, wake_ms: f64, seed: u64) -> Self {
         let columns = Columns::of(places, node);
+        let own = &places.nodes[node.at()];
+        let key = crate::chance::key(own.name.as_str());
+        let called = own
+            .services()
+            .flat_map(|service| &places.services[service.at()].depends_on);
+        let mut called: Vec<PoolIx> = called
+            .filter_map(|name| places.pool(name.as_str()))
+            .collect();
+        called.sort_unstable();
+        called.dedup();
+        let turn = usize::try_from(key % 1024).unwrap_or(0);
         Self {
+            flights: called
+                .into_iter()
+                .map(|pool| Flight::to(pool, turn))
+                .collect(),
             noise: Noise::new(
                 seed,
                 crate::chance::key(places.nodes[node.at()].name.as_str()),
             ),
             pids: 0,
+            strangers: 0,
             burners: Vec::new(),
             burnt_cores: 0.0,
-            wake_ms: 0.0,
+            wake_ms,
             schema: columns.schema(places, node),
             columns,
             sampled_at: BEGIN,

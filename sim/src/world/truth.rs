@@ -3,7 +3,10 @@
 use arena_proto::Timestamp;
 
 use super::World;
-use super::places::ServiceIx;
+use super::calm;
+use super::flow::took_ms;
+use super::places::{ServiceIx, count};
+use super::state::Felt;
 
 /// What was true since it was asked last.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,14 +29,63 @@ pub struct Truth {
 /// A user who waits no longer than this has lost nothing, in milliseconds: the level of `latency_high` in detector/policy.toml.
 pub const SLOW_MS: f64 = 200.0;
 
+/// A service is hurt when more than one of so many requests to it failed or was slow: what a 95th percentile shows.
+const HURT_ONE_IN: u32 = 20;
+
 impl World {
     /// What was true since this was asked last.
     pub fn truth(&mut self, now: Timestamp) -> Truth {
         self.advance(now);
+        let calm_time = self.calm_time(now);
+        let calm_s = calm_time.saturating_sub(self.felt_calm_at).as_secs_f64();
+        self.felt_calm_at = calm_time;
         let mut truth = std::mem::take(&mut self.truth);
-        let dead = |service: &ServiceIx| !self.services[service.at()].answers;
-        let services = (0..super::places::count(self.services.len())).map(ServiceIx);
-        truth.hurt = services.filter(dead).collect();
+        for index in 0..self.crowds.len() {
+            let crowd = self.crowds[index];
+            let ages: Vec<f64> = self.ages(now, crowd).collect();
+            self.felt.took_all(ages);
+            let pool = self.places.services[crowd.at()].pool;
+            let took_ms = self
+                .levels
+                .get(pool.at())
+                .map_or(0.0, |level| level.calls_ms * calm::TAIL);
+            let came = self.users_hz(crowd) * calm_s + self.felt_left;
+            self.felt_left = came - came.floor();
+            let before = self.felt.came;
+            self.felt.pretend(came.floor(), || took_ms);
+            let served = u64::from(self.felt.came - before);
+            truth.requests += served;
+            truth.done += served;
+        }
+        let [p95] = self.felt.quantiles([95]);
+        truth.p95_ms = Some(p95).filter(|p95| !p95.is_nan());
+        self.felt.clear();
+        truth.hurt = self
+            .places
+            .all()
+            .filter(|service| self.is_hurt(now, *service))
+            .collect();
+        for state in &mut self.services {
+            state.felt = Felt::default();
+        }
         truth
+    }
+
+    fn is_hurt(&self, now: Timestamp, service: ServiceIx) -> bool {
+        let state = &self.services[service.at()];
+        if !state.answers {
+            return true;
+        }
+        let calls = self
+            .calls
+            .inbound(service)
+            .iter()
+            .filter_map(|call| self.calls.get(*call));
+        let late = calls
+            .filter(|call| took_ms(now, call.arrived) > SLOW_MS)
+            .count();
+        let bad = state.felt.bad + count(late);
+        let all = state.felt.ended + count(late);
+        bad > 0 && bad * HURT_ONE_IN > all
     }
 }

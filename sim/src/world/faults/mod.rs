@@ -2,7 +2,11 @@
 //! (services/node/src/faults, services/workload/src/faults).
 //!
 //! Telemetry faults are the host's: here they are taken, and change nothing. Invariants: what a fault made is gone when [`World::revert`] says
-//! so; what lives in a process, a leg or a file ends with it.
+//! so; what lives in a process, a leg or a file ends with it; each ends by itself at its time to live, should nobody undo it.
+
+mod beside;
+mod inside;
+mod legs;
 
 use std::time::Duration;
 
@@ -10,44 +14,16 @@ use arena_faults::{Carrier, FaultName};
 use arena_node_core::Effect;
 use arena_proto::{FaultId, FaultReason, Timestamp};
 
-use super::World;
 use super::places::{NodeIx, ServiceIx};
 use super::role::Role;
+use super::{Timer, World};
+
+pub(super) use inside::{Inside, Kind};
 
 /// Why a fault is not in effect.
 pub(super) type Refusal = (FaultReason, String);
 
-/// What a process makes in itself.
-#[derive(Debug, Clone)]
-pub(super) struct Inside {
-    pub(super) fault: FaultId,
-    pub(super) since: Timestamp,
-    pub(super) kind: Kind,
-}
-
-/// See [`Inside`].
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
-    /// Busy threads.
-    Burn(f64),
-    Deadlock,
-}
-
-impl Inside {
-    pub(super) const fn is_deadlock(&self) -> bool {
-        matches!(self.kind, Kind::Deadlock)
-    }
-
-    /// Busy threads.
-    pub(super) const fn threads(&self) -> f64 {
-        match self.kind {
-            Kind::Burn(threads) => threads,
-            Kind::Deadlock => 0.0,
-        }
-    }
-}
-
-/// A signal, and the look whether it did what it should.
+/// A signal, or a change in a leg, and the look whether it did what it should.
 const SIGNAL: Duration = Duration::from_millis(1);
 
 impl World {
@@ -66,7 +42,20 @@ impl World {
             let gone = "its process is gone".to_owned();
             return (SIGNAL, Err((FaultReason::TargetReplaced, gone)));
         }
-        match (effect.name, service) {
+        let carrier = effect.name.fault().carrier;
+        let (takes, result) = match (effect.name, service) {
+            (FaultName::NetworkPartition, None) => {
+                (SIGNAL, self.apply_in_legs(now, node, None, effect))
+            }
+            (FaultName::NoisyNeighbour, None) => self.apply_noisy_neighbour(now, node, effect),
+            // The host's, and the core's.
+            _ if carrier == Carrier::Agent || effect.name == FaultName::BadConfig => {
+                (Duration::ZERO, Ok(()))
+            }
+            (_, None) => {
+                let stranger = "there is no such service".to_owned();
+                (SIGNAL, Err((FaultReason::UnknownTarget, stranger)))
+            }
             (FaultName::Crash | FaultName::CrashLoop | FaultName::SlowStart, Some(service)) => {
                 self.kill(now, service);
                 (SIGNAL, Ok(()))
@@ -75,12 +64,20 @@ impl World {
                 self.freeze(now, service);
                 (SIGNAL, Ok(()))
             }
-            _ if effect.name.fault().carrier == Carrier::Agent => (Duration::ZERO, Ok(())),
-            _ => (
-                SIGNAL,
-                Err((FaultReason::Unsupported, "not yet".to_owned())),
-            ),
+            (FaultName::PortSquat, Some(service)) => {
+                self.apply_port_squat(now, node, service, effect)
+            }
+            (FaultName::DiskFull, Some(service)) => self.apply_disk_full(now, service, effect),
+            (_, Some(service)) if carrier == Carrier::Process => {
+                self.apply_inside(now, service, effect)
+            }
+            (_, Some(service)) => (SIGNAL, self.apply_in_legs(now, node, Some(service), effect)),
+        };
+        if result.is_ok() && matches!(carrier, Carrier::Process | Carrier::Helper) {
+            self.timers
+                .push(now + effect.ttl, Timer::Ends(node, effect.fault.clone()));
         }
+        (takes, result)
     }
 
     /// Undoes a fault: how long that takes, and what is left of it if something is.
@@ -91,15 +88,34 @@ impl World {
         effect: &Effect,
     ) -> (Duration, Result<(), String>) {
         self.advance(now);
-        match (effect.name, self.target(node, effect), effect.process) {
-            (FaultName::Hang | FaultName::SlowStart, Some(service), Some(process))
-                if self.is_of(service, process) =>
-            {
-                self.cont(now, service);
+        let service = self.target(node, effect);
+        let alive = service.zip(effect.process);
+        let alive = alive.filter(|(service, process)| self.is_of(*service, *process));
+        match (effect.name, alive) {
+            (FaultName::Hang | FaultName::SlowStart, Some((service, _))) => self.cont(now, service),
+            (FaultName::BadConfig, Some((_, process))) => {
+                let left = format!("pid {} still runs the bad definition", process.pid);
+                return (Duration::from_millis(100), Err(left));
             }
-            _ => {}
+            (_, Some((service, _))) if self.cannot_be_asked(service, effect) => {
+                let left = "the service's control socket: no answer within 1 s".to_owned();
+                return (super::physics::SOCKET_TIMEOUT, Err(left));
+            }
+            _ => self.undo(now, node, &effect.fault),
         }
         (SIGNAL, Ok(()))
+    }
+
+    /// What it makes in itself a stopped process cannot undo either.
+    fn cannot_be_asked(&self, service: ServiceIx, effect: &Effect) -> bool {
+        let process = self.services[service.at()].process.as_ref();
+        process.is_some_and(|process| {
+            process.held
+                && process
+                    .inside
+                    .iter()
+                    .any(|inside| inside.fault == effect.fault)
+        })
     }
 
     /// What the service says on its control socket that it can make in itself; nothing where it has none, or cannot answer.
@@ -136,6 +152,33 @@ impl World {
         services.find(|service| self.places.services[service.at()].name == *name)
     }
 
-    /// Its time to live has passed: what ends by itself ends.
-    pub(super) fn ends(&mut self, _now: Timestamp, _node: NodeIx, _fault: &FaultId) {}
+    /// Takes everything away that a fault made on this node.
+    pub(super) fn undo(&mut self, now: Timestamp, node: NodeIx, fault: &FaultId) {
+        let services: Vec<ServiceIx> = self.places.nodes[node.at()].services().collect();
+        for service in services {
+            self.undo_inside(now, service, fault);
+            let state = &mut self.services[service.at()];
+            let in_legs = state.leg.has(fault) || state.outs.iter().any(|out| out.leg.has(fault));
+            let squats = state
+                .squatter
+                .take_if(|squatter| squatter.fault == *fault)
+                .is_some();
+            let fills = state
+                .quota
+                .take_if(|(filled_by, _)| filled_by == fault)
+                .is_some();
+            if in_legs {
+                self.lift(now, service, Some(fault));
+            }
+            if squats || fills {
+                self.touch(now, service);
+            }
+        }
+        let burners = &mut self.nodes[node.at()].burners;
+        let before = burners.len();
+        burners.retain(|burner| burner.fault != *fault);
+        if burners.len() < before {
+            self.share_cpu(now, node);
+        }
+    }
 }

@@ -1,0 +1,5 @@
+use super::host::Host;
+#[test]
+fn x() {
+    let _ = Host::shop();
+}
