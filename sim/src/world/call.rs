@@ -129,10 +129,6 @@ impl Calls {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
-    }
-
     pub(super) fn get(&self, call: CallRef) -> Option<&Call> {
         let place = self.places.get(call.place as usize)?;
         place.call.as_ref().filter(|_| place.life == call.life)

@@ -17,6 +17,7 @@
 mod actions;
 mod call;
 mod calm;
+mod columns;
 mod cpu;
 mod disk;
 mod end;

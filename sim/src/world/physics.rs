@@ -102,8 +102,6 @@ pub(super) const ENTRY_BYTES: f64 = 90.0;
 pub(super) const AGENT_CORES: f64 = 0.03;
 /// Connections that a service answers at once, unless its command line says otherwise (services/workload).
 pub(super) const PLACES: u32 = 64;
-/// Requests at once in a leg (services/node/src/sidecar).
-pub(super) const LEG_REQUESTS_MAX: usize = 256;
 /// Looked at by the agent before a start fails for a port that is held (services/node/src/effects.rs).
 pub(super) const PORT_WAIT: Duration = Duration::from_secs(1);
 /// A service that is down has its port looked at after this, and then each second (`services/node/src/port_watch.rs`).

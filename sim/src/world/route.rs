@@ -97,11 +97,6 @@ impl Flight {
             }
         }
     }
-
-    /// Nothing is in flight any more.
-    pub(super) fn clear(&mut self) {
-        self.counts.clear();
-    }
 }
 
 impl World {

@@ -6,58 +6,17 @@
 
 use std::sync::Arc;
 
-use arena_proto::{Column, Schema, ServiceInfo, ServiceName, Timestamp};
+use arena_proto::{Schema, Timestamp};
 
 use super::call::Asker;
 use super::calm::Level;
+use super::columns::At;
 use super::flow::took_ms;
 use super::meter::Meter;
 use super::physics::{DISK_USED_PERCENT, ENTRY_BYTES};
-use super::places::{NodeIx, Places, ServiceIx};
+use super::places::{NodeIx, ServiceIx};
 use super::role::Role;
 use super::{Route, World, calm};
-
-const HOST: [&str; 6] = [
-    "cpu_percent",
-    "memory_used_percent",
-    "disk_used_percent",
-    "load1",
-    "network_receive_bytes_hz",
-    "network_transmit_bytes_hz",
-];
-const PROCESS: [&str; 5] = [
-    "cpu_percent",
-    "memory_bytes",
-    "open_files",
-    "threads",
-    "cpu_wait_percent",
-];
-const REQUESTS: [&str; 4] = [
-    "request_rate_hz",
-    "error_percent",
-    "latency_p50_ms",
-    "latency_p95_ms",
-];
-
-impl Role {
-    /// What it answers at `GET /metrics` of its control socket, in the order of names.
-    const fn own_metrics(self) -> &'static [&'static str] {
-        match self {
-            Self::Traffic => &[
-                "upstream_error_percent",
-                "upstream_latency_p95_ms",
-                "user_error_percent",
-                "user_latency_p95_ms",
-                "user_request_rate_hz",
-            ],
-            Self::Edge | Self::Orders | Self::Payments | Self::Inventory => {
-                &["upstream_error_percent", "upstream_latency_p95_ms"]
-            }
-            Self::Ledger => &["storage_latency_p95_ms", "storage_used_percent"],
-            Self::Batch | Self::Plain => &[],
-        }
-    }
-}
 
 /// How much the CPU that the same work takes differs from second to second.
 const USE_SPREAD: f64 = 0.15;
@@ -80,81 +39,6 @@ struct Window {
     /// Of its own users.
     users_hz: f64,
     level: Level,
-}
-
-/// Where a service's values are in a row.
-#[derive(Debug, Clone, Copy)]
-struct At {
-    service: ServiceIx,
-    process: usize,
-    requests: Option<usize>,
-    own: usize,
-}
-
-/// The columns of a node.
-#[derive(Debug)]
-pub(super) struct Columns {
-    services: Vec<At>,
-    width: usize,
-}
-
-impl Columns {
-    pub(super) fn of(places: &Places, node: NodeIx) -> Self {
-        let mut width = HOST.len();
-        let mut take = |columns: usize| {
-            width += columns;
-            width - columns
-        };
-        let mut services: Vec<At> = places
-            .by_name(node)
-            .into_iter()
-            .map(|service| At {
-                service,
-                process: take(PROCESS.len()),
-                requests: places.services[service.at()]
-                    .proxied
-                    .then(|| take(REQUESTS.len())),
-                own: 0,
-            })
-            .collect();
-        for at in &mut services {
-            at.own = take(places.services[at.service.at()].role.own_metrics().len());
-        }
-        Self { services, width }
-    }
-
-    pub(super) fn schema(&self, places: &Places, node: NodeIx) -> Arc<Schema> {
-        let column = |service: Option<&ServiceName>, metric: &str| Column {
-            service: service.cloned(),
-            metric: metric.to_owned(),
-        };
-        let mut columns: Vec<Column> = HOST.iter().map(|metric| column(None, metric)).collect();
-        let place = |at: &At| &places.services[at.service.at()];
-        for at in &self.services {
-            let requests: &[&str] = if at.requests.is_some() {
-                &REQUESTS
-            } else {
-                &[]
-            };
-            let metrics = PROCESS.iter().chain(requests);
-            columns.extend(metrics.map(|metric| column(Some(&place(at).name), metric)));
-        }
-        for at in &self.services {
-            let metrics = place(at).role.own_metrics().iter();
-            columns.extend(metrics.map(|metric| column(Some(&place(at).name), metric)));
-        }
-        let services = self.services.iter().map(|at| ServiceInfo {
-            name: place(at).name.clone(),
-            depends_on: place(at).depends_on.clone(),
-            observed: Vec::new(),
-            class: place(at).class,
-        });
-        Arc::new(Schema {
-            node: places.nodes[node.at()].name.clone(),
-            columns,
-            services: services.collect(),
-        })
-    }
 }
 
 impl World {
@@ -195,6 +79,7 @@ impl World {
             .get(self.places.services[service.at()].pool.at());
         let level = level.copied().unwrap_or_default();
         let users_hz = self.users_hz(service);
+        let is_asked = self.is_candidate(service);
         let state = &mut self.services[service.at()];
         let seconds = now
             .saturating_since(state.usage.sampled_at)
@@ -210,14 +95,18 @@ impl World {
             is_calm: calm_s > 0.999 * seconds
                 && state.inbound.is_empty()
                 && state.upstream.is_empty(),
-            rate_hz: if state.serves() && state.users.is_none() {
-                level.rate_hz()
-            } else {
-                0.0
-            },
+            rate_hz: if is_asked { level.rate_hz() } else { 0.0 },
             users_hz,
             level,
         }
+    }
+
+    /// It gets its share of the requests to its pool, where that is calm.
+    fn is_candidate(&self, service: ServiceIx) -> bool {
+        let state = &self.services[service.at()];
+        let pool = self.places.services[service.at()].pool;
+        let last = state.route == Route::Last && self.candidates[pool.at()].open.is_empty();
+        state.answers && state.users.is_none() && (state.route == Route::Open || last)
     }
 
     /// What a calm service used of the CPU for its requests.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arena_proto::{FaultId, Schema, Timestamp};
 
+use super::columns::Columns;
 use super::disk::Disk;
 use super::leg::Leg;
 use super::meter::Meter;
@@ -14,7 +15,6 @@ use super::places::{NodeIx, Places, PoolIx, ServicePlace};
 use super::process::{Process, Squatter};
 use super::role::Role;
 use super::route::Flight;
-use super::sample::Columns;
 use super::truth::SLOW_MS;
 use super::users::Users;
 use super::{BEGIN, Route};
@@ -70,11 +70,6 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// It gets requests where it is calm.
-    pub(super) fn serves(&self) -> bool {
-        self.answers && self.route != Route::Away
-    }
-
     /// What is in its folder, of what may be.
     pub(super) fn storage_used_percent(&self) -> f64 {
         if self.quota.is_some() {

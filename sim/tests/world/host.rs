@@ -224,7 +224,10 @@ impl Host {
             fault: format!("flt-{}", self.faults).parse().expect("an id"),
             name,
             params: name.fault().fill(&given).expect("parameters"),
-            process: service.and_then(|service| self.world.process(service)),
+            // Of a definition: the process is the next one's.
+            process: service
+                .filter(|_| name != FaultName::BadConfig)
+                .and_then(|service| self.world.process(service)),
             service: entity.service,
             ttl: 60 * SECOND,
         };

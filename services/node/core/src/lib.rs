@@ -18,6 +18,7 @@ mod admission;
 mod adopt;
 mod ceilings;
 mod chance;
+pub mod columns;
 mod commands;
 mod config;
 mod definition;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arena_config::arena::ServiceSpec;
+use arena_node_core::columns::{HOST, PROCESS, REQUESTS};
 use arena_proto::{Column, NodeName, Schema, ServiceClass, ServiceInfo, ServiceName};
 
 use super::groups::Usage;
@@ -14,28 +15,6 @@ use crate::spec;
 
 /// Metrics of its own that a service may have; more are left out.
 const OWN_METRICS_MAX: usize = 32;
-
-const HOST: [&str; 6] = [
-    "cpu_percent",
-    "memory_used_percent",
-    "disk_used_percent",
-    "load1",
-    "network_receive_bytes_hz",
-    "network_transmit_bytes_hz",
-];
-const PROCESS: [&str; 5] = [
-    "cpu_percent",
-    "memory_bytes",
-    "open_files",
-    "threads",
-    "cpu_wait_percent",
-];
-const REQUESTS: [&str; 4] = [
-    "request_rate_hz",
-    "error_percent",
-    "latency_p50_ms",
-    "latency_p95_ms",
-];
 
 #[derive(Debug)]
 struct ServiceColumns {
