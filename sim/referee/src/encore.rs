@@ -11,6 +11,10 @@ use arena_scenario::{Expect, Injection, Scenario};
 
 use crate::honesty;
 
+/// Between the heal and the encore. The same symptom within the cooldown of an action (5 s where a playbook does not say otherwise,
+/// remediator/playbooks.toml) is the old trouble, which did not heal; after twice that it is a new one.
+pub const ENCORE_REST: Duration = Duration::from_secs(10);
+
 /// One fault to make once more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay<'a> {

@@ -24,8 +24,8 @@ use arena_scenario::judge::{self, Case, Facts};
 use arena_scenario::{Expect, Scenario};
 
 pub use arena_scenario::score::{Budget, EncoreScore, Finding, Measure, Rule, Score};
-pub use composite::{NOT_CREDITED_MAX, composite};
-pub use encore::{Replay, is_replayable, replays};
+pub use composite::{NOT_CREDITED_SHARE, composite};
+pub use encore::{ENCORE_REST, Replay, is_replayable, replays};
 
 /// Scores a run. Fails when a check of the scenario does not compile, which a scenario that was read from a file cannot.
 pub fn score(scenario: &Scenario, facts: &Facts) -> Result<Score, Mistake> {

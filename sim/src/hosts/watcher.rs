@@ -61,6 +61,8 @@ pub(crate) struct Watcher {
     pub(crate) view: View,
     pub(crate) phase: Phase,
     encore: bool,
+    /// When the encore begins; `None`: nothing is healed yet.
+    encore_ms: Option<u64>,
     steady: SteadyWatch,
     reference: Option<Reference>,
     /// Everything with a time was asked for by then.
@@ -81,6 +83,7 @@ impl Watcher {
             view,
             phase: Phase::Steady,
             encore,
+            encore_ms: None,
             steady: SteadyWatch::new(&scenario)?,
             reference: (policy == Policy::Reference).then(Reference::default),
             played_ms: 0,
@@ -167,10 +170,17 @@ impl Watcher {
     fn watch(&mut self, now: Timestamp, at_ms: u64) -> Result<Next, SetupError> {
         let played = at_ms >= self.played_ms;
         if let Some((kind, why)) = watch::over(&self.scenario, &self.view, played, at_ms)? {
-            self.view.note(at_ms, kind, "", why);
             let again = self.again();
             if kind != "healed" || self.phase == Phase::Encore || again.is_empty() {
+                self.view.note(at_ms, kind, "", why);
                 self.phase = Phase::Over { played: true };
+                return Ok(Next::Watch);
+            }
+            if self.encore_ms.is_none() {
+                self.view.note(at_ms, kind, "", why);
+            }
+            let rested_ms = at_ms + ms(arena_referee::ENCORE_REST);
+            if at_ms < *self.encore_ms.get_or_insert(rested_ms) {
                 return Ok(Next::Watch);
             }
             self.view.begin_encore(at_ms, now);
@@ -201,7 +211,7 @@ impl Watcher {
         let again = replays.iter().map(|replay| InjectRequest {
             fault: replay.injection.fault.name.to_string(),
             target: replay.target.to_string(),
-            ttl_ms: u64::try_from(replay.injection.ttl.as_millis()).unwrap_or(u64::MAX),
+            ttl_ms: ms(replay.injection.ttl),
             params: replay.injection.params.to_text(),
         });
         again.collect()
@@ -241,4 +251,8 @@ impl Watcher {
             });
         }
     }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

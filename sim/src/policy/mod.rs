@@ -3,8 +3,10 @@
 //! Absent on purpose: faults and the truth, which no policy sees. Invariant: an order goes through the same guard, the same bus and the
 //! same node as anybody's; what a policy says of itself counts for nothing.
 
+pub mod cheats;
 mod noop;
 mod random;
+mod restart;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +17,7 @@ use crate::setup::{Healer, SetupError};
 
 pub use noop::Noop;
 pub use random::Random;
+pub use restart::Restart;
 
 /// Who heals. The same seed and the same observations give the same deeds.
 pub trait Policy: std::fmt::Debug + Send {
@@ -105,12 +108,20 @@ pub enum Forgery {
     },
 }
 
-/// Who can be named as a healer, each with what it is in a line. The cheats of [`crate::policy`] come on top.
+/// Goes before a cheat's name.
+pub const CHEAT: &str = "cheat-";
+
+/// Who can be named as a healer, each with what it is in a line. Each of [`cheats::all`] can be, too, with [`CHEAT`] before its
+/// name.
 pub const HEALERS: &[(&str, &str)] = &[
     ("rules", "the remediator, by its playbooks (also: felix)"),
     ("none", "nobody: the remediator plans and never acts"),
     ("noop", "a policy that does nothing"),
     ("random", "a policy that acts by chance"),
+    (
+        "restart",
+        "a policy that restarts what is held for the cause",
+    ),
     ("reference", "who knows the truth, and cures it"),
 ];
 
@@ -124,8 +135,15 @@ pub fn healer(name: &str, seed: u64) -> Result<Healer, SetupError> {
         "none" => Healer::Nobody,
         "noop" => Healer::Policy(Box::new(Noop)),
         "random" => Healer::Policy(Box::new(Random::new(seed))),
+        "restart" => Healer::Policy(Box::new(Restart::default())),
         "reference" => Healer::Reference,
         other => {
+            let cheat = other.strip_prefix(CHEAT);
+            let cheat =
+                cheat.and_then(|name| cheats::all().into_iter().find(|one| one.name == name));
+            if let Some(cheat) = cheat {
+                return Ok(Healer::Policy(Box::new(cheats::Cheating::new(cheat))));
+            }
             let known: Vec<&str> = HEALERS.iter().map(|(name, _)| *name).collect();
             let what = format!(
                 "there is no policy {other}\n  mend: use one of {}",
