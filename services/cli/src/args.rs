@@ -26,6 +26,7 @@ Examples:
   arena villain start random                have it hurt by chance, within a budget
   arena mode approve                        nothing is done without `arena approve`
   arena run dies-crash --live               play a scenario in an arena of its own, and judge it
+  arena bench --policy rules,noop --out report    many runs in the simulator, compared
   arena lever stop                          halt every action, revert every fault
   arena watch                               everything on the bus, live
   arena down                                stop it all; data stays
@@ -90,6 +91,12 @@ pub(crate) enum Command {
     Villain(crate::villain::VillainArgs),
     /// Play a scenario, judge what came of it, and leave nothing behind
     Run(crate::run::RunArgs),
+    /// Play many scenarios with many seeds in the simulator, and compare who heals
+    Bench(crate::lab::bench::BenchArgs),
+    /// Let villains hurt in the simulator, and compare who heals
+    Tournament(crate::lab::tournament::TournamentArgs),
+    /// Reduce a scenario that fails in the simulator to the part that does
+    Shrink(crate::lab::shrink::ShrinkArgs),
     /// List, show, check, generate and certify scenarios
     Scenarios(crate::scenarios::ScenariosArgs),
     /// Make one message body on stdin readable, for `nats sub --translate`

@@ -18,6 +18,7 @@ mod explain;
 mod faults;
 mod incidents;
 mod inject;
+mod lab;
 mod lever;
 mod logs;
 mod mode;
@@ -61,6 +62,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => Box::pin(demo::run(args)).await,
         Command::Run(args) => Box::pin(run::run(args)).await,
         Command::Scenarios(args) => Box::pin(scenarios::run(args)).await,
+        Command::Bench(args) => lab::bench::run(args).await,
+        Command::Tournament(args) => lab::tournament::run(args).await,
+        Command::Shrink(args) => lab::shrink::run(args).await,
         Command::Completions { shell } => {
             // Not straight to stdout: the generator panics when that is closed or full.
             let mut script = Vec::new();
@@ -101,6 +105,9 @@ async fn run_interruptible(command: Command) -> Result<(), Failure> {
         | Command::Demo(_)
         | Command::Run(_)
         | Command::Scenarios(_)
+        | Command::Bench(_)
+        | Command::Tournament(_)
+        | Command::Shrink(_)
         | Command::Completions { .. } => Ok(()),
     }
 }

@@ -19,6 +19,8 @@ pub struct Job {
     pub policy: String,
     /// The level of telemetry noise, in percent.
     pub noise: u32,
+    /// What was healed is hurt once more, and has to be healed again.
+    pub encore: bool,
 }
 
 /// What a run is measured by.
@@ -156,6 +158,8 @@ pub struct Matrix {
     pub policies: Vec<String>,
     /// Levels of telemetry noise, in percent.
     pub noise: Vec<u32>,
+    /// What was healed is hurt once more, and has to be healed again.
+    pub encore: bool,
     /// How the network between the parts is, by its name.
     pub network: String,
 }
@@ -188,6 +192,7 @@ impl Matrix {
             scenario: Arc::clone(variant),
             policy: policy.clone(),
             noise,
+            encore: self.encore,
         })
     }
 }

@@ -9,49 +9,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use crate::job::{Job, Outcome, Trial};
-
 /// How the work is to be done.
-pub struct Orders<'a> {
+pub struct Orders<'a, T> {
     /// Threads; 0: one a core.
     pub threads: usize,
     /// Set: nothing more is begun.
     pub stop: &'a AtomicBool,
     /// Told after each run, by the thread that made it.
-    pub done: &'a (dyn Fn(&Done) + Sync),
+    pub done: &'a (dyn Fn(&Done<T>) + Sync),
 }
 
 /// One run that was made.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Done {
-    /// It was played to its end.
-    Played(Box<Trial>),
-    /// It was not: why, in words.
-    Broken {
-        /// Its place in the list of jobs.
-        job: usize,
-        /// Why.
-        why: String,
-    },
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done<T> {
+    /// Its place in the list of jobs.
+    pub job: usize,
+    /// What came of it, or why it came to no end.
+    pub result: Result<T, String>,
 }
 
 /// Plays all jobs; fewer come back when it was told to stop. Fails when there are no threads to be had.
-pub fn run_all<P>(jobs: &[Job], orders: &Orders<'_>, play: P) -> Result<Vec<Done>, String>
-where
-    P: Fn(&Job) -> Result<Outcome, String> + Sync,
-{
+pub fn run_all<J: Sync, T: Send>(
+    jobs: &[J],
+    orders: &Orders<'_, T>,
+    play: impl Fn(&J) -> Result<T, String> + Sync,
+) -> Result<Vec<Done<T>>, String> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(orders.threads)
         .build()
         .map_err(|error| format!("cannot start {} threads: {error}", orders.threads))?;
-    let one = |(index, job): (usize, &Job)| {
+    let one = |(index, job): (usize, &J)| {
         if orders.stop.load(Ordering::Relaxed) {
             return None;
         }
-        let done = match guarded(|| play(job)) {
-            Ok(outcome) => Done::Played(Box::new(Trial::of(job, outcome))),
-            Err(why) => Done::Broken { job: index, why },
-        };
+        let result = guarded(|| play(job));
+        let done = Done { job: index, result };
         (orders.done)(&done);
         Some(done)
     };
@@ -85,9 +77,8 @@ pub(crate) mod fixtures {
 
     use arena_scenario::Scenario;
 
-    use super::*;
     use crate::course::{Course, Lane, Span};
-    use crate::job::{Matrix, Measure};
+    use crate::job::{Job, Matrix, Measure, Outcome};
 
     pub(crate) fn curated(name: &str) -> Scenario {
         let (_, text) = arena_scenario::curated()
@@ -104,6 +95,7 @@ pub(crate) mod fixtures {
             seeds: vec![1, 2, 3],
             policies: policies.iter().map(|name| (*name).to_owned()).collect(),
             noise: noise.to_vec(),
+            encore: false,
             network: "perfect".to_owned(),
         }
     }
@@ -157,9 +149,13 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
+    use crate::job::{Job, Outcome};
     use fixtures::{matrix, play};
 
-    fn run(threads: usize, play: impl Fn(&Job) -> Result<Outcome, String> + Sync) -> Vec<Done> {
+    fn run(
+        threads: usize,
+        play: impl Fn(&Job) -> Result<Outcome, String> + Sync,
+    ) -> Vec<Done<Outcome>> {
         let matrix = matrix(&["dies-crash", "hang-edge"], &["rules", "none"], &[0]);
         let orders = Orders {
             threads,
@@ -188,14 +184,12 @@ mod tests {
             );
             Ok(play(job))
         });
-        let broken: Vec<&Done> = done
+        let broken: Vec<&String> = done
             .iter()
-            .filter(|one| matches!(one, Done::Broken { .. }))
+            .filter_map(|one| one.result.as_ref().err())
             .collect();
-        assert_eq!((done.len(), broken.len()), (12, 2));
-        let why =
-            |one: &Done| matches!(one, Done::Broken { why, .. } if why == "it panicked: seed 2");
-        assert!(broken.into_iter().all(why));
+        assert_eq!(done.len(), 12);
+        assert_eq!(broken, ["it panicked: seed 2"; 2]);
     }
 
     #[test]

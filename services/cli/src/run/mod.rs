@@ -7,7 +7,7 @@ mod clean;
 mod eyes;
 mod ground;
 pub(crate) mod live;
-mod record;
+pub(crate) mod record;
 mod score;
 pub(crate) mod source;
 mod tell;

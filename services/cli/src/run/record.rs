@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use arena_scenario::record::{Machine, Record};
 
 /// This machine. `load1_before`: what [`load1`] said when the run began.
-pub(super) fn machine(load1_before: Option<f64>) -> Machine {
+pub(crate) fn machine(load1_before: Option<f64>) -> Machine {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let memory = read("/proc/meminfo");
     let total = memory
@@ -24,7 +24,7 @@ pub(super) fn machine(load1_before: Option<f64>) -> Machine {
 }
 
 /// The machine's load average over a minute.
-pub(super) fn load1() -> Option<f64> {
+pub(crate) fn load1() -> Option<f64> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     text.split_whitespace().next()?.parse().ok()
 }

@@ -7,7 +7,7 @@ mod rows;
 
 use serde::Serialize;
 
-use crate::job::{Job, Matrix, Trial};
+use crate::job::{Job, Matrix, Outcome, Trial};
 use crate::work::Done;
 pub use pairs::Pair;
 pub use rows::{Row, ScenarioRow};
@@ -28,6 +28,8 @@ pub struct Report {
     pub seeds: Vec<u64>,
     /// At these levels of telemetry noise, in percent.
     pub noise: Vec<u32>,
+    /// What was healed was hurt once more, and had to be healed again.
+    pub encore: bool,
     /// How the network between the parts was.
     pub network: String,
     /// Runs that were planned.
@@ -108,19 +110,27 @@ pub struct Machine {
 impl Report {
     /// Of what was planned and what was done.
     #[must_use]
-    pub fn of(matrix: &Matrix, jobs: &[Job], skipped: Vec<Skipped>, done: Vec<Done>) -> Self {
+    pub fn of(
+        matrix: &Matrix,
+        jobs: &[Job],
+        skipped: Vec<Skipped>,
+        done: Vec<Done<Outcome>>,
+    ) -> Self {
         let complete = done.len() == jobs.len();
         let (mut runs, mut broken) = (Vec::new(), Vec::new());
         for one in done {
-            match one {
-                Done::Played(trial) => runs.push(*trial),
-                Done::Broken { job, why } => broken.extend(jobs.get(job).map(|job| Broken {
+            let Some(job) = jobs.get(one.job) else {
+                continue;
+            };
+            match one.result {
+                Ok(outcome) => runs.push(Trial::of(job, outcome)),
+                Err(why) => broken.push(Broken {
                     scenario: job.scenario.name.clone(),
                     seed: job.scenario.seed,
                     policy: job.policy.clone(),
                     noise: job.noise,
                     why,
-                })),
+                }),
             }
         }
         Self {
@@ -129,6 +139,7 @@ impl Report {
             suite: matrix.suite.clone(),
             seeds: matrix.seeds.clone(),
             noise: matrix.noise.clone(),
+            encore: matrix.encore,
             network: matrix.network.clone(),
             planned: jobs.len(),
             policies: rows::by_policy(matrix, &runs),
@@ -141,11 +152,10 @@ impl Report {
         }
     }
 
-    /// How much time passed in all runs together, in seconds.
+    /// How much time passed in all runs together, in milliseconds.
     #[must_use]
-    pub fn virtual_seconds(&self) -> f64 {
-        let millis: u64 = self.runs.iter().map(|run| run.outcome.virtual_ms).sum();
-        std::time::Duration::from_millis(millis).as_secs_f64()
+    pub fn virtual_ms(&self) -> u64 {
+        self.runs.iter().map(|run| run.outcome.virtual_ms).sum()
     }
 }
 
@@ -236,8 +246,8 @@ mod tests {
     fn what_was_interrupted_says_so() {
         let matrix = matrix(&["dies-crash"], &["rules"], &[0]);
         let (jobs, skipped) = matrix.jobs();
-        let trial = Trial::of(&jobs[0], play(&jobs[0]));
-        let report = Report::of(&matrix, &jobs, skipped, vec![Done::Played(Box::new(trial))]);
+        let result = Ok(play(&jobs[0]));
+        let report = Report::of(&matrix, &jobs, skipped, vec![Done { job: 0, result }]);
         assert!(!report.complete);
         assert_eq!((report.planned, report.runs.len()), (3, 1));
         let one = report.policies[0].measures[&Measure::RecoverMs];

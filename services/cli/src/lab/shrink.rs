@@ -1,0 +1,218 @@
+//! `arena shrink`: of a scenario that fails, the part that does.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arena_lab::{BROKEN, Failure as Failing, Job, Outcome, Shrunk, shrink};
+use arena_scenario::Scenario;
+use clap::Args;
+use tokio::sync::oneshot;
+
+use super::{SEED_MAX, files};
+use crate::exit::{Exit, Failure};
+use crate::run::source;
+use crate::screen::{self, talk};
+use crate::up::signals::Signals;
+
+/// A name of a scenario has at most 60 letters; the end of it is ours.
+const NAME_MAX: usize = 50;
+
+/// `arena shrink`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  arena shrink three-roles-of-many --seed 7 > small.toml     the part of it that fails
+  arena shrink my.toml --seed 7 --policy random --out small.toml
+  arena shrink my.toml --until wrong_target                  as long as that criterion fails
+
+It takes away, in this order and one at a time: faults (halves of them first), nodes, replicas
+and the batch job, load, bad telemetry, conditions and targets, times. What counts as healed
+stays. When it ends, nothing more can be taken away. The same input gives the same output.
+
+Exit codes: 0 it is smaller or cannot be, 1 it does not fail, 2 usage, 130 interrupted.")]
+pub(crate) struct ShrinkArgs {
+    /// A file, or the name of a curated scenario
+    scenario: String,
+    /// Another seed than the scenario's
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=SEED_MAX.unsigned_abs()))]
+    seed: Option<u64>,
+    /// Who heals
+    #[arg(long, default_value = "rules")]
+    policy: String,
+    /// The criterion or rule that has to fail, whatever else does [default: all those that fail now, and no others]
+    #[arg(long, value_name = "FAILURE")]
+    until: Option<String>,
+    /// What was healed is hurt once more, and has to be healed again
+    #[arg(long)]
+    encore: bool,
+    /// Runs at the most
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    tries: u32,
+    /// Where the scenario goes [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// What is shrunk, and how it fails.
+struct Case {
+    scenario: Scenario,
+    failing: Failing,
+    policy: String,
+    encore: bool,
+    tries: usize,
+}
+
+/// Runs it.
+pub(crate) async fn run(args: ShrinkArgs) -> Result<(), Failure> {
+    super::check_healers(std::slice::from_ref(&args.policy))?;
+    let sources = source::find(std::slice::from_ref(&args.scenario))?;
+    let [source] = sources.as_slice() else {
+        return Err(Exit::Usage.because("a folder of several scenarios\n  mend: name one of them"));
+    };
+    let original = source.read(args.seed)?;
+    let mut scenario = original.clone();
+    scenario.name = name(&original.name);
+    let case = Case {
+        failing: failing(&args, &scenario)?,
+        scenario,
+        policy: args.policy.clone(),
+        encore: args.encore,
+        tries: usize::try_from(args.tries).unwrap_or(usize::MAX),
+    };
+    talk!("{} fails: {}", original.name, case.failing);
+    let failing = case.failing.to_string();
+    let (shrunk, interrupted) = spawned(case).await?;
+    let text = head(&args, &original, &failing, &shrunk) + &shrunk.scenario.to_toml();
+    match &args.out {
+        Some(path) => {
+            files::write(path, &text)?;
+            talk!("{}", path.display());
+        }
+        None => screen::print(&text)?,
+    }
+    if interrupted {
+        return Err(Exit::Interrupted.because("interrupted: it may become smaller still"));
+    }
+    if !shrunk.complete {
+        talk!(
+            "after {} tries it may become smaller still: --tries",
+            shrunk.tries
+        );
+    }
+    Ok(())
+}
+
+/// So that what is written is what was played, it has its name from the start.
+fn name(of: &str) -> String {
+    let short: String = of.chars().take(NAME_MAX).collect();
+    format!("{}-small", short.trim_end_matches('-'))
+}
+
+fn play(scenario: &Scenario, policy: &str, encore: bool) -> Result<Outcome, String> {
+    let job = Job {
+        scenario: Arc::new(scenario.clone()),
+        policy: policy.to_owned(),
+        noise: 0,
+        encore,
+    };
+    arena_lab::play_guarded(&job)
+}
+
+/// How it fails; that it does not is told.
+fn failing(args: &ShrinkArgs, scenario: &Scenario) -> Result<Failing, Failure> {
+    let run = play(scenario, &args.policy, args.encore);
+    let told = |run: &Result<Outcome, String>| match run {
+        Ok(outcome) => outcome.failed.join(", "),
+        Err(why) => format!("{BROKEN} ({why})"),
+    };
+    let Some(failing) = Failing::of(&run) else {
+        return Err(Exit::Failed.because(format!(
+            "{} with seed {} meets its goal under {}: there is nothing to shrink\n  mend: `arena bench --suite {} --json` shows which seeds fail",
+            args.scenario, scenario.seed, args.policy, args.scenario
+        )));
+    };
+    let Some(wanted) = &args.until else {
+        return Ok(failing);
+    };
+    let among = Failing::Among(wanted.clone());
+    if among.is_of(&run) {
+        return Ok(among);
+    }
+    Err(Exit::Usage.because(format!(
+        "{wanted} does not fail in it\n  mend: what fails is {}",
+        told(&run)
+    )))
+}
+
+/// On a thread of its own, so that an interrupt is heard: the run that is under way ends, and what there is is kept.
+async fn spawned(case: Case) -> Result<(Shrunk, bool), Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut signals = Signals::listen()?;
+    let (tell, mut working) = oneshot::channel();
+    let stopped = Arc::clone(&stop);
+    let run = move || {
+        let fails = |one: &Scenario| case.failing.is_of(&play(one, &case.policy, case.encore));
+        let shrunk = shrink(&case.scenario, case.tries, fails, |tried| {
+            let word = if tried.kept { "kept" } else { "    " };
+            talk!("{:>5}  {word}  {}", tried.number, tried.what);
+            !stopped.load(Ordering::Relaxed)
+        });
+        // Nobody listens any more after a second interrupt.
+        let _ = tell.send(shrunk);
+    };
+    std::thread::Builder::new()
+        .name("shrink".to_owned())
+        .spawn(run)?;
+    let mut interrupted = false;
+    loop {
+        tokio::select! {
+            shrunk = &mut working => {
+                let shrunk = shrunk.map_err(|_| Exit::Failed.because("shrinking ended without a word"))?;
+                return Ok((shrunk, interrupted));
+            }
+            signal = signals.next() => {
+                if interrupted {
+                    return Err(Exit::Interrupted.because("interrupted twice: nothing is kept"));
+                }
+                interrupted = true;
+                stop.store(true, Ordering::Relaxed);
+                talk!("{signal}: the run that is under way ends, what is left is kept; once more ends at once");
+            }
+        }
+    }
+}
+
+/// Where it came from, as comments.
+fn head(args: &ShrinkArgs, original: &Scenario, failing: &str, shrunk: &Shrunk) -> String {
+    let whole = if shrunk.complete {
+        "nothing more can be taken away"
+    } else {
+        "it may become smaller still"
+    };
+    let mut text = format!(
+        "# Of {} with seed {} under {}, by `arena shrink` {} after {} runs: {whole}.\n# It fails: {failing}\n",
+        original.name,
+        original.seed,
+        args.policy,
+        env!("CARGO_PKG_VERSION"),
+        shrunk.tries
+    );
+    let steps = shrunk.steps.iter().map(|step| format!("# - {step}\n"));
+    text.extend(steps);
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_stays_a_name() {
+        assert_eq!(name("dies-crash"), "dies-crash-small");
+        let long = "abcdefghi-".repeat(5) + "tail";
+        let cut = name(&long);
+        assert!(cut.len() <= 60 && !cut.contains("--"), "{cut}");
+    }
+}
