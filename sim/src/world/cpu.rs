@@ -64,7 +64,7 @@ impl World {
         }
         let busy = wanted / self.physics.cores;
         let state = &mut self.nodes[node.at()];
-        state.burnt_cores = wanted * share;
+        state.burnt_cores = beside * share;
         state.wake_ms = self.physics.wake_ms + self.physics.contention_ms * busy * busy.sqrt();
         for service in self.places.nodes[node.at()].services() {
             self.reconsider(now, service);

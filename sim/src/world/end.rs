@@ -31,6 +31,8 @@ impl World {
             let state = &mut self.services[callee.at()];
             state.inbound.ended(took, failed);
             state.felt.count(took, failed);
+            self.legs_answer(now, callee);
+            self.legs_answer(now, ended.caller);
         }
         let state = &mut self.services[ended.caller.at()];
         state

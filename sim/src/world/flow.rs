@@ -13,7 +13,7 @@ use super::World;
 use super::call::{Answer, Asker, CallRef, Stage};
 use super::leg::Passage;
 use super::noise::factor;
-use super::places::ServiceIx;
+use super::places::{NodeIx, ServiceIx};
 use super::role::Role;
 
 /// What is due on a request's way.
@@ -121,16 +121,34 @@ impl World {
         else {
             return;
         };
-        let physics = &self.physics;
-        let typical = physics.legs_ms * physics.outbound_share;
-        let spread = physics.spread;
-        let at = now + millis(typical * factor(&mut self.services[caller.at()].chance, spread));
+        let spread = self.physics.spread;
+        let way_ms = self.physics.way_ms * factor(&mut self.services[caller.at()].chance, spread);
+        let node = self.places.services[caller.at()].node;
+        let at = self.leg_takes(now, node, caller) + millis(way_ms);
         if self.services[replica.at()].leg.is_clear() {
             // Nothing can happen to it on the way that would not happen there.
             self.arrive(at, call);
         } else {
             self.go_at(call, at);
         }
+    }
+
+    /// When a leg of this node's sidecar has passed a request on that comes now.
+    fn leg_takes(&mut self, now: Timestamp, node: NodeIx, service: ServiceIx) -> Timestamp {
+        let work_ms = self.physics.leg_ms
+            * factor(&mut self.services[service.at()].chance, self.physics.spread);
+        let state = &mut self.nodes[node.at()];
+        state.legs_busy_until = state.legs_busy_until.max(now) + millis(work_ms);
+        state.legs_ms += work_ms;
+        state.legs_busy_until
+    }
+
+    /// A leg of this service's node has passed an answer on: what comes next waits for that.
+    pub(super) fn legs_answer(&mut self, now: Timestamp, service: ServiceIx) {
+        let back_ms = self.physics.leg_back_ms;
+        let state = &mut self.nodes[self.places.services[service.at()].node.at()];
+        state.legs_busy_until = state.legs_busy_until.max(now) + millis(back_ms);
+        state.legs_ms += back_ms;
     }
 
     /// At the inbound leg.
@@ -183,6 +201,8 @@ impl World {
             return;
         };
         let wake_ms = self.wake_ms(replica);
+        let node = self.places.services[replica.at()].node;
+        let passed = self.leg_takes(at, node, replica);
         let physics = &self.physics;
         let state = &mut self.services[replica.at()];
         let Some(process) = state
@@ -206,11 +226,10 @@ impl World {
         } else {
             1.0
         };
-        let inbound_ms = physics.legs_ms * (1.0 - physics.outbound_share);
         let work_ms = physics.work_ms * cold * factor(&mut state.chance, physics.spread);
         let waits_ms = wake_ms * factor(&mut state.chance, physics.spread);
         // One thread, one after the other.
-        state.busy_until = state.busy_until.max(at + millis(inbound_ms)) + millis(work_ms);
+        state.busy_until = state.busy_until.max(passed) + millis(work_ms);
         let done = state.busy_until + millis(waits_ms);
         state.usage.used_ms += work_ms;
         state.usage.waited_ms += waits_ms;

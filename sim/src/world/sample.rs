@@ -13,7 +13,7 @@ use super::calm::Level;
 use super::columns::At;
 use super::flow::took_ms;
 use super::meter::Meter;
-use super::physics::{DISK_USED_PERCENT, ENTRY_BYTES};
+use super::physics::{AGENT_CORES, DISK_USED_PERCENT, ENTRY_BYTES};
 use super::places::{NodeIx, ServiceIx};
 use super::role::Role;
 use super::{Route, World, calm};
@@ -53,7 +53,6 @@ impl World {
         self.advance(now);
         row.clear();
         row.resize(self.nodes[node.at()].columns.width, f32::NAN);
-        self.sample_host(now, node, row);
         for index in 0..self.nodes[node.at()].columns.services.len() {
             let at = self.nodes[node.at()].columns.services[index];
             let window = self.window(now, at.service);
@@ -69,6 +68,7 @@ impl World {
                 self.counted_requests(now, at, row, &window);
             }
         }
+        self.sample_host(now, node, row);
     }
 
     /// The time since a service was sampled last; a new one begins.
@@ -123,7 +123,11 @@ impl World {
         let replies = (window.rate_hz + users) * calls as f64;
         let wakes = (window.rate_hz + users + replies + disk) * window.calm_s;
         state.usage.used_ms += (window.rate_hz + users) * self.physics.work_ms * window.calm_s;
-        state.usage.waited_ms += wakes * self.nodes[node.at()].wake_ms;
+        let node = &mut self.nodes[node.at()];
+        state.usage.waited_ms += wakes * node.wake_ms;
+        node.legs_ms += (window.rate_hz + users + replies)
+            * (self.physics.leg_ms + self.physics.leg_back_ms)
+            * window.calm_s;
     }
 
     /// What was not simulated of a window that was partly calm is filled in, request by request.
@@ -187,6 +191,7 @@ impl World {
         };
         let used_ms = std::mem::take(&mut state.usage.used_ms) + turns * self.physics.work_ms;
         let waited_ms = std::mem::take(&mut state.usage.waited_ms) + turns * noise.wake_ms;
+        noise.used_ms += used_ms;
         // The kernel counts in ticks of a hundredth of a second.
         let ticks_ms = state.usage.ticks_left_ms + used_ms * noise.noise.factor(USE_SPREAD);
         let whole_ms = (ticks_ms / TICK_MS).floor() * TICK_MS;
@@ -338,7 +343,10 @@ impl World {
         let state = &mut self.nodes[node.at()];
         let elapsed = now.saturating_since(state.sampled_at).as_secs_f64();
         state.sampled_at = now;
-        let busy = state.burnt_cores + 0.1 * state.noise.factor(0.2);
+        let used_ms = std::mem::take(&mut state.used_ms) + std::mem::take(&mut state.legs_ms);
+        let busy = state.burnt_cores
+            + (AGENT_CORES + used_ms / 1000.0 / elapsed.max(0.001))
+                * state.noise.factor(USE_SPREAD);
         // The kernel's load average of a minute.
         state.load1 += (busy - state.load1) * (elapsed / 60.0).min(1.0);
         let values = [

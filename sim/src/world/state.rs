@@ -197,8 +197,14 @@ pub(super) struct Node {
     /// Pids given so far to what faults put here.
     pub(super) strangers: u32,
     pub(super) burners: Vec<Burner>,
-    /// Cores that are burnt.
+    /// Cores that neighbours burn which are no services.
     pub(super) burnt_cores: f64,
+    /// What the legs of its sidecar have taken on is passed on then.
+    pub(super) legs_busy_until: Timestamp,
+    /// CPU that the legs used since the last sample, in milliseconds.
+    pub(super) legs_ms: f64,
+    /// The same of its services.
+    pub(super) used_ms: f64,
     /// What a thread that wakes waits for a CPU, in milliseconds.
     pub(super) wake_ms: f64,
     /// What it has in flight to each pool that its services call.
@@ -236,6 +242,9 @@ impl Node {
             strangers: 0,
             burners: Vec::new(),
             burnt_cores: 0.0,
+            legs_busy_until: BEGIN,
+            legs_ms: 0.0,
+            used_ms: 0.0,
             wake_ms,
             schema: columns.schema(places, node),
             columns,

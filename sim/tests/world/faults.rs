@@ -77,7 +77,7 @@ const ROWS: &[Row] = &[
         F::Gray,
         LEDGER,
         &[("kind", "wrong")],
-        Raises("node-3/payments", "error_percent", 10.0),
+        Raises("node-1/payments", "error_percent", 10.0),
     ),
     row(F::BadConfig, ORDERS, Nothing),
     row(

@@ -197,6 +197,24 @@ fn calm_and_simulated_seconds_look_alike() {
         "node-2/ledger",
     ]
     .map(|entity| host.mean(entity, "latency_p50_ms", 38));
+    for e in [
+        "node-1/edge",
+        "node-2/orders",
+        "node-3/payments",
+        "node-2/ledger",
+    ] {
+        println!(
+            "{e} p95 {} {:?}",
+            host.mean(e, "latency_p95_ms", 38),
+            host.last(e, "latency_p95_ms", 12)
+        );
+    }
+    println!(
+        "{} {:?}",
+        host.mean("node-2/ledger", "storage_latency_p95_ms", 38),
+        host.last("node-1/traffic", "user_latency_p95_ms", 12)
+    );
+    println!("{calm:?} {simulated:?}");
     for (calm, simulated) in calm.iter().zip(simulated) {
         assert!((calm / simulated - 1.0).abs() < 0.2, "{calm} {simulated}");
     }
@@ -220,6 +238,22 @@ fn no_value_stands_still() {
             "{metric}"
         );
     }
+}
+
+#[test]
+fn five_times_as_many_users_are_not_felt_and_twenty_times_are() {
+    let felt = |factor: &str| {
+        let mut host = Host::shop().calm();
+        host.inject(
+            FaultName::LoadSurge,
+            "node-1/traffic",
+            &[("factor", factor)],
+        );
+        host.run(10 * SECOND);
+        host.mean("node-1/traffic", "user_latency_p95_ms", 6)
+    };
+    let (five, twenty) = (felt("5"), felt("20"));
+    assert!(five < 50.0 && twenty > 200.0, "{five} {twenty}");
 }
 
 proptest! {

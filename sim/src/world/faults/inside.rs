@@ -21,6 +21,10 @@ use crate::world::{Timer, World};
 const ASK: Duration = Duration::from_millis(2);
 /// The start of a helper.
 const HELPER: Duration = Duration::from_millis(8);
+/// What a process has before it has opened its port. Measured with `slow-start`.
+const STARTING_BYTES: f64 = 1e5;
+/// See [`STARTING_BYTES`].
+const STARTING_FILES: f64 = 5.0;
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// See the module.
@@ -112,6 +116,10 @@ impl Service {
                 + f64::from(u32::from(role == Role::Ledger))
                 + f64::from(process.program.burn),
         };
+        if !process.up {
+            // It has hardly begun.
+            (taken.memory_bytes, taken.open_files) = (STARTING_BYTES, STARTING_FILES);
+        }
         for inside in &process.inside {
             let elapsed = now.saturating_since(inside.since);
             match inside.kind {
