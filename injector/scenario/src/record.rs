@@ -37,8 +37,17 @@ pub struct Record {
     pub ending: Ending,
     /// Why, in a line; empty when it met its goal.
     pub why: String,
+    /// On real processes or in the simulator.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Of a simulated run, all that it takes to play it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sim: Option<Simulated>,
     /// Which scenario.
     pub scenario: Head,
+    /// The whole of it, TOML, as it was played; empty in a record of before there was this field.
+    #[serde(default)]
+    pub scenario_toml: String,
     /// Played in an arena that was there before.
     pub attached: bool,
     /// What played it.
@@ -60,6 +69,40 @@ pub struct Record {
     pub timeline: Vec<Line>,
     /// What the judge read.
     pub facts: Facts,
+}
+
+/// Where a run was played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunMode))]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// On real processes.
+    #[default]
+    Live,
+    /// In the simulator.
+    Sim,
+}
+
+/// What a simulated run was made with, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunSimulated))]
+pub struct Simulated {
+    /// Of all that the scenario leaves to chance.
+    pub seed: u64,
+    /// Who healed, by name.
+    pub policy: String,
+    /// The network, by name.
+    pub network: String,
+    /// The faults were to be made once more after a heal.
+    pub encore: bool,
+    /// Over the event log.
+    pub sha256: String,
+    /// How many events are in it.
+    pub events: u64,
+    /// How long it took on the virtual clock.
+    pub virtual_ms: u64,
+    /// Which build of `arena` it was: the beginning of its file's SHA-256. Only the same build promises the same bytes.
+    pub build: String,
 }
 
 /// A scenario in short.

@@ -97,6 +97,8 @@ pub(crate) enum Command {
     Tournament(crate::lab::tournament::TournamentArgs),
     /// Reduce a scenario that fails in the simulator to the part that does
     Shrink(crate::lab::shrink::ShrinkArgs),
+    /// Play a simulated run again and compare it, or tell a run's story again
+    Replay(crate::replay::ReplayArgs),
     /// List, show, check, generate and certify scenarios
     Scenarios(crate::scenarios::ScenariosArgs),
     /// Make one message body on stdin readable, for `nats sub --translate`

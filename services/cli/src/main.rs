@@ -25,6 +25,7 @@ mod mode;
 mod own_arena;
 mod pause;
 mod people;
+mod replay;
 mod run;
 mod scenarios;
 mod screen;
@@ -101,6 +102,7 @@ async fn run_interruptible(command: Command) -> Result<(), Failure> {
         Command::Decode(args) => decode::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::Replay(args) => replay::run(args).await,
         Command::Up(_)
         | Command::Demo(_)
         | Command::Run(_)

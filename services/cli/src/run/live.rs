@@ -10,7 +10,7 @@ use arena_operator::Order;
 use arena_proto::Timestamp;
 use arena_scenario::Scenario;
 use arena_scenario::judge::{self, Policy};
-use arena_scenario::record::{CleanUp, Ending, FORMAT, Head, Milestones, Record, Versions};
+use arena_scenario::record::{CleanUp, Ending, FORMAT, Head, Milestones, Mode, Record, Versions};
 use arena_scenario::watch::{self, Reference, Steady, SteadyWatch, View};
 
 use super::clean;
@@ -203,7 +203,10 @@ fn record(
         format: FORMAT,
         ending,
         why: why.join("; "),
+        mode: Mode::Live,
+        sim: None,
         scenario: Head::of(scenario),
+        scenario_toml: scenario.to_toml(),
         attached: options.attach.is_some(),
         versions: Versions {
             arena: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,7 +1,8 @@
 //! `arena run`: plays scenarios, judges what came of them, and leaves nothing behind but a record.
 //!
-//! A table of contents: the arena (`ground`), what is seen of it (`eyes`, `tell`), who hurts (`villain`), the run itself (`live`), what is
-//! left (`clean`), what is kept (`record`), how the score is told (`score`). What is made of what is seen is `arena_scenario::watch`, the judge `arena_scenario::judge`.
+//! A table of contents: the arena (`ground`), what is seen of it (`eyes`, `tell`), who hurts (`villain`), the run itself (`live`; `sim` on the
+//! virtual clock), what is left (`clean`), what is kept (`record`), how the score is told (`score`). What is made of what is seen is
+//! `arena_scenario::watch`, the judge `arena_scenario::judge`.
 
 mod clean;
 mod eyes;
@@ -9,6 +10,7 @@ mod ground;
 pub(crate) mod live;
 pub(crate) mod record;
 mod score;
+pub(crate) mod sim;
 pub(crate) mod source;
 mod tell;
 mod villain;
@@ -17,20 +19,22 @@ use std::path::PathBuf;
 
 use arena_bus::NatsArgs;
 use arena_scenario::judge::Policy;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::exit::{Exit, Failure};
 use crate::screen::{self, Cell, Tone, talk};
 use crate::up::data_dir::DataDirArgs;
 use crate::up::signals::Signals;
-use arena_scenario::record::{Ending, Record};
+use arena_scenario::record::{Ending, Mode, Record};
 use live::Options;
 
 /// `arena run`.
 #[derive(Debug, Args)]
 #[command(before_help = "\
 Examples:
-  arena run dies-crash --live                 a curated one (arena scenarios list), in an arena of its own
+  arena run dies-crash --sim                  a curated one (arena scenarios list), in the simulator
+  arena run --sim --policy none               all curated ones: what stays ill when nobody heals?
+  arena run dies-crash --live                 on real processes, in an arena of its own
   arena run my.toml --live --seed 7 --json    the record goes to stdout, too
   arena run scenarios/ --live                 all files of a folder, one after the other
   arena run my.toml --live --attach           in the arena that runs
@@ -42,51 +46,47 @@ Exit codes: 0 it met its goal, 1 it did not, 2 usage, 5 no steady state, 130 int
     reason = "each is a flag of its own on the command line"
 )]
 pub(crate) struct RunArgs {
-    /// Files, folders, or names of curated scenarios
-    #[arg(required = true, value_name = "SCENARIO")]
+    /// Files, folders, or names of curated scenarios; with --sim and none, all curated ones
+    #[arg(required_unless_present = "sim", value_name = "SCENARIO")]
     scenarios: Vec<String>,
     /// On real processes
     #[arg(long, conflicts_with = "sim")]
     live: bool,
-    /// In the simulator, which comes with a later version
+    /// In the simulator: the same cores on a virtual clock
     #[arg(long)]
     sim: bool,
-    /// Another seed than the scenario's
+    /// Another seed than the scenario's; of the simulator's chance as well
     #[arg(long)]
     seed: Option<u64>,
     /// Print the record as JSON; of several a list
     #[arg(long)]
     json: bool,
     /// In the arena that runs, when it is the scenario's
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sim")]
     attach: bool,
     /// Where the record goes; of several a folder [default: `runs` in the data folder]
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Who heals: felix (the remediator), none (nobody) or reference (the runner, which knows the truth)
-    #[arg(long, value_enum, default_value = "felix")]
-    policy: Healer,
+    /// Who heals: felix (the remediator; also: rules), none (nobody) or reference (the runner, which knows the truth); with --sim any policy
+    #[arg(long, default_value = "felix", value_name = "NAME")]
+    policy: String,
+    #[command(flatten)]
+    simulated: sim::SimArgs,
     #[command(flatten)]
     data: DataDirArgs,
     #[command(flatten)]
     nats: NatsArgs,
 }
 
-/// Who heals, on the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Healer {
-    Felix,
-    None,
-    Reference,
-}
-
-impl From<Healer> for Policy {
-    fn from(healer: Healer) -> Self {
-        match healer {
-            Healer::Felix => Self::Felix,
-            Healer::None => Self::None,
-            Healer::Reference => Self::Reference,
-        }
+/// Who heals on real processes.
+fn live_policy(name: &str) -> Result<Policy, Failure> {
+    match name {
+        "felix" | "rules" => Ok(Policy::Felix),
+        "none" => Ok(Policy::None),
+        "reference" => Ok(Policy::Reference),
+        other => Err(Exit::Usage.because(format!(
+            "{other} does not heal real processes\n  mend: use felix, none or reference; or --sim, which has more"
+        ))),
     }
 }
 
@@ -95,14 +95,17 @@ type Played = (String, Result<Record, String>);
 
 /// Runs it.
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
+    if args.sim {
+        return sim::run(&args);
+    }
     if !args.live {
         return Err(Exit::Usage.because(
-            "the simulator comes with a later version\n  mend: add --live, and it is played on real processes",
+            "say where: --live plays it on real processes, --sim in the simulator\n  mend: add --sim, and it takes no time",
         ));
     }
     let sources = source::find(&args.scenarios)?;
     let options = Options {
-        policy: args.policy.into(),
+        policy: live_policy(&args.policy)?,
         attach: args.attach.then(|| args.nats.clone()),
         named: false,
     };
@@ -131,17 +134,18 @@ async fn run_one(
     signals: &mut Signals,
 ) -> Result<(), Failure> {
     let record = play(args, source, options, signals).await?;
+    conclude(args, &source.name, &record)
+}
+
+/// Prints a record where that is asked for; the exit code tells its ending.
+fn conclude(args: &RunArgs, name: &str, record: &Record) -> Result<(), Failure> {
     if args.json {
-        screen::print_json(&record)?;
+        screen::print_json(record)?;
     }
     match record.ending {
         Ending::Met => Ok(()),
-        Ending::Failed => {
-            Err(Exit::Failed.because(format!("{} did not meet its goal", source.name)))
-        }
-        Ending::NoSteadyState => {
-            Err(Exit::Timeout.because(format!("{}: {}", source.name, record.why)))
-        }
+        Ending::Failed => Err(Exit::Failed.because(format!("{name} did not meet its goal"))),
+        Ending::NoSteadyState => Err(Exit::Timeout.because(format!("{name}: {}", record.why))),
     }
 }
 
@@ -161,20 +165,26 @@ async fn play(
     );
     let record = live::play(&scenario, options, interrupted(signals)).await?;
     tell(&record);
+    keep(args, &record)?;
+    Ok(record)
+}
+
+/// Writes a record to where it was asked for; where that cannot be, to where records go by default. Gives its path.
+fn keep(args: &RunArgs, record: &Record) -> Result<PathBuf, Failure> {
     let path = match &args.record {
         Some(path) if args.scenarios.len() == 1 && !path.is_dir() => path.clone(),
         Some(folder) => folder.join(format!("{}.json", record.scenario.name)),
-        None => record::place(&record, &args.data.path()?),
+        None => record::place(record, &args.data.path()?),
     };
-    if let Err(failure) = record::write(&record, &path) {
+    if let Err(failure) = record::write(record, &path) {
         // A play takes a minute; what came of it is not lost for a name.
-        let kept = record::place(&record, &args.data.path()?);
-        record::write(&record, &kept)?;
+        let kept = record::place(record, &args.data.path()?);
+        record::write(record, &kept)?;
         let what = format!("{failure:#}\n  it is in {} instead", kept.display());
         return Err(Exit::Failed.because(what));
     }
     talk!("record: {}", path.display());
-    Ok(record)
+    Ok(path)
 }
 
 /// Waits for a signal that asks for the end.
@@ -194,12 +204,14 @@ fn tell(record: &Record) {
         };
         talk!("  {word} {:<13} {}", one.name, one.reason);
     }
-    let left = if record.clean_up.clean {
-        "ok    "
-    } else {
-        "FAILED"
-    };
-    talk!("  {left} {:<13} arena {}", "clean", record.clean_up.arena);
+    if record.mode == Mode::Live {
+        let left = if record.clean_up.clean {
+            "ok    "
+        } else {
+            "FAILED"
+        };
+        talk!("  {left} {:<13} arena {}", "clean", record.clean_up.arena);
+    }
     if let Some(score) = &record.score {
         score::tell(score);
     }

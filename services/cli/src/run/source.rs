@@ -47,6 +47,17 @@ pub(crate) fn find(names: &[String]) -> Result<Vec<Source>, Failure> {
     Ok(found)
 }
 
+/// All curated ones.
+pub(crate) fn all_curated() -> Vec<Source> {
+    let known = arena_scenario::curated().iter();
+    known
+        .map(|(name, text)| Source {
+            name: (*name).to_owned(),
+            text: (*text).to_owned(),
+        })
+        .collect()
+}
+
 fn of_folder(folder: &Path) -> Result<Vec<Source>, Failure> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder)? {

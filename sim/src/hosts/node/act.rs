@@ -318,7 +318,7 @@ impl NodeHost {
             let why = "its process is gone".to_owned();
             return (AT_ONCE, Err((FaultReason::TargetReplaced, why)));
         }
-        if effect.name.fault().carrier != Carrier::Agent {
+        if !is_of_telemetry(effect) {
             return ground.world.apply(ground.now, self.ix, effect);
         }
         let Some(agent) = &mut self.agent else {
@@ -331,18 +331,14 @@ impl NodeHost {
     }
 
     fn revert(&mut self, ground: &mut Ground, effect: &Effect) -> (Duration, Result<(), String>) {
-        if effect.name.fault().carrier != Carrier::Agent {
+        if !is_of_telemetry(effect) {
             return ground.world.revert(ground.now, self.ix, effect);
         }
-        let result = match &mut self.agent {
-            Some(agent) => {
-                agent.filter.revert(ground.now, &effect.fault);
-                Ok(())
-            }
-            None => Ok(()),
-        };
+        if let Some(agent) = &mut self.agent {
+            agent.filter.revert(ground.now, &effect.fault);
+        }
         self.let_out(ground);
-        (AT_ONCE, result)
+        (AT_ONCE, Ok(()))
     }
 
     /// Publishes what is durable and of the agent.
@@ -371,4 +367,9 @@ impl NodeHost {
             _ => {}
         }
     }
+}
+
+/// It is made in what the agent tells; every other is made in the world.
+fn is_of_telemetry(effect: &Effect) -> bool {
+    effect.name.fault().carrier == Carrier::Agent
 }

@@ -112,10 +112,10 @@ impl NodeHost {
         let Some(agent) = &mut self.agent else {
             return;
         };
-        let schema = Arc::clone(agent.filter.schema());
+        let schema = agent.filter.schema().clone();
         for telemetry in agent.filter.ready(ground.now) {
-            let told = Message::Telemetry(Arc::new(telemetry), Arc::clone(&schema));
-            ground.publish(party, told);
+            let message = Message::Telemetry(Arc::new(telemetry), Arc::clone(&schema));
+            ground.publish(party, message);
         }
         if let Some(at) = agent.filter.next_wakeup() {
             let event = Event::Held {

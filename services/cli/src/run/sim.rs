@@ -1,0 +1,184 @@
+//! `arena run --sim`: scenarios in the simulator, on the virtual clock. The record is as on real processes, and the event log lies beside it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use arena_chassis::Clock;
+use arena_scenario::Scenario;
+use arena_scenario::record::{
+    CleanUp, FORMAT, Head, Milestones, Mode, Record, Simulated, Versions,
+};
+use arena_sim::log::LogLevel;
+use arena_sim::{Played, Setup, SetupError, policy};
+use clap::Args;
+use sha2::{Digest as _, Sha256};
+
+use super::tell::Teller;
+use super::{RunArgs, conclude, keep, record, source, tell, tell_all};
+use crate::exit::{Exit, Failure};
+use crate::screen::talk;
+
+/// What only a simulated run can be given.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SimArgs {
+    /// The network between the parties: quiet, lossy, wan or chaos
+    #[arg(long, default_value = "quiet", value_name = "PRESET", requires = "sim")]
+    pub network: String,
+    /// After a heal, make the faults once more: it must heal again
+    #[arg(long, requires = "sim")]
+    pub encore: bool,
+}
+
+/// What a simulated run is made with, as a record keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Of all that the scenario leaves to chance.
+    pub seed: u64,
+    /// Who heals.
+    pub policy: String,
+    /// The network.
+    pub network: String,
+    /// Once more after a heal.
+    pub encore: bool,
+}
+
+impl Plan {
+    /// As a record has it.
+    pub(crate) fn of(sim: &Simulated) -> Self {
+        Self {
+            seed: sim.seed,
+            policy: sim.policy.clone(),
+            network: sim.network.clone(),
+            encore: sim.encore,
+        }
+    }
+
+    /// Plays a scenario so, and keeps every event.
+    pub(crate) fn play(&self, scenario: Scenario) -> Result<Played, Failure> {
+        let healer = policy::healer(&self.policy, self.seed).map_err(refused)?;
+        let mut setup = Setup::new(scenario, healer);
+        setup.seed = self.seed;
+        if self.network != "quiet" {
+            return Err(Exit::Usage.because(format!("there is no network {}", self.network)));
+        }
+        setup.encore = self.encore;
+        setup.log = LogLevel::Full;
+        arena_sim::play(setup).map_err(refused)
+    }
+}
+
+/// A setup that cannot be played is a mistake of who asked for it.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` wants it")]
+fn refused(error: SetupError) -> Failure {
+    Exit::Usage.because(error)
+}
+
+/// Runs it.
+pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
+    let sources = if args.scenarios.is_empty() {
+        source::all_curated()
+    } else {
+        source::find(&args.scenarios)?
+    };
+    if let [one] = sources.as_slice() {
+        let record = play(args, one)?;
+        return conclude(args, &one.name, &record);
+    }
+    let mut all = Vec::new();
+    for one in &sources {
+        let played = play(args, one).map_err(|failure| {
+            talk!("{}: {:#}", one.name, failure.error);
+            format!("{:#}", failure.error)
+        });
+        all.push((one.name.clone(), played));
+    }
+    tell_all(args, &all)
+}
+
+fn play(args: &RunArgs, source: &source::Source) -> Result<Record, Failure> {
+    let scenario = source.read(args.seed)?;
+    let plan = Plan {
+        seed: scenario.seed,
+        policy: args.policy.clone(),
+        network: args.simulated.network.clone(),
+        encore: args.simulated.encore,
+    };
+    talk!(
+        "{}: {} (seed {}, policy {})",
+        scenario.name,
+        scenario.summary,
+        scenario.seed,
+        plan.policy
+    );
+    let played = plan.play(scenario)?;
+    Teller::default().tell(&played.story);
+    let record = made(&plan, &played)?;
+    tell(&record);
+    let path = keep(args, &record)?;
+    write_events(&played, &events_beside(&path))?;
+    Ok(record)
+}
+
+/// The record of it.
+fn made(plan: &Plan, played: &Played) -> Result<Record, Failure> {
+    let load1 = record::load1();
+    Ok(Record {
+        format: FORMAT,
+        ending: played.ending,
+        why: played.why.clone(),
+        mode: Mode::Sim,
+        sim: Some(Simulated {
+            seed: plan.seed,
+            policy: plan.policy.clone(),
+            network: plan.network.clone(),
+            encore: plan.encore,
+            sha256: played.log.sha256.clone(),
+            events: played.log.events,
+            virtual_ms: played.virtual_ms,
+            build: build()?,
+        }),
+        scenario: Head::of(&played.scenario),
+        scenario_toml: played.scenario.to_toml(),
+        attached: false,
+        versions: Versions {
+            arena: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        machine: record::machine(load1),
+        began_at: Clock::new().now(),
+        milestones: Milestones::of(&played.story),
+        verdict: played.verdict.clone(),
+        score: played.score.clone(),
+        // Nothing is left of what never was.
+        clean_up: CleanUp {
+            clean: true,
+            arena: "simulated".to_owned(),
+            ..CleanUp::default()
+        },
+        timeline: played.story.clone(),
+        facts: played.facts.clone(),
+    })
+}
+
+/// Where the event log of a record is: `NAME.events.jsonl` beside `NAME.json`.
+pub(crate) fn events_beside(record: &Path) -> PathBuf {
+    record.with_extension("events.jsonl")
+}
+
+fn write_events(played: &Played, path: &Path) -> Result<(), Failure> {
+    let mut text = String::new();
+    for line in &played.log.lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    std::fs::write(path, text)
+        .with_context(|| format!("cannot write the event log {}", path.display()))?;
+    Ok(())
+}
+
+/// This program, told from every other build: the beginning of its file's SHA-256.
+pub(crate) fn build() -> Result<String, Failure> {
+    let read = || -> std::io::Result<Vec<u8>> { std::fs::read(std::env::current_exe()?) };
+    let bytes = read().context("cannot read this program's own file")?;
+    let digest = Sha256::digest(bytes);
+    Ok(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+}
