@@ -34,6 +34,8 @@ use crate::world::{Happening, NodeIx, World};
 const BASE_PORT: u16 = 20_000;
 /// All measure at full seconds, as live agents do.
 const SECOND: Duration = Duration::from_secs(1);
+/// The villain is asked once a second what was refused, as `arena run --live` asks it.
+const LOOKS_A_SECOND: u32 = 4;
 
 /// See the module.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ pub struct Sim {
     watcher: Watcher,
     villain: Villain,
     deaths: Vec<Death>,
+    looks: u32,
 }
 
 impl Sim {
@@ -102,6 +105,7 @@ impl Sim {
             watcher: Watcher::new(scenario, policy, setup.encore)?,
             villain: setup.villain,
             deaths: setup.deaths,
+            looks: 0,
         };
         sim.start()?;
         Ok(sim)
@@ -323,7 +327,8 @@ impl Sim {
                 }
             }
         }
-        if self.ground.now_ms().is_multiple_of(1000) && self.is_playing() {
+        self.looks += 1;
+        if self.looks.is_multiple_of(LOOKS_A_SECOND) && self.is_playing() {
             let status = self.villain(VillainRequest::default());
             self.watcher.refused(self.ground.now_ms(), status.refusals);
         }

@@ -180,5 +180,8 @@ pub(crate) fn build() -> Result<String, Failure> {
     let read = || -> std::io::Result<Vec<u8>> { std::fs::read(std::env::current_exe()?) };
     let bytes = read().context("cannot read this program's own file")?;
     let digest = Sha256::digest(bytes);
-    Ok(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
