@@ -68,7 +68,6 @@ impl Plan {
 }
 
 /// A setup that cannot be played is a mistake of who asked for it.
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` wants it")]
 fn refused(error: SetupError) -> Failure {
     Exit::Usage.because(error)
 }
@@ -180,8 +179,9 @@ pub(crate) fn build() -> Result<String, Failure> {
     let read = || -> std::io::Result<Vec<u8>> { std::fs::read(std::env::current_exe()?) };
     let bytes = read().context("cannot read this program's own file")?;
     let digest = Sha256::digest(bytes);
-    Ok(digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    let [first, second, ..] = digest.as_slice().as_chunks::<4>().0 else {
+        return Err(Exit::Failed.because("a digest is longer than that"));
+    };
+    let (first, second) = (u32::from_be_bytes(*first), u32::from_be_bytes(*second));
+    Ok(format!("{first:08x}{second:08x}"))
 }
