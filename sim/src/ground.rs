@@ -145,6 +145,17 @@ pub(crate) enum Host {
     Injector,
 }
 
+impl Host {
+    const fn party(self) -> Party {
+        match self {
+            Self::Node(ix) => Party::Node(ix),
+            Self::Detector => Party::Detector,
+            Self::Remediator => Party::Remediator,
+            Self::Injector => Party::Injector,
+        }
+    }
+}
+
 /// When a core wants to be woken, and the entry that will do so.
 #[derive(Debug, Default)]
 pub(crate) struct Alarm(Option<(Timestamp, EntryId)>);
@@ -152,8 +163,8 @@ pub(crate) struct Alarm(Option<(Timestamp, EntryId)>);
 impl Alarm {
     /// Sets it anew; costs nothing where the time is the same.
     pub(crate) fn set(&mut self, ground: &mut Ground, host: Host, at: Option<Timestamp>) {
-        // One that is overdue is due now: the virtual clock does not go back.
-        let at = at.map(|at| at.max(ground.now));
+        // By the host's own clock it is told, by the right one it rings. One that is overdue is due now: the virtual clock does not go back.
+        let at = at.map(|at| ground.bus.when(host.party(), at).max(ground.now));
         if self.0.map(|(set, _)| set) == at {
             return;
         }

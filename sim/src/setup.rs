@@ -8,6 +8,7 @@ use arena_remediator_core::Playbooks;
 use arena_scenario::judge;
 use arena_scenario::{LayoutError, Scenario};
 
+use crate::net::Network;
 use crate::policy::Policy;
 
 /// One run.
@@ -27,6 +28,8 @@ pub struct Setup {
     pub log: crate::log::LogLevel,
     /// Parts of the arena itself that die and come back.
     pub deaths: Vec<Death>,
+    /// The network between the arena's parts and its bus, and their clocks.
+    pub network: Network,
 }
 
 impl Setup {
@@ -41,6 +44,7 @@ impl Setup {
             encore: false,
             log: crate::log::LogLevel::Hash,
             deaths: Vec::new(),
+            network: Network::quiet(),
         }
     }
 }

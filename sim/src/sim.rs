@@ -86,7 +86,12 @@ impl Sim {
             ground: Ground {
                 seed: setup.seed,
                 now: BEGINNING,
-                bus: Bus::new(names, control(acts)),
+                bus: Bus::new(
+                    &names,
+                    control(acts),
+                    setup.network,
+                    (setup.seed, BEGINNING),
+                ),
                 world,
                 queue: EventQueue::new(0),
                 log: Recorder::new(setup.log),

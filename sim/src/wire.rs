@@ -1,6 +1,11 @@
-//! Interim: a bus without defects, until `bus` is there.
+//! Who of an arena says and hears what on the bus, as the live programs' shells have it: each part's connection with its readers, watches and
+//! outboxes.
+//!
+//! A detector hears telemetry and watches KV `status`; a node reads its commands and faults; and so on, by docs/ARCHITECTURE.md, "Subjects,
+//! streams, buckets". Absent on purpose: the bus ([`crate::bus`]), and what is done about a message. Invariants: what a part acks while
+//! something of it is on its way out is acked once that is on disk; telemetry goes out after the schema that it names is on disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +14,20 @@ use arena_proto::{
     Observer, Outcome, Plan, Schema, Telemetry, Timestamp,
 };
 
-use crate::queue::EventQueue;
+use crate::bus::{
+    self, Arrival, Bucket, Family, From, Message as Stored, Outbox, Patience, Read, Stream, Ticket,
+};
+use crate::net::{Link, Network};
 use crate::world::NodeIx;
 
-/// From who says something to who hears it.
-const DELAY: Duration = Duration::from_micros(300);
+/// As a node tries again what the bus gave up on (`services/node/src/publish.rs`).
+const NODE_RETRIES: Duration = Duration::from_millis(500);
+/// As the detector does (`detector/src/publisher.rs`); the others, who would end and be started again, are as patient.
+const RETRIES: Duration = Duration::from_secs(1);
+/// Whoever watches a run watches the bus from beside it, unless the network says otherwise.
+const WATCHER: &str = "watcher";
 
+/// A part of the arena that is on the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Party {
     Detector,
@@ -25,6 +38,7 @@ pub(crate) enum Party {
     Node(NodeIx),
 }
 
+/// What is said, and heard.
 #[derive(Debug, Clone)]
 pub(crate) enum Message {
     Telemetry(Arc<Telemetry>, Arc<Schema>),
@@ -39,11 +53,15 @@ pub(crate) enum Message {
     Schema(Arc<Schema>),
     Control(Arc<Control>),
     Observer(Arc<Observer>),
+    /// The connection came, or went; heard only.
+    Connected(bool),
 }
 
+/// For [`Bus::ack`].
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Token(u8);
+pub(crate) struct Token(bus::Party, bus::Token);
 
+/// Something that a part hears.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) to: Party,
@@ -51,151 +69,365 @@ pub(crate) struct Delivery {
     pub(crate) token: Option<Token>,
 }
 
+/// A part's connection.
+#[derive(Debug)]
+struct Seat {
+    host: Party,
+    /// What streams keep.
+    letters: Outbox,
+    /// What only counts in its newest words: KV `status`, `observer`.
+    words: Outbox,
+    schemas: Outbox,
+    /// Until the schema is on disk.
+    schema_on_its_way: Option<Ticket>,
+    held: Vec<Arc<Telemetry>>,
+    /// Acked once all letters are on disk.
+    done: Vec<bus::Token>,
+}
+
+/// The bus, and who is on it.
 #[derive(Debug)]
 pub(crate) struct Bus {
-    names: BTreeMap<NodeName, NodeIx>,
-    connected: BTreeSet<Party>,
-    queue: EventQueue<Message>,
-    ready: Vec<Delivery>,
-    statuses: BTreeMap<NodeName, Arc<NodeStatus>>,
-    control: Arc<Control>,
-    observers: BTreeMap<String, Arc<Observer>>,
-    incidents: Vec<Arc<IncidentEvent>>,
-    plans: Vec<Arc<Plan>>,
-    outcomes: Vec<Arc<Outcome>>,
+    bus: bus::Bus,
+    names: Vec<NodeName>,
+    parties: BTreeMap<Party, bus::Party>,
+    /// By the number of the party.
+    seats: Vec<Seat>,
 }
 
 impl Bus {
-    pub(crate) fn new(names: BTreeMap<NodeName, NodeIx>, control: Control) -> Self {
+    pub(crate) fn new(
+        names: &BTreeMap<NodeName, NodeIx>,
+        control: Control,
+        mut network: Network,
+        (seed, began): (u64, Timestamp),
+    ) -> Self {
+        let mut by_index: Vec<_> = names.iter().map(|(name, ix)| (*ix, name.clone())).collect();
+        by_index.sort();
+        network
+            .parties
+            .entry(WATCHER.to_owned())
+            .or_insert_with(Link::default);
+        let mut bus = bus::Bus::new(network, seed, began);
+        bus.stored_before(control);
         Self {
-            names,
-            connected: BTreeSet::new(),
-            queue: EventQueue::new(1),
-            ready: Vec::new(),
-            statuses: BTreeMap::new(),
-            control: Arc::new(control),
-            observers: BTreeMap::new(),
-            incidents: Vec::new(),
-            plans: Vec::new(),
-            outcomes: Vec::new(),
+            bus,
+            names: by_index.into_iter().map(|(_, name)| name).collect(),
+            parties: BTreeMap::new(),
+            seats: Vec::new(),
         }
     }
 
-    pub(crate) fn connect(&mut self, _: Timestamp, party: Party) {
-        self.connected.insert(party);
+    fn name(&self, party: Party) -> String {
+        match party {
+            Party::Detector => "detector".to_owned(),
+            Party::Remediator => "remediator".to_owned(),
+            Party::Healer => "healer".to_owned(),
+            Party::Injector => "injector".to_owned(),
+            Party::Watcher => WATCHER.to_owned(),
+            Party::Node(ix) => self.names[ix.0 as usize].to_string(),
+        }
     }
 
-    pub(crate) fn disconnect(&mut self, _: Timestamp, party: Party) {
-        self.connected.remove(&party);
+    /// A part starts, for the first time or again, and opens what it reads.
+    pub(crate) fn connect(&mut self, now: Timestamp, host: Party) {
+        let party = if let Some(party) = self.parties.get(&host) {
+            self.bus.revive(now, *party);
+            *party
+        } else {
+            let party = self.bus.join(&self.name(host));
+            let pause = match host {
+                Party::Node(_) => NODE_RETRIES,
+                _ => RETRIES,
+            };
+            self.seats.push(Seat {
+                host,
+                letters: self.bus.outbox(party, Patience::UntilStored(pause)),
+                words: self.bus.outbox(party, Patience::LastWord(pause)),
+                schemas: self.bus.outbox(party, Patience::LastWord(pause)),
+                schema_on_its_way: None,
+                held: Vec::new(),
+                done: Vec::new(),
+            });
+            self.parties.insert(host, party);
+            party
+        };
+        self.open(now, host, party);
     }
 
-    pub(crate) fn publish(&mut self, now: Timestamp, _: Party, message: Message) {
-        match &message {
+    /// What each part reads and watches, in the order in which the live one opens it.
+    fn open(&mut self, now: Timestamp, host: Party, party: bus::Party) {
+        let bus = &mut self.bus;
+        let (watched, read): (&[Bucket], &[Family]) = match host {
+            Party::Detector => (&[Bucket::Status], &[]),
+            Party::Remediator => (&[Bucket::Control, Bucket::Observer, Bucket::Status], &[]),
+            Party::Healer => (
+                &[Bucket::Control, Bucket::Observer, Bucket::Status],
+                &[
+                    Family::Incident,
+                    Family::Plan,
+                    Family::Command,
+                    Family::Outcome,
+                ],
+            ),
+            Party::Injector => (
+                &[Bucket::Control, Bucket::Status],
+                &[Family::FaultStatus, Family::Incident, Family::Plan],
+            ),
+            Party::Watcher => (
+                &[Bucket::Status],
+                &[
+                    Family::FaultStatus,
+                    Family::Incident,
+                    Family::Plan,
+                    Family::Outcome,
+                ],
+            ),
+            Party::Node(_) => (&[Bucket::Control], &[]),
+        };
+        for bucket in watched {
+            bus.watch(now, party, *bucket);
+        }
+        for family in read {
+            bus.read(now, party, Read::ephemeral(*family));
+        }
+        match host {
+            Party::Detector | Party::Healer => bus.listen(party),
+            Party::Remediator => {
+                for family in [Family::Incident, Family::Outcome] {
+                    let read = Read::durable(family, "remediator").from(From::New);
+                    bus.read(now, party, read);
+                }
+            }
+            Party::Node(ix) => {
+                let name = &self.names[ix.0 as usize];
+                for family in [Family::Command, Family::Fault] {
+                    let read = Read::durable(family, format!("node-{name}"));
+                    bus.read(now, party, read.from(From::New).node(name.clone()));
+                }
+            }
+            Party::Injector | Party::Watcher => {}
+        }
+    }
+
+    /// A part is killed.
+    pub(crate) fn disconnect(&mut self, now: Timestamp, host: Party) {
+        let Some(party) = self.parties.get(&host).copied() else {
+            return;
+        };
+        self.bus.crash(now, party);
+        let seat = &mut self.seats[party.index()];
+        seat.schema_on_its_way = None;
+        seat.held.clear();
+        seat.done.clear();
+    }
+
+    pub(crate) fn publish(&mut self, now: Timestamp, from: Party, message: Message) {
+        let Some(party) = self.parties.get(&from).copied() else {
+            return;
+        };
+        let bus = &mut self.bus;
+        let seat = &mut self.seats[party.index()];
+        let letter = match message {
+            Message::Telemetry(telemetry, _) => {
+                if seat.schema_on_its_way.is_some() {
+                    seat.held.push(telemetry);
+                } else {
+                    bus.say_telemetry(now, party, telemetry);
+                }
+                return;
+            }
+            Message::Canary(number) => return bus.say_canary(now, party, number),
+            Message::Schema(schema) => {
+                if feels_users(&schema) {
+                    for listener in [Party::Injector, Party::Watcher] {
+                        if let Some(listener) = self.parties.get(&listener) {
+                            bus.listen_to(*listener, party);
+                        }
+                    }
+                }
+                let ticket = bus.publish(now, seat.schemas, Stored::Schema(schema));
+                seat.schema_on_its_way = Some(ticket);
+                return;
+            }
             Message::Status(status) => {
-                self.statuses
-                    .insert(status.node.clone(), Arc::clone(status));
+                bus.publish(now, seat.words, Stored::Status(status));
+                return;
             }
-            Message::Control(control) => self.control = Arc::clone(control),
             Message::Observer(observer) => {
-                self.observers
-                    .insert(observer.detector.clone(), Arc::clone(observer));
+                bus.publish(now, seat.words, Stored::Observer(observer));
+                return;
             }
-            Message::Incident(event) => self.incidents.push(Arc::clone(event)),
-            Message::Plan(plan) => self.plans.push(Arc::clone(plan)),
-            Message::Outcome(outcome) => self.outcomes.push(Arc::clone(outcome)),
-            _ => {}
-        }
-        self.queue.push_in_lane(0, now + DELAY, message);
+            Message::Incident(event) => Stored::Incident(event),
+            Message::Plan(plan) => Stored::Plan(plan),
+            Message::Command(command) => Stored::Command(command),
+            Message::Outcome(outcome) => Stored::Outcome(outcome),
+            Message::Fault(request) => Stored::Fault(request),
+            Message::FaultStatus(status) => Stored::FaultStatus(status),
+            Message::Control(control) => Stored::Control(control),
+            Message::Connected(_) => return,
+        };
+        bus.publish(now, seat.letters, letter);
     }
 
     pub(crate) fn next_event(&self) -> Option<Timestamp> {
-        self.queue.next_at()
+        self.bus.next_event()
     }
 
     pub(crate) fn deliver(&mut self, now: Timestamp) -> Option<Delivery> {
         loop {
-            if let Some(delivery) = self.ready.pop() {
-                return Some(delivery);
-            }
-            let (_, message) = self.queue.pop(now)?;
-            for party in self.connected.iter().rev() {
-                if self.hears(*party, &message) {
-                    self.ready.push(Delivery {
-                        to: *party,
-                        message: message.clone(),
-                        token: None,
-                    });
+            let bus::Delivery { at, to, what } = self.bus.deliver(now)?;
+            let (message, token) = match what {
+                Arrival::Telemetry(telemetry, schema) => {
+                    (Message::Telemetry(telemetry, schema), None)
                 }
+                Arrival::Canary(number) => (Message::Canary(number), None),
+                Arrival::Message { message, token, .. } => match heard(message) {
+                    Some(message) => (message, Some(Token(to, token))),
+                    None => continue,
+                },
+                Arrival::Connected(connected) => (Message::Connected(connected), None),
+                Arrival::Stored(ticket, _) => {
+                    self.stored(at, to, ticket);
+                    continue;
+                }
+                // Nobody is told of what ends or was read up, and the lease is held otherwise.
+                Arrival::Removed { .. }
+                | Arrival::CaughtUp(_)
+                | Arrival::NotStored(..)
+                | Arrival::LeaseTaken(_)
+                | Arrival::LeaseLost => continue,
+            };
+            return Some(Delivery {
+                to: self.seats[to.index()].host,
+                message,
+                token,
+            });
+        }
+    }
+
+    fn stored(&mut self, at: Timestamp, party: bus::Party, ticket: Ticket) {
+        let seat = &mut self.seats[party.index()];
+        if seat.schema_on_its_way == Some(ticket) {
+            seat.schema_on_its_way = None;
+            for telemetry in std::mem::take(&mut seat.held) {
+                self.bus.say_telemetry(at, party, telemetry);
+            }
+        }
+        if !self.bus.is_busy(seat.letters) {
+            for token in std::mem::take(&mut seat.done) {
+                self.bus.ack(at, party, token);
             }
         }
     }
 
-    fn hears(&self, party: Party, message: &Message) -> bool {
-        use Message as M;
-        let users = |schema: &Schema| {
-            let mut columns = schema.columns.iter();
-            columns.any(|column| column.metric == "user_error_percent")
-        };
-        let is = |node: &NodeName| Party::Node(self.names[node]) == party;
-        match (party, message) {
-            (Party::Detector, M::Telemetry(..) | M::Status(_) | M::Canary(_)) => true,
-            (
-                Party::Remediator,
-                M::Control(_) | M::Observer(_) | M::Status(_) | M::Outcome(_) | M::Incident(_),
-            ) => true,
-            (Party::Healer, M::Canary(_) | M::Fault(_) | M::FaultStatus(_)) => false,
-            (Party::Healer, _) => true,
-            (Party::Injector | Party::Watcher, M::Telemetry(_, schema)) => users(schema),
-            (
-                Party::Injector,
-                M::Control(_) | M::Status(_) | M::FaultStatus(_) | M::Incident(_) | M::Plan(_),
-            ) => true,
-            (
-                Party::Watcher,
-                M::Status(_) | M::FaultStatus(_) | M::Incident(_) | M::Plan(_) | M::Outcome(_),
-            ) => true,
-            (Party::Node(_), M::Command(command)) => is(&command.node),
-            (Party::Node(_), M::Fault(request)) => is(&request.node),
-            (Party::Node(_), M::Control(_)) => true,
-            _ => false,
+    /// The work on a message is done; what was said about it is on disk before the bus hears so.
+    pub(crate) fn ack(&mut self, now: Timestamp, Token(party, token): Token) {
+        let seat = &mut self.seats[party.index()];
+        if self.bus.is_busy(seat.letters) {
+            seat.done.push(token);
+        } else {
+            self.bus.ack(now, party, token);
         }
     }
 
-    pub(crate) fn ack(&mut self, _: Timestamp, _: Token) {}
+    /// What a part's clock shows.
+    pub(crate) fn clock(&self, host: Party, now: Timestamp) -> Timestamp {
+        let party = self.parties.get(&host);
+        party.map_or(now, |party| self.bus.clock(*party).at(now))
+    }
 
-    pub(crate) fn clock(&self, _: Party, now: Timestamp) -> Timestamp {
-        now
+    /// When a part's clock shows this.
+    pub(crate) fn when(&self, host: Party, shown: Timestamp) -> Timestamp {
+        let party = self.parties.get(&host);
+        party.map_or(shown, |party| self.bus.clock(*party).when(shown))
     }
 
     pub(crate) fn control(&self) -> Control {
-        (*self.control).clone()
+        let mut values = self.bus.values(Bucket::Control);
+        match values.next() {
+            Some((_, _, Stored::Control(control))) => (**control).clone(),
+            _ => Control::default(),
+        }
     }
 
     pub(crate) fn observers(&self) -> Vec<Observer> {
-        self.observers.values().map(|one| (**one).clone()).collect()
+        let values = self.bus.values(Bucket::Observer);
+        let observers = values.filter_map(|(_, _, value)| match value {
+            Stored::Observer(observer) => Some((**observer).clone()),
+            _ => None,
+        });
+        observers.collect()
     }
 
     pub(crate) fn statuses(&self) -> Vec<Arc<NodeStatus>> {
-        self.statuses.values().cloned().collect()
+        let values = self.bus.values(Bucket::Status);
+        let statuses = values.filter_map(|(_, _, value)| match value {
+            Stored::Status(status) => Some(Arc::clone(status)),
+            _ => None,
+        });
+        statuses.collect()
     }
 
     pub(crate) fn all_plans(&self) -> Vec<Plan> {
-        self.plans.iter().map(|one| (**one).clone()).collect()
+        let plans = self.bus.kept(Stream::Plans).filter_map(|kept| match kept {
+            Stored::Plan(plan) => Some((**plan).clone()),
+            _ => None,
+        });
+        plans.collect()
     }
 
     pub(crate) fn all_incidents(&self) -> Vec<IncidentEvent> {
-        self.incidents.iter().map(|one| (**one).clone()).collect()
+        self.incidents().cloned().collect()
+    }
+
+    fn incidents(&self) -> impl Iterator<Item = &IncidentEvent> {
+        let kept = self.bus.kept(Stream::Incidents);
+        kept.filter_map(|kept| match kept {
+            Stored::Incident(event) => Some(&**event),
+            _ => None,
+        })
     }
 
     pub(crate) fn all_outcomes(&self) -> Vec<Outcome> {
-        self.outcomes.iter().map(|one| (**one).clone()).collect()
+        let kept = self.bus.kept(Stream::Outcomes);
+        let outcomes = kept.filter_map(|kept| match kept {
+            Stored::Outcome(outcome) => Some((**outcome).clone()),
+            _ => None,
+        });
+        outcomes.collect()
     }
 
     pub(crate) fn last_incidents(&self) -> Vec<IncidentEvent> {
-        let mut last: BTreeMap<&Entity, &Arc<IncidentEvent>> = BTreeMap::new();
-        for event in &self.incidents {
+        let mut last: BTreeMap<&Entity, &IncidentEvent> = BTreeMap::new();
+        for event in self.incidents() {
             last.insert(&event.entity, event);
         }
-        last.values().map(|event| (***event).clone()).collect()
+        last.into_values().cloned().collect()
     }
+}
+
+/// The node's telemetry tells what users feel: the only one that whoever watches, and a villain, hear.
+fn feels_users(schema: &Schema) -> bool {
+    let mut columns = schema.columns.iter();
+    columns.any(|column| column.metric == "user_error_percent")
+}
+
+/// `None`: nobody of an arena does anything about it.
+fn heard(message: Stored) -> Option<Message> {
+    Some(match message {
+        Stored::Incident(event) => Message::Incident(event),
+        Stored::Plan(plan) => Message::Plan(plan),
+        Stored::Command(command) => Message::Command(command),
+        Stored::Outcome(outcome) => Message::Outcome(outcome),
+        Stored::Fault(request) => Message::Fault(request),
+        Stored::FaultStatus(status) => Message::FaultStatus(status),
+        Stored::Status(status) => Message::Status(status),
+        Stored::Schema(schema) => Message::Schema(schema),
+        Stored::Control(control) => Message::Control(control),
+        Stored::Observer(observer) => Message::Observer(observer),
+        Stored::Evidence(_) | Stored::Approval(_) | Stored::Lease(_) | Stored::Alert(_) => {
+            return None;
+        }
+    })
 }

@@ -220,6 +220,11 @@ impl Bus {
             self.unreadable += 1;
             return;
         };
+        for index in 0..self.parties[from.index()].heard_by.len() {
+            let listener = self.parties[from.index()].heard_by[index];
+            let down = Down::Telemetry(Arc::clone(&telemetry), Arc::clone(&schema));
+            self.send_down(listener, Kind::Loose, LANE_DOWN, down);
+        }
         let Some(last) = self.listeners.last().copied() else {
             self.give_back(telemetry);
             return;

@@ -221,7 +221,30 @@ impl Bus {
         }
     }
 
-    /// The party hears telemetry no more.
+    /// The party hears the telemetry of one other.
+    pub fn listen_to(&mut self, party: Party, whom: Party) {
+        let heard_by = &mut self.parties[whom.index()].heard_by;
+        if !heard_by.contains(&party) {
+            heard_by.push(party);
+        }
+    }
+
+    /// What was stored before anybody joined.
+    pub fn stored_before(&mut self, message: impl Into<Message>) {
+        let message = message.into();
+        match message.home() {
+            Home::Stream(subject) => {
+                let log = &mut self.logs[subject.family.stream() as usize];
+                // Before anybody has said anything there is room.
+                let _ = log.store(self.now, subject, message);
+            }
+            Home::Bucket(bucket, key) => {
+                let _ = self.buckets[bucket as usize].put(self.now, &key, Some(message), None);
+            }
+        }
+    }
+
+    /// The party hears telemetry no more, but that of single others.
     pub fn listen_no_more(&mut self, party: Party) {
         self.listeners.retain(|listener| *listener != party);
     }

@@ -42,6 +42,8 @@ pub(super) struct Member {
     pub(super) readers: Vec<Reader>,
     pub(super) schemas: Vec<(SchemaId, Arc<Schema>)>,
     pub(super) claim: Option<Claim>,
+    /// Who hears its telemetry, besides those who hear all.
+    pub(super) heard_by: Vec<Party>,
 }
 
 /// One way of a link, and what a cut holds up on it.
@@ -101,6 +103,7 @@ impl Bus {
             readers: Vec::new(),
             schemas: Vec::new(),
             claim: None,
+            heard_by: Vec::new(),
         });
         for cut in &link.cuts {
             let Cut {

@@ -66,6 +66,7 @@ impl DetectorHost {
             },
             Message::Canary(number) => Input::CanaryHeard(number),
             Message::Status(status) => about(&status),
+            Message::Connected(connected) => Input::Connected(connected),
             _ => return,
         };
         self.step(ground, input);
@@ -81,7 +82,8 @@ impl DetectorHost {
             return;
         };
         self.stirred = true;
-        for output in core.step(ground.now, input) {
+        let now = ground.bus.clock(Party::Detector, ground.now);
+        for output in core.step(now, input) {
             let message = match output {
                 Output::Publish(event) => Message::Incident(Arc::new(*event)),
                 Output::SendCanary(number) => Message::Canary(number),
@@ -92,7 +94,7 @@ impl DetectorHost {
                     since: hearing.since,
                     silent: hearing.silent,
                     known: hearing.known,
-                    at: ground.now,
+                    at: now,
                 })),
             };
             ground.publish(Party::Detector, message);

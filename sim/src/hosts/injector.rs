@@ -101,7 +101,8 @@ impl InjectorHost {
         input: Input,
     ) -> (Option<InjectReply>, Option<VillainStatus>) {
         let (mut reply, mut status) = (None, None);
-        for output in self.core.step(ground.now, input) {
+        let now = ground.bus.clock(Party::Injector, ground.now);
+        for output in self.core.step(now, input) {
             match output {
                 Output::Publish(request) => {
                     ground.publish(Party::Injector, Message::Fault(Arc::new(request)));

@@ -49,7 +49,7 @@ impl Recorder {
     pub(crate) fn message(&mut self, now: Timestamp, message: &Message) {
         let (kind, body) = match message {
             Message::Telemetry(telemetry, _) => return self.telemetry(telemetry),
-            Message::Canary(_) => return,
+            Message::Canary(_) | Message::Connected(_) => return,
             Message::Incident(event) => ("incident", event.encode()),
             Message::Plan(plan) => ("plan", plan.encode()),
             Message::Command(command) => ("command", command.encode()),

@@ -149,7 +149,8 @@ impl RemediatorHost {
         let Some(term) = &mut self.term else {
             return;
         };
-        for output in term.core.step(ground.now, input) {
+        let now = ground.bus.clock(Party::Remediator, ground.now);
+        for output in term.core.step(now, input) {
             match output {
                 Output::Publish(plan) => {
                     term.planned.extend(plan.command_id.clone());

@@ -349,19 +349,20 @@ impl NodeHost {
         };
         match output {
             Output::Outcome(outcome) => {
-                if outcome.state.is_final()
-                    && let Some(token) = agent.commands.remove(&outcome.command_id)
-                {
+                debug_assert!(outcome.state != CommandState::Requested);
+                let done = outcome.state.is_final();
+                let done = done.then(|| agent.commands.remove(&outcome.command_id));
+                ground.publish(party, Message::Outcome(Arc::new(outcome)));
+                if let Some(token) = done.flatten() {
                     ground.bus.ack(ground.now, token);
                 }
-                debug_assert!(outcome.state != CommandState::Requested);
-                ground.publish(party, Message::Outcome(Arc::new(outcome)));
             }
             Output::FaultStatus(status) => {
-                if let Some(token) = agent.faults.remove(&status.id) {
+                let done = agent.faults.remove(&status.id);
+                ground.publish(party, Message::FaultStatus(Arc::new(status)));
+                if let Some(token) = done {
                     ground.bus.ack(ground.now, token);
                 }
-                ground.publish(party, Message::FaultStatus(Arc::new(status)));
             }
             // What the next agent has to know is what this one knows when it dies.
             _ => {}

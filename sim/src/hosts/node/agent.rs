@@ -40,7 +40,7 @@ pub(super) struct Agent {
     pub(super) backlog: Vec<Input>,
     /// The bus is there.
     pub(super) connected: bool,
-    /// When a renewal of the lease was last told to the core.
+    /// When a renewal of the lease was last told to the core, by the node's clock.
     pub(super) heard_at: Timestamp,
 }
 
@@ -65,7 +65,7 @@ impl Agent {
         }
     }
 
-    /// When to wake it, for its core or for a renewal that it hears.
+    /// When to wake it by the node's clock, for its core or for a renewal that it hears.
     pub(super) fn next_wakeup(&self, ground: &Ground) -> Option<Timestamp> {
         let renewal = self.renewal_due(ground);
         self.core.next_wakeup().into_iter().chain(renewal).min()
@@ -76,11 +76,11 @@ impl Agent {
         heard.then(|| self.heard_at + LEASE_HEARD_EVERY)
     }
 
-    /// A renewal is due; it counts as heard.
-    pub(super) fn hears_lease(&mut self, ground: &Ground) -> bool {
-        let due = self.renewal_due(ground).is_some_and(|at| at <= ground.now);
+    /// A renewal is due by `now` of the node's clock; it counts as heard.
+    pub(super) fn hears_lease(&mut self, ground: &Ground, now: Timestamp) -> bool {
+        let due = self.renewal_due(ground).is_some_and(|at| at <= now);
         if due {
-            self.heard_at = ground.now;
+            self.heard_at = now;
         }
         due
     }

@@ -35,9 +35,10 @@ impl NodeHost {
             found: found.collect(),
             journal: self.folder.journal.values().cloned().collect(),
         };
-        self.step(ground, Input::Boot(boot));
+        // First, so that what it says of itself when it starts is said.
         let party = self.party();
         ground.bus.connect(ground.now, party);
+        self.step(ground, Input::Boot(boot));
         self.step(ground, Input::Control(ground.bus.control()));
         self.connected(ground, true);
     }
@@ -70,11 +71,12 @@ impl NodeHost {
     /// Who holds the lease is known to be there until now: at its first word, and at its last.
     pub(crate) fn hear_lease(&mut self, ground: &mut Ground) {
         let fence = ground.fence;
+        let local = ground.bus.clock(self.party(), ground.now);
         if let Some(agent) = &mut self.agent
             && agent.connected
             && fence > 0
         {
-            agent.heard_at = ground.now;
+            agent.heard_at = local;
             self.step(ground, Input::Remediator(Heard { fence }));
         }
     }
@@ -103,6 +105,7 @@ impl NodeHost {
                 self.step(ground, Input::Fault((*request).clone()));
             }
             Message::Control(control) => self.step(ground, Input::Control((*control).clone())),
+            Message::Connected(connected) => self.connected(ground, connected),
             _ => {}
         }
     }

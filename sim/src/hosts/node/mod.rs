@@ -96,7 +96,8 @@ impl NodeHost {
             agent.backlog.push(input);
             return;
         }
-        let outputs = agent.core.step(ground.now, input);
+        let local = ground.bus.clock(Party::Node(self.ix), ground.now);
+        let outputs = agent.core.step(local, input);
         self.carry_out(ground, outputs);
     }
 
@@ -163,8 +164,9 @@ impl NodeHost {
     /// Its time has come.
     pub(crate) fn wake(&mut self, ground: &mut Ground) {
         self.alarm.rung();
+        let local = ground.bus.clock(self.party(), ground.now);
         if let Some(agent) = &mut self.agent
-            && agent.hears_lease(ground)
+            && agent.hears_lease(ground, local)
         {
             return self.step(ground, agent::renewal(ground));
         }

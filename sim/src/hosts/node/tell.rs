@@ -19,7 +19,8 @@ impl NodeHost {
             return;
         };
         agent.samples = agent.core.samples();
-        let status = agent.core.status(now, agent.boot_id, agent.pid);
+        let local = ground.bus.clock(party, now);
+        let status = agent.core.status(local, agent.boot_id, agent.pid);
         for service in &status.services {
             if let Some(supervised) = self.services.get_mut(&service.name) {
                 let route = route(&status, service);
@@ -127,7 +128,8 @@ impl NodeHost {
         // A silence has ended: what it kept from being told is told.
         if agent.status_waits && !agent.filter.is_silent() {
             agent.status_waits = false;
-            let status = agent.core.status(ground.now, agent.boot_id, agent.pid);
+            let local = ground.bus.clock(party, ground.now);
+            let status = agent.core.status(local, agent.boot_id, agent.pid);
             ground.publish(party, Message::Status(Arc::new(status)));
         }
     }
