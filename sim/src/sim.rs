@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use arena_config::arena::Arena;
 use arena_proto::{
     Control, InjectReply, InjectRequest, Mode, RevertRequest, RiskClass, Timestamp,
     VillainOperation, VillainPolicy, VillainRequest, VillainStatus,
 };
 use arena_remediator_core::Playbooks;
+use arena_scenario::Layout;
 
 use crate::chance::{Chance, Purpose};
 use crate::ground::{BEGINNING, Event, Ground, Host};
@@ -30,8 +30,6 @@ use crate::setup::{Death, Healer, Mortal, Setup, SetupError, Villain};
 use crate::wire::{Bus, Delivery, Party};
 use crate::world::{Happening, NodeIx, World};
 
-/// Ports are names here, and nothing listens on them.
-const BASE_PORT: u16 = 20_000;
 /// All measure at full seconds, as live agents do.
 const SECOND: Duration = Duration::from_secs(1);
 /// The villain is asked once a second what was refused, as `arena run --live` asks it.
@@ -56,11 +54,8 @@ impl Sim {
     /// An arena of which everything starts now.
     pub fn new(setup: Setup) -> Result<Self, SetupError> {
         let scenario = setup.scenario;
-        let text = scenario
-            .topology
-            .arena_toml(scenario.seed, &scenario.load, BASE_PORT)?;
-        let arena = Arena::parse("arena.toml", &text);
-        let arena = arena.map_err(|mistake| SetupError::Arena(mistake.to_string()))?;
+        let layout = Layout::of(&scenario.topology, scenario.seed);
+        let arena = layout.arena(&scenario.load, scenario.seed)?;
         let world = World::new(&arena, &scenario.load, setup.seed);
         let nodes: Vec<NodeHost> = world
             .nodes()

@@ -1,12 +1,13 @@
 //! Which node has which service, and the `arena.toml` of it.
 //!
 //! The definitions of the five roles and of their users are those of the built-in arena: a change there is one here. Invariants: a role is
-//! on a node at most once; no node is empty; the same seed gives the same layout.
+//! on a node at most once; no node is empty; the same seed gives the same layout. A layout has any size: that live ones stay within
+//! [`NODES_MAX`] is checked where scenarios are read.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use arena_config::arena::Arena;
+use arena_config::arena::{Arena, NodeSpec, ServiceSpec};
 use arena_proto::{Entity, NodeName, ServiceName};
 use toml::{Table, Value};
 
@@ -26,6 +27,8 @@ pub const PORTS_MAX: u16 = 400;
 
 /// The lowest port of the built-in arena: its services keep their distance from it.
 const SHOP_PORT_BASE: i64 = 18100;
+/// The first port of a simulated node.
+const PORT_FIRST: u16 = 18_100;
 /// A generated node has at most seven services.
 const PORTS_A_NODE: usize = 10;
 
@@ -111,6 +114,68 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// An arena of it in which each node is a machine of its own, as the simulator has it: ports repeat from node to node, and there may
+    /// be any number of them. [`Topology::arena_toml`] is what a live one is started by.
+    pub fn arena(&self, load: &Load, seed: u64) -> Result<Arena, LayoutError> {
+        let definitions = specs(*load, seed);
+        let nodes = self.nodes.iter().map(|(node, services)| {
+            let specs = services.iter().zip(PORT_FIRST..).map(|(name, port)| {
+                let known = definitions.get(name);
+                let mut spec = known
+                    .cloned()
+                    .ok_or_else(|| LayoutError::Role { role: name.clone() })?;
+                spec.port = spec.port.map(|_| port);
+                Ok(spec)
+            });
+            Ok(NodeSpec {
+                name: node.clone(),
+                services: specs.collect::<Result<_, _>>()?,
+            })
+        });
+        Ok(Arena {
+            nodes: nodes.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// One definition of each service, with what users do in that of their generator.
+fn specs(load: Load, seed: u64) -> BTreeMap<ServiceName, ServiceSpec> {
+    let mut table = Table::new();
+    let services = definitions().into_values().map(Value::Table).collect();
+    table.insert("name".to_owned(), Value::String("all".to_owned()));
+    table.insert("service".to_owned(), Value::Array(services));
+    let mut arena = Table::new();
+    arena.insert("node".to_owned(), Value::Array(vec![Value::Table(table)]));
+    add_load(&mut arena, load, seed);
+    // Each service once on one node: the built-in definitions are as good there as where they come from.
+    let arena = Arena::parse("built-in", &with_ports(arena).to_string());
+    let services = arena.map_or_else(
+        |_| Vec::new(),
+        |arena| {
+            arena
+                .nodes
+                .into_iter()
+                .flat_map(|node| node.services)
+                .collect()
+        },
+    );
+    services
+        .into_iter()
+        .map(|spec: ServiceSpec| (spec.name.clone(), spec))
+        .collect()
+}
+
+/// Each port once.
+fn with_ports(mut arena: Table) -> Table {
+    for (service, port) in services_mut(&mut arena).zip(PORT_FIRST..) {
+        if let Some(own) = service.get_mut("port") {
+            *own = Value::Integer(i64::from(port));
+        }
+    }
+    arena
+}
+
 type Places = Vec<(String, Vec<String>)>;
 
 fn shop_places() -> Places {
@@ -126,8 +191,38 @@ fn shop_places() -> Places {
         .collect()
 }
 
+/// As many machines as share one generator of users: as many as a live arena has at most, so that the load of a bigger one grows with it.
+const NODES_A_CROWD: u32 = NODES_MAX;
+
+/// Of an arena that no live one is as big as: each service to the next node of an order by chance, so that none has more than one more than
+/// another. It takes as long as there are services, and not as many times longer as there are nodes.
+fn dealt_places(nodes: u32, replicas: u32, batch: bool, seed: u64) -> Places {
+    let mut places: Places = (1..=nodes)
+        .map(|number| (format!("node-{number}"), Vec::new()))
+        .collect();
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    Chance::new(seed, Use::Layout).shuffle(&mut order);
+    if batch && let Some((_, services)) = places.first_mut() {
+        services.push(BATCH.to_owned());
+    }
+    let copies = |role, count| std::iter::repeat_n(role, usize::try_from(count).unwrap_or(0));
+    let roles = ROLES
+        .into_iter()
+        .flat_map(|role| copies(role, replicas.min(nodes)));
+    let all = roles.chain(copies(TRAFFIC, nodes.div_ceil(NODES_A_CROWD)));
+    for (role, node) in all.zip(order.iter().cycle()) {
+        places[*node].1.push(role.to_owned());
+    }
+    // A node without a service is none.
+    places.retain(|(_, services)| !services.is_empty());
+    places
+}
+
 /// Each service goes to the node that has the fewest and not yet that one; chance decides between equals.
 fn generated_places(nodes: u32, replicas: u32, batch: bool, seed: u64) -> Places {
+    if nodes > NODES_MAX {
+        return dealt_places(nodes, replicas, batch, seed);
+    }
     let mut chance = Chance::new(seed, Use::Layout);
     let mut places: Places = (1..=nodes)
         .map(|number| (format!("node-{number}"), Vec::new()))
@@ -175,13 +270,18 @@ impl Topology {
             Self::Shop => shop_table(base_port),
             Self::Generated { .. } => generated_table(&Layout::of(self, seed), base_port)?,
         };
-        for service in services_mut(&mut arena) {
-            if service.get("name").and_then(Value::as_str) == Some(TRAFFIC) {
-                add_arguments(service, ["--rate".to_owned(), load.rate.to_string()]);
-                add_arguments(service, ["--seed".to_owned(), seed.to_string()]);
-            }
-        }
+        add_load(&mut arena, *load, seed);
         Ok(arena.to_string())
+    }
+}
+
+/// What users do, in the command line of their generators.
+fn add_load(arena: &mut Table, load: Load, seed: u64) {
+    for service in services_mut(arena) {
+        if service.get("name").and_then(Value::as_str) == Some(TRAFFIC) {
+            add_arguments(service, ["--rate".to_owned(), load.rate.to_string()]);
+            add_arguments(service, ["--seed".to_owned(), seed.to_string()]);
+        }
     }
 }
 

@@ -152,3 +152,71 @@ fn ports_that_do_not_fit_are_refused() {
         assert_eq!(error, LayoutError::Port { base });
     }
 }
+
+#[test]
+fn a_simulated_arena_has_any_size_its_load_grows_with_it_and_all_is_spread_evenly() {
+    let load = Load {
+        rate: 20,
+        shape: LoadShape::Steady,
+    };
+    for (nodes, replicas) in [(3, 2), (32, 5), (100, 40), (10_000, 4_000)] {
+        let topology = Topology::Generated {
+            nodes,
+            replicas,
+            batch: true,
+        };
+        let layout = Layout::of(&topology, 7);
+        let arena = layout.arena(&load, 7).expect("an arena");
+        let counts: Vec<usize> = arena.nodes.iter().map(|node| node.services.len()).collect();
+        let (least, most) = (
+            counts.iter().min().expect("one"),
+            counts.iter().max().expect("one"),
+        );
+        assert!(most - least <= 2, "{nodes}: {least} to {most}");
+        let of = |name: &str| {
+            let services = arena.nodes.iter().flat_map(|node| &node.services);
+            services
+                .filter(|service| service.name.as_str() == name)
+                .count()
+        };
+        assert_eq!(of("ledger"), usize::try_from(replicas).expect("small"));
+        assert_eq!(
+            of(TRAFFIC),
+            usize::try_from(nodes.div_ceil(32)).expect("small")
+        );
+        let twice = arena.nodes.iter().any(|node| {
+            let mut names: Vec<_> = node.services.iter().map(|service| &service.name).collect();
+            names.sort();
+            names.windows(2).any(|pair| pair[0] == pair[1])
+        });
+        assert!(!twice, "{nodes}: a role is on a node once");
+    }
+}
+
+#[test]
+fn a_simulated_arena_is_the_live_one_but_for_its_ports() {
+    let load = Load {
+        rate: 50,
+        shape: LoadShape::Steady,
+    };
+    for topology in [
+        Topology::Shop,
+        Topology::Generated {
+            nodes: 6,
+            replicas: 3,
+            batch: true,
+        },
+    ] {
+        let text = topology.arena_toml(7, &load, 18_100).expect("a text");
+        let live = arena_config::arena::Arena::parse("live", &text).expect("an arena");
+        let simulated = Layout::of(&topology, 7).arena(&load, 7).expect("an arena");
+        let bare = |arena: &arena_config::arena::Arena| {
+            let mut arena = arena.clone();
+            for service in arena.nodes.iter_mut().flat_map(|node| &mut node.services) {
+                service.port = service.port.map(|_| 1);
+            }
+            arena
+        };
+        assert_eq!(bare(&live), bare(&simulated));
+    }
+}
