@@ -6,12 +6,15 @@ use arena_sim::{Played, Setup, play, policy};
 
 fn played(name: &str, network: &str, seed: u64) -> Played {
     let known = arena_scenario::curated();
-    let (_, text) = known.iter().find(|(known, _)| *known == name).unwrap();
-    let scenario = Scenario::parse(name, text).unwrap();
-    let mut setup = Setup::new(scenario, policy::healer("rules", seed).unwrap());
+    let (_, text) = known
+        .iter()
+        .find(|(known, _)| *known == name)
+        .expect("a scenario");
+    let scenario = Scenario::parse(name, text).expect("it parses");
+    let mut setup = Setup::new(scenario, policy::healer("rules", seed).expect("a healer"));
     setup.seed = seed;
-    setup.network = Network::named(network).unwrap();
-    play(setup).unwrap()
+    setup.network = Network::named(network).expect("a preset");
+    play(setup).expect("it plays")
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod lease;
 pub mod limits;
 mod log;
 mod message;
+mod offer;
 mod outbox;
 mod reader;
 mod session;
