@@ -9,6 +9,7 @@ use arena_scenario::record::{
     CleanUp, FORMAT, Head, Milestones, Mode, Record, Simulated, Versions,
 };
 use arena_sim::log::LogLevel;
+use arena_sim::net::{Network, PRESETS};
 use arena_sim::{Played, Setup, SetupError, policy};
 use clap::Args;
 use sha2::{Digest as _, Sha256};
@@ -58,13 +59,21 @@ impl Plan {
         let healer = policy::healer(&self.policy, self.seed).map_err(refused)?;
         let mut setup = Setup::new(scenario, healer);
         setup.seed = self.seed;
-        if self.network != "quiet" {
-            return Err(Exit::Usage.because(format!("there is no network {}", self.network)));
-        }
+        setup.network = network(&self.network)?;
         setup.encore = self.encore;
         setup.log = LogLevel::Full;
         arena_sim::play(setup).map_err(refused)
     }
+}
+
+fn network(name: &str) -> Result<Network, Failure> {
+    Network::named(name).ok_or_else(|| {
+        let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
+        let known = known.join(", ");
+        Exit::Usage.because(format!(
+            "there is no network {name}\n  mend: use one of {known}"
+        ))
+    })
 }
 
 /// A setup that cannot be played is a mistake of who asked for it.
