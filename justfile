@@ -90,6 +90,11 @@ bench-screen:
     cargo build --workspace --bins
     cd services/gateway/web && npm run --silent bench
 
+# Every curated scenario in the simulator, or those that are named
+sim *ARGS:
+    {{ release }}
+    {{ arena }} run {{ ARGS }} --sim
+
 # The same scenarios live and simulated, for each fault or those that are named: a table, and 1 where they differ (--recorded: nothing live)
 sim-vs-live *ARGS:
     cargo bench --quiet --profile dev -p arena-cli --bench sim_vs_live -- {{ ARGS }}
