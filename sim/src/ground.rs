@@ -26,8 +26,6 @@ pub(crate) struct Ground {
     pub(crate) lease: Option<u64>,
     /// The highest that was given.
     pub(crate) fence: u64,
-    /// Nobody can take the lease before.
-    pub(crate) lease_free_at: Timestamp,
     /// The lease was taken or lost, and the nodes have not heard of it.
     pub(crate) lease_news: bool,
     /// What a cheat does to telemetry.
@@ -63,21 +61,16 @@ impl Ground {
         }
     }
 
-    /// Takes the lease, if nobody holds it: the fence.
-    pub(crate) fn take_lease(&mut self) -> Option<u64> {
-        if self.lease.is_some() || self.now < self.lease_free_at {
-            return None;
-        }
-        self.fence += 1;
-        self.lease = Some(self.fence);
+    /// The lease is held, under this fence.
+    pub(crate) const fn have_lease(&mut self, fence: u64) {
+        self.fence = fence;
+        self.lease = Some(fence);
         self.lease_news = true;
-        self.lease
     }
 
-    /// Who held the lease renews it no more; it is gone then.
-    pub(crate) fn lose_lease(&mut self, free_at: Timestamp) {
+    /// Who held the lease renews it no more.
+    pub(crate) const fn lose_lease(&mut self) {
         self.lease = None;
-        self.lease_free_at = free_at;
         self.lease_news = true;
     }
 

@@ -92,7 +92,6 @@ impl Sim {
                 log: Recorder::new(setup.log),
                 lease: None,
                 fence: 0,
-                lease_free_at: BEGINNING,
                 lease_news: false,
                 tampered: Vec::new(),
                 truth: crate::world::Truth::default(),
@@ -115,8 +114,8 @@ impl Sim {
         let ground = &mut self.ground;
         Watcher::start(ground);
         self.detector.start(ground)?;
-        if let Some(remediator) = &mut self.remediator {
-            remediator.start(ground);
+        if self.remediator.is_some() {
+            RemediatorHost::start(ground);
         }
         if self.healer.is_some() {
             HealerHost::start(ground, self.remediator.is_none());
@@ -397,8 +396,8 @@ impl Sim {
         match &self.deaths[index].who {
             Mortal::Detector => self.detector.start(ground)?,
             Mortal::Remediator => {
-                if let Some(remediator) = &mut self.remediator {
-                    remediator.start(ground);
+                if self.remediator.is_some() {
+                    RemediatorHost::start(ground);
                 }
             }
             Mortal::Agent(name) => {

@@ -40,3 +40,46 @@ fn a_crash_is_healed_over_a_lossy_lan_and_over_a_wan() {
         }
     }
 }
+
+/// The remediator is cut off for longer than it may count on its lease, just as the fault comes: nobody acts meanwhile, and it acts again
+/// under another fence.
+#[test]
+fn a_remediator_that_is_cut_off_stops_and_goes_on_under_a_new_fence() {
+    let known = arena_scenario::curated();
+    let (_, text) = known
+        .iter()
+        .find(|(known, _)| *known == "dies-crash")
+        .expect("a scenario");
+    let scenario = Scenario::parse("dies-crash", text).expect("it parses");
+    let healer = policy::healer("rules", 1).expect("a healer");
+    let mut setup = Setup::new(scenario, healer);
+    setup.log = arena_sim::log::LogLevel::Full;
+    let cut = arena_sim::net::Cut {
+        after_ms: 3_000,
+        lasts_ms: 6_000,
+        ways: arena_sim::net::Ways::Both,
+    };
+    let link = arena_sim::net::Link {
+        cuts: vec![cut],
+        ..arena_sim::net::Link::default()
+    };
+    setup.network.parties.insert("remediator".to_owned(), link);
+    let run = play(setup).expect("it plays");
+    let commands: Vec<_> = run
+        .log
+        .lines
+        .iter()
+        .filter(|line| line.contains("\"kind\":\"command\""))
+        .collect();
+    let at = |line: &str| {
+        let (_, rest) = line.split_once("\"at_ns\":")?;
+        rest.split(',').next()?.parse::<u64>().ok()
+    };
+    let times: Vec<_> = commands.iter().filter_map(|line| at(line)).collect();
+    assert!(!times.is_empty(), "{:#?}", run.story);
+    assert!(
+        times.iter().all(|at| *at >= 9_000_000_000),
+        "{times:?}: {:#?}",
+        run.story
+    );
+}

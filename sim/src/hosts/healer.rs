@@ -20,6 +20,8 @@ use crate::wire::{Delivery, Message, Party};
 
 /// As a person's command (`services/lib/operator/src/act.rs`).
 const EXPIRY: Duration = Duration::from_secs(5);
+/// Of a healer that stands in a remediator's place. Its commands carry none, as a person's do.
+const FENCE: u64 = 1;
 
 /// See the module.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl HealerHost {
     pub(crate) fn start(ground: &mut Ground, alone: bool) {
         ground.bus.connect(ground.now, Party::Healer);
         if alone {
-            ground.take_lease();
+            ground.have_lease(FENCE);
         }
     }
 

@@ -49,7 +49,10 @@ impl Recorder {
     pub(crate) fn message(&mut self, now: Timestamp, message: &Message) {
         let (kind, body) = match message {
             Message::Telemetry(telemetry, _) => return self.telemetry(telemetry),
-            Message::Canary(_) | Message::Connected(_) => return,
+            Message::Canary(_)
+            | Message::Connected(_)
+            | Message::LeaseTaken(_)
+            | Message::LeaseLost => return,
             Message::Incident(event) => ("incident", event.encode()),
             Message::Plan(plan) => ("plan", plan.encode()),
             Message::Command(command) => ("command", command.encode()),

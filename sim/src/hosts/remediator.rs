@@ -1,23 +1,17 @@
 //! The remediator: what the live one's shell does around its core (`remediator/src/{term,shell}.rs`).
 //!
-//! One holds the lease and acts; its renewals are no events (`hosts/node/agent.rs` tells nodes of as many as matter). Absent on purpose: a
-//! second remediator that waits. Invariants: outputs are published in their order, and only then the input is acknowledged; a new one
+//! A term begins with the lease and ends with it; nodes are told of as many of its renewals as matter (`hosts/node/agent.rs`). Absent on
+//! purpose: a second remediator that waits. Invariants: outputs are published in their order, and only then the input is acknowledged; a new one
 //! knows what the streams say, and nothing else.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use arena_proto::{CommandId, RejectionReason, Timestamp};
+use arena_proto::{CommandId, RejectionReason};
 use arena_remediator_core::{Input, Output, Playbooks, Remediator};
 
 use crate::ground::{Alarm, Ground, Host};
 use crate::wire::{Delivery, Message, Party};
-
-/// KV `lease` forgets who does not renew for this long.
-const LEASE_KEPT: Duration = Duration::from_secs(3);
-/// Between two attempts to take a lease that somebody holds.
-const TAKE_EVERY: Duration = Duration::from_millis(500);
 
 /// See the module.
 #[derive(Debug)]
@@ -25,8 +19,6 @@ pub(crate) struct RemediatorHost {
     playbooks: Playbooks,
     /// While it holds the lease.
     term: Option<Term>,
-    /// When it tries next to take the lease.
-    tries_at: Option<Timestamp>,
     alarm: Alarm,
 }
 
@@ -43,37 +35,40 @@ impl RemediatorHost {
         Self {
             playbooks,
             term: None,
-            tries_at: None,
             alarm: Alarm::default(),
         }
     }
 
     /// Starts; it acts once it has the lease.
-    pub(crate) fn start(&mut self, ground: &mut Ground) {
+    pub(crate) fn start(ground: &mut Ground) {
         ground.bus.connect(ground.now, Party::Remediator);
-        self.take_lease(ground);
+        ground.bus.take_lease(ground.now, Party::Remediator);
     }
 
     /// Is killed: its lease runs out.
     pub(crate) fn die(&mut self, ground: &mut Ground) {
         self.end_term(ground);
-        self.tries_at = None;
         self.alarm.set(ground, Host::Remediator, None);
         ground.bus.disconnect(ground.now, Party::Remediator);
     }
 
     fn end_term(&mut self, ground: &mut Ground) {
         if self.term.take().is_some() {
-            ground.lose_lease(ground.now + LEASE_KEPT);
+            ground.lose_lease();
+            ground.bus.read_no_more(Party::Remediator);
         }
     }
 
-    fn take_lease(&mut self, ground: &mut Ground) {
-        let Some(fence) = ground.take_lease() else {
-            self.tries_at = Some(ground.now + TAKE_EVERY);
-            return self.arm(ground);
-        };
-        self.tries_at = None;
+    /// It is not renewed any more and runs out, unless it is lost already; this one waits for it as anybody else.
+    fn start_over(&mut self, ground: &mut Ground) {
+        self.end_term(ground);
+        self.arm(ground);
+        ground.bus.take_lease(ground.now, Party::Remediator);
+    }
+
+    fn begin_term(&mut self, ground: &mut Ground, fence: u64) {
+        ground.have_lease(fence);
+        ground.bus.read_as_remediator(ground.now, Party::Remediator);
         self.term = Some(Term {
             core: Remediator::new(self.playbooks.clone()),
             fence,
@@ -116,8 +111,7 @@ impl RemediatorHost {
                     && term.planned.contains(&outcome.command_id)
                 {
                     // Another one holds a newer lease: the outcome is left to that.
-                    self.end_term(ground);
-                    return self.take_lease(ground);
+                    return self.start_over(ground);
                 }
                 if outcome.state.is_final() {
                     term.planned.remove(&outcome.command_id);
@@ -125,6 +119,8 @@ impl RemediatorHost {
                 Input::Outcome((*outcome).clone())
             }
             Message::Incident(event) => Input::Incident((*event).clone()),
+            Message::LeaseTaken(fence) => return self.begin_term(ground, fence),
+            Message::LeaseLost => return self.start_over(ground),
             _ => return,
         };
         if self.term.is_some() {
@@ -138,9 +134,6 @@ impl RemediatorHost {
 
     pub(crate) fn wake(&mut self, ground: &mut Ground) {
         self.alarm.rung();
-        if self.tries_at.is_some_and(|at| at <= ground.now) {
-            return self.take_lease(ground);
-        }
         self.step(ground, Input::Tick);
         self.arm(ground);
     }
@@ -167,10 +160,8 @@ impl RemediatorHost {
     }
 
     fn arm(&mut self, ground: &mut Ground) {
-        let at = self
-            .term
-            .as_ref()
-            .map_or(self.tries_at, |term| term.core.next_wakeup());
+        let term = self.term.as_ref();
+        let at = term.and_then(|term| term.core.next_wakeup());
         self.alarm.set(ground, Host::Remediator, at);
     }
 }

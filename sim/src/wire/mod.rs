@@ -57,6 +57,10 @@ pub(crate) enum Message {
     Observer(Arc<Observer>),
     /// The connection came, or went; heard only.
     Connected(bool),
+    /// It holds the lease from now on, under this fence; heard only.
+    LeaseTaken(u64),
+    /// It does not hold the lease any more; heard only.
+    LeaseLost,
 }
 
 /// For [`Bus::ack`].
@@ -95,6 +99,8 @@ pub(crate) struct Bus {
     parties: BTreeMap<Party, bus::Party>,
     /// By the number of the party.
     seats: Vec<Seat>,
+    /// What the remediator reads while it holds the lease.
+    reading: Vec<bus::Reader>,
 }
 
 impl Bus {
@@ -117,6 +123,7 @@ impl Bus {
             names: by_index.into_iter().map(|(_, name)| name).collect(),
             parties: BTreeMap::new(),
             seats: Vec::new(),
+            reading: Vec::new(),
         }
     }
 
@@ -195,12 +202,6 @@ impl Bus {
         }
         match host {
             Party::Detector | Party::Healer => bus.listen(party),
-            Party::Remediator => {
-                for family in [Family::Incident, Family::Outcome] {
-                    let read = Read::durable(family, "remediator").from(From::New);
-                    bus.read(now, party, read);
-                }
-            }
             Party::Node(ix) => {
                 let name = &self.names[ix.0 as usize];
                 for family in [Family::Command, Family::Fault] {
@@ -208,7 +209,36 @@ impl Bus {
                     bus.read(now, party, read.from(From::New).node(name.clone()));
                 }
             }
-            Party::Injector | Party::Watcher => {}
+            // What it reads it reads while it holds the lease.
+            Party::Remediator | Party::Injector | Party::Watcher => {}
+        }
+    }
+
+    /// Wants the lease; [`Message::LeaseTaken`] tells when it has it.
+    pub(crate) fn take_lease(&mut self, now: Timestamp, host: Party) {
+        let name = self.name(host);
+        if let Some(party) = self.parties.get(&host) {
+            self.bus.take_lease(now, *party, &name);
+        }
+    }
+
+    /// Opens what a remediator reads while it holds the lease: the bus remembers how far it came.
+    pub(crate) fn read_as_remediator(&mut self, now: Timestamp, host: Party) {
+        let Some(party) = self.parties.get(&host) else {
+            return;
+        };
+        for family in [Family::Incident, Family::Outcome] {
+            let read = Read::durable(family, "remediator").from(From::New);
+            self.reading.push(self.bus.read(now, *party, read));
+        }
+    }
+
+    /// Closes it.
+    pub(crate) fn read_no_more(&mut self, host: Party) {
+        if let Some(party) = self.parties.get(&host) {
+            for reader in self.reading.drain(..) {
+                self.bus.close(*party, reader);
+            }
         }
     }
 
@@ -267,7 +297,7 @@ impl Bus {
             Message::Fault(request) => Stored::Fault(request),
             Message::FaultStatus(status) => Stored::FaultStatus(status),
             Message::Control(control) => Stored::Control(control),
-            Message::Connected(_) => return,
+            Message::Connected(_) | Message::LeaseTaken(_) | Message::LeaseLost => return,
         };
         bus.publish(now, seat.letters, letter);
     }
@@ -293,12 +323,10 @@ impl Bus {
                     self.stored(at, to, ticket);
                     continue;
                 }
-                // Nobody is told of what ends or was read up, and the lease is held otherwise.
-                Arrival::Removed { .. }
-                | Arrival::CaughtUp(_)
-                | Arrival::NotStored(..)
-                | Arrival::LeaseTaken(_)
-                | Arrival::LeaseLost => continue,
+                Arrival::LeaseTaken(fence) => (Message::LeaseTaken(fence), None),
+                Arrival::LeaseLost => (Message::LeaseLost, None),
+                // Nobody of an arena does anything about these.
+                Arrival::Removed { .. } | Arrival::CaughtUp(_) | Arrival::NotStored(..) => continue,
             };
             return Some(Delivery {
                 to: self.seats[to.index()].host,
