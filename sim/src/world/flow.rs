@@ -208,7 +208,7 @@ impl World {
         let Some(process) = state
             .process
             .as_ref()
-            .filter(|process| process.up && !process.ending)
+            .filter(|process| process.up && process.ending.is_none())
         else {
             return self.deliver(at, call, Answer::Failed);
         };
@@ -324,6 +324,9 @@ impl World {
         {
             let state = &mut self.services[callee.at()];
             state.in_hand = state.in_hand.saturating_sub(1);
+            if state.in_hand == 0 {
+                self.is_idle(callee);
+            }
         }
     }
 

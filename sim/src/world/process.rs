@@ -33,8 +33,8 @@ pub(super) struct Process {
     pub(super) up: bool,
     /// Stopped by a signal (SIGSTOP): it does nothing until it goes on.
     pub(super) held: bool,
-    /// It was told to end (SIGTERM), and gets no new connections.
-    pub(super) ending: bool,
+    /// It was told to end (SIGTERM), and will with this code when all is done that it has under way; it gets no new connections.
+    pub(super) ending: Option<i32>,
     /// What it makes in itself.
     pub(super) inside: Vec<Inside>,
 }
@@ -116,7 +116,7 @@ impl World {
             up_at: now + takes,
             up: false,
             held: false,
-            ending: false,
+            ending: None,
             inside: Vec::new(),
         });
         match program.fails {
@@ -150,14 +150,14 @@ impl World {
         let Some(running) = self.services[service.at()].process.as_mut() else {
             return;
         };
-        running.ending = true;
-        // What waits for a lock, or for somebody else, is given the whole of its second.
-        let stuck = under_way || running.is_deadlocked();
-        let takes = if stuck { DRAIN } else { self.physics.stop };
         let code = match running.program.role {
             Role::Plain => TERMINATED,
             _ => 0,
         };
+        running.ending = Some(code);
+        // What waits for a lock, or for somebody else, is given its second at most.
+        let stuck = under_way || running.is_deadlocked();
+        let takes = if stuck { DRAIN } else { self.physics.stop };
         let (takes, code) = if takes > grace {
             (grace, KILLED)
         } else {
@@ -166,6 +166,18 @@ impl World {
         self.timers
             .push(now + takes, Timer::Exit(service, process, Some(code)));
         self.touch(now, service);
+    }
+
+    /// Nothing is under way any more in a process: it ends if it was told to.
+    pub(super) fn is_idle(&mut self, service: ServiceIx) {
+        let process = self.services[service.at()].process.as_ref();
+        let ending = process.and_then(|process| Some((process.reference, process.ending?)));
+        if let Some((process, code)) = ending {
+            self.timers.push(
+                self.now + self.physics.stop,
+                Timer::Exit(service, process, Some(code)),
+            );
+        }
     }
 
     /// Stops a process by a signal (SIGSTOP), until [`World::release`].

@@ -62,12 +62,12 @@ impl World {
                 .iter()
                 .any(|inside| matches!(inside.kind, Kind::Surge(_)));
             let walled = state.outs.iter().any(|out| !out.leg.is_clear());
-            return surges || walled || !process.answers() || process.ending;
+            return surges || walled || !process.answers() || process.ending.is_some();
         }
         if state.route == Route::Away {
             return false;
         }
-        let stuck = !process.answers() || process.ending;
+        let stuck = !process.answers() || process.ending.is_some();
         let legs = !state.leg.is_clear() || state.outs.iter().any(|out| !out.leg.is_clear());
         let disk = state.quota.is_some()
             || process

@@ -105,7 +105,7 @@ impl World {
         let Some(process) = state
             .process
             .as_ref()
-            .filter(|process| process.up && !process.ending)
+            .filter(|process| process.up && process.ending.is_none())
         else {
             return;
         };
