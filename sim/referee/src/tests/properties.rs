@@ -49,22 +49,19 @@ impl Bad {
             &[(detected_ms, &[ROOT])],
         )];
         facts.faults[0].end_ms = (!self.is_left).then_some(cured_ms + 500);
-        for index in 0..self.misled {
-            let own: &[(u64, &[&str])] = &[];
-            facts
-                .incidents
-                .push(incident(&format!("m-{index}"), OTHERS[index], 12_000, own));
+        let own: &[(u64, &[&str])] = &[];
+        for other in &OTHERS[..self.misled] {
+            let misled = incident(&format!("m-{other}"), other, 12_000, own);
+            facts.incidents.push(misled);
         }
         for index in 0..self.false_incidents {
-            let own: &[(u64, &[&str])] = &[];
-            facts
-                .incidents
-                .push(incident(&format!("x-{index}"), ROOT, 85_000, own));
+            let raised = incident(&format!("x-{index}"), ROOT, 85_000, own);
+            facts.incidents.push(raised);
         }
-        for index in 0..self.wrong {
+        for other in &OTHERS[..self.wrong] {
             facts
                 .actions
-                .push(action(ActionKind::Restart, OTHERS[index], 14_000));
+                .push(action(ActionKind::Restart, other, 14_000));
         }
         for index in 0..self.needless {
             let at = 10_500 + u64::try_from(index).unwrap() * 100;
