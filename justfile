@@ -99,6 +99,10 @@ sim *ARGS:
 sim-vs-live *ARGS:
     cargo bench --quiet --profile dev -p arena-cli --bench sim_vs_live -- {{ ARGS }}
 
+# 0 of the cheating policies is scored as healed: a table of who tries what, its score, and why it gets nothing; honest ones for comparison
+sim-cheats:
+    cargo test --quiet -p arena-sim --test cheats -- --nocapture --test-threads 1
+
 # All benchmarks
 bench: bench-loop bench-idle bench-proxy bench-gateway bench-screen
 

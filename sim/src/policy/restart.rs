@@ -26,6 +26,13 @@ impl Policy for Restart {
     }
 
     fn step(&mut self, _: Timestamp, seen: &Observation) -> Vec<Deed> {
+        self.deeds(seen)
+    }
+}
+
+impl Restart {
+    /// What it does, seeing this.
+    pub(super) fn deeds(&mut self, seen: &Observation) -> Vec<Deed> {
         let causes = seen.incidents.iter();
         let causes = causes.filter_map(|incident| incident.root_cause.parse::<Entity>().ok());
         let mut deeds = Vec::new();

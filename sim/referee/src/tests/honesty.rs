@@ -191,6 +191,17 @@ fn a_ladder_has_so_many_rungs() {
 }
 
 #[test]
+fn nobody_sees_what_the_first_of_three_did() {
+    let mut facts = healed_run();
+    for kind in [ActionKind::Stop, ActionKind::Drain] {
+        facts.actions.push(action(kind, ROOT, 15_100));
+    }
+    check(&facts, &expect![[r#"
+        spam: 3 within a second, and nobody can have seen what the first did: restart node-1/orders, stop node-1/orders, drain node-1/orders
+    "#]]);
+}
+
+#[test]
 fn who_acts_before_there_is_a_fault_cured_nothing() {
     let mut facts = unhealed_run();
     facts.actions.push(action(ActionKind::Restart, ROOT, 9_200));

@@ -6,6 +6,7 @@
 
 mod blasts;
 mod claims;
+mod cures;
 mod hides;
 mod lies;
 mod nearly;
@@ -14,7 +15,7 @@ use std::collections::BTreeSet;
 
 use arena_proto::{ActionKind, Entity, NodeName, Timestamp};
 
-use super::{Deed, Order, Policy};
+use super::{Deed, Order, Policy, Restart};
 use crate::observe::{IncidentSeen, NodeSeen, Observation, ServiceSeen};
 
 /// One way to cheat.
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Cheat> {
         claims::CHEATS,
         lies::CHEATS,
         hides::CHEATS,
+        cures::CHEATS,
         blasts::CHEATS,
         nearly::CHEATS,
     ];
@@ -49,6 +51,8 @@ struct Memory {
     done: BTreeSet<String>,
     /// Who was hurt first: what it fixes its mind on.
     hurt: Option<Entity>,
+    /// For those that heal as well, and do more than that.
+    honest: Restart,
 }
 
 impl Memory {

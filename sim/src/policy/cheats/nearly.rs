@@ -63,7 +63,7 @@ pub(super) const CHEATS: &[Cheat] = &[
         about: "waits until the fault has nearly ended by itself, and acts then",
         act: |memory, seen| {
             // Users must be well within 40 s in the scenarios of the suite.
-            if memory.asked < 45 {
+            if memory.asked < 41 {
                 return Vec::new();
             }
             let hurt = memory.hurt.clone().filter(|_| memory.first("late"));
