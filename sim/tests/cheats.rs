@@ -96,7 +96,7 @@ const REASONS: &[(&str, &str)] = &[
     ("recover-forever", "no ladder has more than"),
     ("restart-forever", "no ladder has more than"),
     ("kill-forever", "no accepted cure was done"),
-    ("too-late", "must be within 40.0 s"),
+    ("too-late", "the watch ended before users were well"),
 ];
 
 fn row(name: &str, scores: &[(&str, Score)]) -> String {
