@@ -1,34 +1,30 @@
 //! A run, step by step: the arena on the virtual clock, until somebody says that it is over.
 //!
-//! What happens at one time happens in this order: the world by itself, what waited for its time, what the bus delivers; again and again
+//! How it is put together is in `build`, who hurts and who dies in `course`. What happens at one time happens in this order: the world by itself, what waited for its time, what the bus delivers; again and again
 //! until nothing is left at that time. Invariant: nothing here draws chance or reads a clock.
 
-use std::collections::BTreeMap;
+mod build;
+mod course;
+
 use std::time::Duration;
 
 use arena_proto::{
-    Control, InjectReply, InjectRequest, Mode, RevertRequest, RiskClass, Timestamp,
-    VillainOperation, VillainPolicy, VillainRequest, VillainStatus,
+    InjectReply, InjectRequest, RevertRequest, Timestamp, VillainRequest, VillainStatus,
 };
-use arena_remediator_core::Playbooks;
-use arena_scenario::Layout;
 
-use crate::chance::{Chance, Purpose};
-use crate::ground::{BEGINNING, Event, Ground, Host};
+use crate::ground::{Event, Ground, Host};
 use crate::hosts::detector::DetectorHost;
 use crate::hosts::healer::HealerHost;
 use crate::hosts::injector::InjectorHost;
 use crate::hosts::node::NodeHost;
-use crate::hosts::recorder::Recorder;
 use crate::hosts::remediator::RemediatorHost;
 use crate::hosts::watcher::{Next, Phase, Watcher};
 use crate::observe::Observation;
 use crate::play::Played;
 use crate::policy::Deed;
-use crate::queue::EventQueue;
-use crate::setup::{Death, Healer, Mortal, Setup, SetupError, Villain};
-use crate::wire::{Bus, Delivery, Party};
-use crate::world::{Happening, NodeIx, World};
+use crate::setup::{Death, SetupError, Villain};
+use crate::wire::{Delivery, Party};
+use crate::world::{Happening, NodeIx};
 
 /// All measure at full seconds, as live agents do.
 const SECOND: Duration = Duration::from_secs(1);
@@ -51,84 +47,6 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// An arena of which everything starts now.
-    pub fn new(setup: Setup) -> Result<Self, SetupError> {
-        let scenario = setup.scenario;
-        let layout = Layout::of(&scenario.topology, scenario.seed);
-        let arena = layout.arena(&scenario.load, scenario.seed)?;
-        let world = World::new(&arena, &scenario.load, setup.seed);
-        let nodes: Vec<NodeHost> = world
-            .nodes()
-            .zip(&arena.nodes)
-            .map(|(ix, spec)| {
-                let services: Vec<_> = world.services_of(ix).collect();
-                NodeHost::new(ix, spec, &services)
-            })
-            .collect();
-        let names: BTreeMap<_, _> = arena
-            .nodes
-            .iter()
-            .map(|node| node.name.clone())
-            .zip(world.nodes())
-            .collect();
-        let policy = setup.healer.as_judged();
-        let acts = matches!(setup.healer, Healer::Rules(_));
-        let (remediator, healer) = healers(setup.healer)?;
-        let healer = healer
-            .or_else(|| matches!(setup.villain, Villain::Outside).then(|| HealerHost::new(None)));
-        let nonce = Chance::stream(setup.seed, Purpose::Villain, 0).bits();
-        let mut sim = Self {
-            ground: Ground {
-                seed: setup.seed,
-                now: BEGINNING,
-                bus: Bus::new(
-                    &names,
-                    control(acts),
-                    setup.network,
-                    (setup.seed, BEGINNING),
-                ),
-                world,
-                queue: EventQueue::new(0),
-                log: Recorder::new(setup.log),
-                lease: None,
-                fence: 0,
-                lease_news: false,
-                tampered: Vec::new(),
-                truth: crate::world::Truth::default(),
-            },
-            nodes,
-            detector: DetectorHost::new(),
-            remediator,
-            healer,
-            injector: InjectorHost::new(nonce),
-            watcher: Watcher::new(scenario, policy, setup.encore)?,
-            villain: setup.villain,
-            deaths: setup.deaths,
-            looks: 0,
-        };
-        sim.start()?;
-        Ok(sim)
-    }
-
-    fn start(&mut self) -> Result<(), SetupError> {
-        let ground = &mut self.ground;
-        Watcher::start(ground);
-        self.detector.start(ground)?;
-        if self.remediator.is_some() {
-            RemediatorHost::start(ground);
-        }
-        if self.healer.is_some() {
-            HealerHost::start(ground, self.remediator.is_none());
-        }
-        self.injector.start(ground);
-        for node in &mut self.nodes {
-            node.boot(ground);
-        }
-        ground.queue.push(ground.now + SECOND, Event::Second);
-        self.settle();
-        Ok(())
-    }
-
     /// The virtual time.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
@@ -334,81 +252,6 @@ impl Sim {
         Ok(())
     }
 
-    /// The steady state was found: the villain begins, and what is to die has its time.
-    fn begin(&mut self) -> Result<(), SetupError> {
-        for (index, death) in self.deaths.iter().enumerate() {
-            let at = self.ground.now + death.after;
-            self.ground.queue.push(at, Event::Dies(index));
-        }
-        let scenario = &self.watcher.scenario;
-        let request = match &self.villain {
-            Villain::Outside => return Ok(()),
-            Villain::Scenario => VillainRequest {
-                policy: Some(VillainPolicy::Scripted),
-                scenario_name: scenario.name.clone(),
-                scenario: Some(scenario.to_toml()),
-                ..VillainRequest::default()
-            },
-            Villain::Random(request) => self.seeded(request, VillainPolicy::Random),
-            Villain::Adaptive(request) => self.seeded(request, VillainPolicy::Adaptive),
-        };
-        let request = VillainRequest {
-            op: VillainOperation::Start,
-            ..request
-        };
-        let status = self.villain(request);
-        status
-            .error
-            .map_or(Ok(()), |error| Err(SetupError::Villain(error)))
-    }
-
-    fn seeded(&self, request: &VillainRequest, policy: VillainPolicy) -> VillainRequest {
-        VillainRequest {
-            policy: Some(policy),
-            seed: request.seed.or(Some(self.ground.seed)),
-            ..request.clone()
-        }
-    }
-
-    fn dies(&mut self, index: usize) {
-        let ground = &mut self.ground;
-        let death = &self.deaths[index];
-        match &death.who {
-            Mortal::Detector => self.detector.die(ground),
-            Mortal::Remediator => {
-                if let Some(remediator) = &mut self.remediator {
-                    remediator.die(ground);
-                }
-            }
-            Mortal::Agent(name) => {
-                if let Some(node) = self.nodes.iter_mut().find(|node| node.name == *name) {
-                    node.die(ground);
-                }
-            }
-        }
-        ground
-            .queue
-            .push(ground.now + death.lasts, Event::Returns(index));
-    }
-
-    fn returns(&mut self, index: usize) -> Result<(), SetupError> {
-        let ground = &mut self.ground;
-        match &self.deaths[index].who {
-            Mortal::Detector => self.detector.start(ground)?,
-            Mortal::Remediator => {
-                if self.remediator.is_some() {
-                    RemediatorHost::start(ground);
-                }
-            }
-            Mortal::Agent(name) => {
-                if let Some(node) = self.nodes.iter_mut().find(|node| node.name == *name) {
-                    node.boot(ground);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Does what somebody outside wants done, through the guard; the error says why it was refused.
     pub fn order(&mut self, deed: Deed) -> Result<(), String> {
         match &mut self.healer {
@@ -460,36 +303,5 @@ impl Sim {
             self.ground.log.finish(),
             virtual_ms,
         )
-    }
-}
-
-type Healers = (Option<RemediatorHost>, Option<HealerHost>);
-
-/// Where another is to heal, the remediator only observes; a policy takes its place.
-fn healers(healer: Healer) -> Result<Healers, SetupError> {
-    let built_in = || {
-        let playbooks = Playbooks::built_in();
-        playbooks.map_err(|mistake| SetupError::Policy(mistake.to_string()))
-    };
-    Ok(match healer {
-        Healer::Rules(playbooks) => (Some(RemediatorHost::new(playbooks)), None),
-        Healer::Nobody => (Some(RemediatorHost::new(built_in()?)), None),
-        Healer::Reference => (
-            Some(RemediatorHost::new(built_in()?)),
-            Some(HealerHost::new(None)),
-        ),
-        Healer::Policy(policy) => (None, Some(HealerHost::new(Some(policy)))),
-        Healer::Outside => (None, Some(HealerHost::new(None))),
-    })
-}
-
-/// Nobody is there to be asked: the remediator decides about everything, or about nothing, as `arena run --live` sets it.
-fn control(acts: bool) -> Control {
-    let mode = if acts { Mode::Auto } else { Mode::Observe };
-    Control {
-        mode,
-        modes: RiskClass::ALL.iter().map(|risk| (*risk, mode)).collect(),
-        at: BEGINNING,
-        ..Control::default()
     }
 }
