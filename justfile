@@ -111,6 +111,11 @@ scenarios *ARGS:
     {{ release }}
     {{ arena }} run {{ if ARGS == "" { "injector/scenarios" } else { ARGS } }} --live
 
+# Every curated scenario with 20 seeds under several policies, in the simulator: a table, and target/sim-bench/report.html
+sim-bench *ARGS:
+    {{ release }}
+    {{ arena }} bench {{ if ARGS == "" { "--policy rules,noop,restart --out target/sim-bench" } else { ARGS } }}
+
 # What CI runs
 verify:
     bash .ci/run

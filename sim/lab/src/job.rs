@@ -21,6 +21,8 @@ pub struct Job {
     pub noise: u32,
     /// What was healed is hurt once more, and has to be healed again.
     pub encore: bool,
+    /// The network between the arena's parts, by the name of a preset of the simulator.
+    pub network: String,
 }
 
 /// What a run is measured by.
@@ -160,7 +162,7 @@ pub struct Matrix {
     pub noise: Vec<u32>,
     /// What was healed is hurt once more, and has to be healed again.
     pub encore: bool,
-    /// How the network between the parts is, by its name.
+    /// The network between the arena's parts, by the name of a preset of the simulator.
     pub network: String,
 }
 
@@ -193,6 +195,7 @@ impl Matrix {
             policy: policy.clone(),
             noise,
             encore: self.encore,
+            network: self.network.clone(),
         })
     }
 }

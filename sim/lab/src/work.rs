@@ -96,7 +96,7 @@ pub(crate) mod fixtures {
             policies: policies.iter().map(|name| (*name).to_owned()).collect(),
             noise: noise.to_vec(),
             encore: false,
-            network: "perfect".to_owned(),
+            network: "quiet".to_owned(),
         }
     }
 

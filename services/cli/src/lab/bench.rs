@@ -53,6 +53,9 @@ pub(crate) struct BenchArgs {
     /// How bad the telemetry is, in percent: lost, told twice, and late by 20 ms a percent
     #[arg(long, value_name = "PERCENT,...", value_delimiter = ',', default_value = "0", value_parser = clap::value_parser!(u32).range(..=i64::from(NOISE_PERCENT_MAX)))]
     noise: Vec<u32>,
+    /// The network between the arena's parts: quiet, lossy, wan or chaos
+    #[arg(long, value_name = "PRESET", default_value = "quiet")]
+    network: String,
     /// What was healed is hurt once more, and has to be healed again
     #[arg(long)]
     encore: bool,
@@ -70,6 +73,7 @@ pub(crate) struct BenchArgs {
 /// Runs it.
 pub(crate) async fn run(args: BenchArgs) -> Result<(), Failure> {
     super::check_healers(&args.policy)?;
+    super::check_network(&args.network)?;
     let levels: Vec<String> = args.noise.iter().map(ToString::to_string).collect();
     super::check_once("level of noise", &levels)?;
     if let Some(folder) = &args.out {
@@ -82,7 +86,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<(), Failure> {
         policies: args.policy.clone(),
         noise: args.noise.clone(),
         encore: args.encore,
-        network: "perfect".to_owned(),
+        network: args.network.clone(),
     };
     let (jobs, skipped) = matrix.jobs();
     let jobs = Arc::new(jobs);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arena_lab::{BROKEN, Failure as Failing, Job, Outcome, Shrunk, shrink};
+use arena_lab::{BROKEN, Failure as Failing, Job, Outcome, Shrunk, play_guarded, shrink};
 use arena_scenario::Scenario;
 use clap::Args;
 use tokio::sync::oneshot;
@@ -43,6 +43,9 @@ pub(crate) struct ShrinkArgs {
     /// The criterion or rule that has to fail, whatever else does [default: all those that fail now, and no others]
     #[arg(long, value_name = "FAILURE")]
     until: Option<String>,
+    /// The network between the arena's parts: quiet, lossy, wan or chaos
+    #[arg(long, value_name = "PRESET", default_value = "quiet")]
+    network: String,
     /// What was healed is hurt once more, and has to be healed again
     #[arg(long)]
     encore: bool,
@@ -56,16 +59,15 @@ pub(crate) struct ShrinkArgs {
 
 /// What is shrunk, and how it fails.
 struct Case {
-    scenario: Scenario,
+    job: Job,
     failing: Failing,
-    policy: String,
-    encore: bool,
     tries: usize,
 }
 
 /// Runs it.
 pub(crate) async fn run(args: ShrinkArgs) -> Result<(), Failure> {
     super::check_healers(std::slice::from_ref(&args.policy))?;
+    super::check_network(&args.network)?;
     let sources = source::find(std::slice::from_ref(&args.scenario))?;
     let [source] = sources.as_slice() else {
         return Err(Exit::Usage.because("a folder of several scenarios\n  mend: name one of them"));
@@ -73,11 +75,16 @@ pub(crate) async fn run(args: ShrinkArgs) -> Result<(), Failure> {
     let original = source.read(args.seed)?;
     let mut scenario = original.clone();
     scenario.name = name(&original.name);
-    let case = Case {
-        failing: failing(&args, &scenario)?,
-        scenario,
+    let job = Job {
+        scenario: Arc::new(scenario),
         policy: args.policy.clone(),
+        noise: 0,
         encore: args.encore,
+        network: args.network.clone(),
+    };
+    let case = Case {
+        failing: failing(&args, &job)?,
+        job,
         tries: usize::try_from(args.tries).unwrap_or(usize::MAX),
     };
     talk!("{} fails: {}", original.name, case.failing);
@@ -109,19 +116,9 @@ fn name(of: &str) -> String {
     format!("{}-small", short.trim_end_matches('-'))
 }
 
-fn play(scenario: &Scenario, policy: &str, encore: bool) -> Result<Outcome, String> {
-    let job = Job {
-        scenario: Arc::new(scenario.clone()),
-        policy: policy.to_owned(),
-        noise: 0,
-        encore,
-    };
-    arena_lab::play_guarded(&job)
-}
-
 /// How it fails; that it does not is told.
-fn failing(args: &ShrinkArgs, scenario: &Scenario) -> Result<Failing, Failure> {
-    let run = play(scenario, &args.policy, args.encore);
+fn failing(args: &ShrinkArgs, job: &Job) -> Result<Failing, Failure> {
+    let run = play_guarded(job);
     let told = |run: &Result<Outcome, String>| match run {
         Ok(outcome) => outcome.failed.join(", "),
         Err(why) => format!("{BROKEN} ({why})"),
@@ -129,7 +126,7 @@ fn failing(args: &ShrinkArgs, scenario: &Scenario) -> Result<Failing, Failure> {
     let Some(failing) = Failing::of(&run) else {
         return Err(Exit::Failed.because(format!(
             "{} with seed {} meets its goal under {}: there is nothing to shrink\n  mend: `arena bench --suite {} --json` shows which seeds fail",
-            args.scenario, scenario.seed, args.policy, args.scenario
+            args.scenario, job.scenario.seed, args.policy, args.scenario
         )));
     };
     let Some(wanted) = &args.until else {
@@ -152,8 +149,15 @@ async fn spawned(case: Case) -> Result<(Shrunk, bool), Failure> {
     let (tell, mut working) = oneshot::channel();
     let stopped = Arc::clone(&stop);
     let run = move || {
-        let fails = |one: &Scenario| case.failing.is_of(&play(one, &case.policy, case.encore));
-        let shrunk = shrink(&case.scenario, case.tries, fails, |tried| {
+        let fails = |one: &Scenario| {
+            let scenario = Arc::new(one.clone());
+            let job = Job {
+                scenario,
+                ..case.job.clone()
+            };
+            case.failing.is_of(&play_guarded(&job))
+        };
+        let shrunk = shrink(&case.job.scenario, case.tries, fails, |tried| {
             let word = if tried.kept { "kept" } else { "    " };
             talk!("{:>5}  {word}  {}", tried.number, tried.what);
             !stopped.load(Ordering::Relaxed)

@@ -30,7 +30,7 @@ pub struct Report {
     pub noise: Vec<u32>,
     /// What was healed was hurt once more, and had to be healed again.
     pub encore: bool,
-    /// How the network between the parts was.
+    /// The network between the arena's parts, by the name of its preset.
     pub network: String,
     /// Runs that were planned.
     pub planned: usize,

@@ -70,6 +70,7 @@ mod tests {
             policy: "rules".to_owned(),
             noise: 0,
             encore: false,
+            network: "quiet".to_owned(),
         };
         Outcome {
             met: failed.is_empty(),
