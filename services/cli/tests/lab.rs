@@ -115,7 +115,7 @@ fn an_interrupt_keeps_what_was_done() {
         .args([
             "bench",
             "--seeds",
-            "10000",
+            "1000",
             "--suite",
             "dies-crash",
             "--jobs",
@@ -126,7 +126,7 @@ fn an_interrupt_keeps_what_was_done() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("arena runs");
-    wait_for(&mut child, "10000 runs");
+    wait_for(&mut child, "1000 runs");
     let pid = child.id().to_string();
     let killed = Command::new("kill").args(["-INT", &pid]).status();
     assert!(killed.is_ok_and(|status| status.success()));
@@ -136,11 +136,11 @@ fn an_interrupt_keeps_what_was_done() {
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     let report: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(report["complete"], false);
-    assert_eq!(report["planned"], 10_000);
+    assert_eq!(report["planned"], 1000);
     assert!(
         report["runs"]
             .as_array()
-            .is_some_and(|runs| runs.len() < 10_000)
+            .is_some_and(|runs| runs.len() < 1000)
     );
 }
 
@@ -229,4 +229,43 @@ fn what_does_not_fail_is_told_so() {
     ]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("quiet does not fail in it"));
+}
+
+#[test]
+fn a_run_of_a_benchmark_is_the_run_of_its_seed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let record = folder
+        .path()
+        .join("record.json")
+        .to_string_lossy()
+        .into_owned();
+    let output = arena(&[
+        "run",
+        "dies-crash",
+        "--sim",
+        "--seed",
+        "5",
+        "--json",
+        "--record",
+        &record,
+    ]);
+    let run: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let output = arena(&[
+        "bench",
+        "--suite",
+        "dies-crash",
+        "--seed",
+        "5",
+        "--seeds",
+        "1",
+        "--json",
+    ]);
+    let bench: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let hash = &bench["runs"][0]["log_sha256"];
+    assert!(hash.is_string());
+    assert_eq!(run["sim"]["sha256"], *hash);
+    assert_eq!(
+        run["score"]["composite"],
+        bench["runs"][0]["measures"]["composite"]
+    );
 }

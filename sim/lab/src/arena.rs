@@ -9,7 +9,7 @@ use std::time::Duration;
 use arena_scenario::Scenario;
 use arena_scenario::judge::{Facts, FaultFact, Part};
 use arena_scenario::score::Score;
-use arena_sim::net::{Network, PRESETS};
+use arena_sim::net::Network;
 use arena_sim::{Played, Setup, policy};
 
 use crate::course::{Course, Lane, Span};
@@ -23,22 +23,15 @@ pub const NO_STEADY_STATE: &str = "no_steady_state";
 pub fn play(job: &Job) -> Result<Outcome, String> {
     let scenario = Scenario::clone(&job.scenario);
     let healer = policy::healer(&job.policy, scenario.seed).map_err(|error| error.to_string())?;
+    let network = Network::named(&job.network);
+    let network = network.ok_or_else(|| format!("there is no network {}", job.network))?;
     let setup = Setup {
         encore: job.encore,
-        network: network(&job.network)?,
+        network,
         ..Setup::new(scenario, healer)
     };
     let played = arena_sim::play(setup).map_err(|error| error.to_string())?;
     Ok(outcome(&played))
-}
-
-/// Of a preset; the error names those that there are.
-pub fn network(name: &str) -> Result<Network, String> {
-    Network::named(name).ok_or_else(|| {
-        let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
-        let known = known.join(", ");
-        format!("there is no network {name}\n  mend: use one of {known}")
-    })
 }
 
 /// The same; a panic is an error, too.

@@ -14,7 +14,7 @@ mod stats;
 mod tournament;
 mod work;
 
-pub use arena::{NO_STEADY_STATE, network, play, play_guarded};
+pub use arena::{NO_STEADY_STATE, play, play_guarded};
 pub use bench::{Broken, FORMAT, Machine, Pair, Report, Row, ScenarioRow, Skipped};
 pub use course::{Course, Lane, Span};
 pub use job::{Job, Matrix, Measure, Outcome, Trial};

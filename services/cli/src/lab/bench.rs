@@ -9,6 +9,7 @@ use clap::Args;
 use super::{SEED_MAX, files, suite, tell, work};
 use crate::exit::Failure;
 use crate::screen::{self, talk};
+use crate::up::signals::Signals;
 
 /// Seeds of one benchmark; the intervals are as narrow as anybody needs them long before.
 const SEEDS_MAX: i64 = 10_000;
@@ -73,7 +74,7 @@ pub(crate) struct BenchArgs {
 /// Runs it.
 pub(crate) async fn run(args: BenchArgs) -> Result<(), Failure> {
     super::check_healers(&args.policy)?;
-    super::check_network(&args.network)?;
+    crate::run::sim::network(&args.network)?;
     let levels: Vec<String> = args.noise.iter().map(ToString::to_string).collect();
     super::check_once("level of noise", &levels)?;
     if let Some(folder) = &args.out {
@@ -90,6 +91,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<(), Failure> {
     };
     let (jobs, skipped) = matrix.jobs();
     let jobs = Arc::new(jobs);
+    let signals = Signals::listen()?;
     talk!(
         "{} scenarios x {} seeds x {} policies x {} levels of noise: {} runs",
         matrix.scenarios.len(),
@@ -98,7 +100,8 @@ pub(crate) async fn run(args: BenchArgs) -> Result<(), Failure> {
         matrix.noise.len(),
         jobs.len()
     );
-    let mut worked = work::work(&jobs, args.jobs.map(usize::from), arena_lab::play).await?;
+    let mut worked =
+        work::work(signals, &jobs, args.jobs.map(usize::from), arena_lab::play).await?;
     let broken = worked.broken();
     let done = std::mem::take(&mut worked.done);
     let mut report = Report::of(&matrix, &jobs, skipped, done);

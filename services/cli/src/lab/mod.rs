@@ -25,13 +25,6 @@ fn check_healers(names: &[String]) -> Result<(), Failure> {
     check_once("policy", names)
 }
 
-/// The name is one of a preset.
-fn check_network(name: &str) -> Result<(), Failure> {
-    arena_lab::network(name)
-        .map(drop)
-        .map_err(|what| Exit::Usage.because(what))
-}
-
 /// Who is named twice would be played twice, and compared with itself.
 fn check_once(what: &str, names: &[String]) -> Result<(), Failure> {
     let mut known = BTreeSet::new();

@@ -67,7 +67,7 @@ struct Case {
 /// Runs it.
 pub(crate) async fn run(args: ShrinkArgs) -> Result<(), Failure> {
     super::check_healers(std::slice::from_ref(&args.policy))?;
-    super::check_network(&args.network)?;
+    crate::run::sim::network(&args.network)?;
     let sources = source::find(std::slice::from_ref(&args.scenario))?;
     let [source] = sources.as_slice() else {
         return Err(Exit::Usage.because("a folder of several scenarios\n  mend: name one of them"));

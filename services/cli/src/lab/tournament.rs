@@ -11,6 +11,7 @@ use clap::builder::PossibleValuesParser;
 use super::{SEED_MAX, files, tell, work};
 use crate::exit::Failure;
 use crate::screen::{self, talk};
+use crate::up::signals::Signals;
 
 /// Shorter than that a villain makes no fault that lasts, at one every 20 s.
 const LENGTH_MIN: Duration = Duration::from_secs(30);
@@ -88,6 +89,7 @@ pub(crate) async fn run(args: TournamentArgs) -> Result<(), Failure> {
         length: args.length,
     };
     let bouts = Arc::new(tournament.bouts());
+    let signals = Signals::listen()?;
     talk!(
         "{} villains x {} healers x {} rounds: {} bouts",
         args.villains.len(),
@@ -95,7 +97,7 @@ pub(crate) async fn run(args: TournamentArgs) -> Result<(), Failure> {
         args.rounds,
         bouts.len()
     );
-    let mut worked = work::work(&bouts, args.jobs.map(usize::from), play_bout).await?;
+    let mut worked = work::work(signals, &bouts, args.jobs.map(usize::from), play_bout).await?;
     let broken = worked.broken();
     let done = std::mem::take(&mut worked.done);
     let mut standings = tournament.standings(&bouts, done);

@@ -30,8 +30,9 @@ pub(super) struct Worked<T> {
     load1_before: Option<f64>,
 }
 
-/// Does all jobs. The first interrupt lets the runs that are under way end; the second one ends everything at once.
+/// Does all jobs. `signals` are heard from before anything is told, so that none is lost. The first interrupt lets the runs that are under way end; the second one ends everything at once.
 pub(super) async fn work<J, T>(
+    mut signals: Signals,
     jobs: &Arc<Vec<J>>,
     threads: Option<usize>,
     play: fn(&J) -> Result<T, String>,
@@ -43,7 +44,7 @@ where
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = threads.unwrap_or(cores);
     let (clock, load1_before) = (Clock::new(), load1());
-    let (began, mut signals) = (clock.now(), Signals::listen()?);
+    let began = clock.now();
     let stop = Arc::new(AtomicBool::new(false));
     let mut working = spawn(jobs, threads, play, &stop)?;
     let mut interrupted = false;

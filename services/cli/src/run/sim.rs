@@ -66,7 +66,7 @@ impl Plan {
     }
 }
 
-fn network(name: &str) -> Result<Network, Failure> {
+pub(crate) fn network(name: &str) -> Result<Network, Failure> {
     Network::named(name).ok_or_else(|| {
         let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
         let known = known.join(", ");
