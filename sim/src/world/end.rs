@@ -30,7 +30,7 @@ impl World {
             let failed = answer == Answer::Failed;
             let state = &mut self.services[callee.at()];
             state.inbound.ended(took, failed);
-            state.felt.count(took, failed);
+            self.notice(callee, took, failed);
             self.legs_answer(now, callee);
             self.legs_answer(now, ended.caller);
         }
@@ -115,7 +115,7 @@ impl World {
         if age >= PATIENCE && !matches!(ended.asker, Asker::Storm(_)) {
             let state = &mut self.services[callee.at()];
             state.inbound.took(took_ms(now, ended.arrived));
-            state.felt.count(took_ms(now, ended.arrived), false);
+            self.notice(callee, took_ms(now, ended.arrived), false);
         }
     }
 

@@ -13,7 +13,7 @@ use super::World;
 use super::call::{Answer, Asker, CallRef, Stage};
 use super::leg::Passage;
 use super::noise::factor;
-use super::places::{NodeIx, ServiceIx};
+use super::places::ServiceIx;
 use super::role::Role;
 
 /// What is due on a request's way.
@@ -131,24 +131,6 @@ impl World {
         } else {
             self.go_at(call, at);
         }
-    }
-
-    /// When a leg of this node's sidecar has passed a request on that comes now.
-    fn leg_takes(&mut self, now: Timestamp, node: NodeIx, service: ServiceIx) -> Timestamp {
-        let work_ms = self.physics.leg_ms
-            * factor(&mut self.services[service.at()].chance, self.physics.spread);
-        let state = &mut self.nodes[node.at()];
-        state.legs_busy_until = state.legs_busy_until.max(now) + millis(work_ms);
-        state.legs_ms += work_ms;
-        state.legs_busy_until
-    }
-
-    /// A leg of this service's node has passed an answer on: what comes next waits for that.
-    pub(super) fn legs_answer(&mut self, now: Timestamp, service: ServiceIx) {
-        let back_ms = self.physics.leg_back_ms;
-        let state = &mut self.nodes[self.places.services[service.at()].node.at()];
-        state.legs_busy_until = state.legs_busy_until.max(now) + millis(back_ms);
-        state.legs_ms += back_ms;
     }
 
     /// At the inbound leg.

@@ -8,7 +8,11 @@ use std::time::Duration;
 use arena_node_core::leg::Line;
 use arena_proto::{FaultId, Timestamp};
 
+use super::World;
 use super::call::Answer;
+use super::flow::millis;
+use super::noise::factor;
+use super::places::{NodeIx, ServiceIx};
 use super::storm::Storm;
 use crate::chance::{Chance, Purpose};
 
@@ -210,5 +214,31 @@ impl Leg {
                 Condition::Storm(storm) => Some(storm.as_mut()),
                 _ => None,
             })
+    }
+}
+
+/// The sidecar of a node is one thread, which all its legs share.
+impl World {
+    /// When a leg of this node's sidecar has passed a request on that comes now.
+    pub(super) fn leg_takes(
+        &mut self,
+        now: Timestamp,
+        node: NodeIx,
+        service: ServiceIx,
+    ) -> Timestamp {
+        let work_ms = self.physics.leg_ms
+            * factor(&mut self.services[service.at()].chance, self.physics.spread);
+        let state = &mut self.nodes[node.at()];
+        state.legs_busy_until = state.legs_busy_until.max(now) + millis(work_ms);
+        state.legs_ms += work_ms;
+        state.legs_busy_until
+    }
+
+    /// A leg of this service's node has passed an answer on: what comes next waits for that.
+    pub(super) fn legs_answer(&mut self, now: Timestamp, service: ServiceIx) {
+        let back_ms = self.physics.leg_back_ms;
+        let state = &mut self.nodes[self.places.services[service.at()].node.at()];
+        state.legs_busy_until = state.legs_busy_until.max(now) + millis(back_ms);
+        state.legs_ms += back_ms;
     }
 }

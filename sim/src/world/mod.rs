@@ -38,6 +38,7 @@ mod storm;
 mod truth;
 mod users;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arena_config::arena::Arena;
@@ -165,6 +166,10 @@ pub struct World {
     calm_before: Duration,
     /// When it is looked next whether it is calm.
     look_at: Timestamp,
+    /// Services that do not answer.
+    silent: BTreeSet<ServiceIx>,
+    /// Those that had a request since the truth was asked last.
+    noticed: Vec<ServiceIx>,
     truth: Truth,
     /// What users waited since the truth was asked last.
     felt: Meter,
@@ -218,6 +223,8 @@ impl World {
             calm_before: Duration::ZERO,
             look_at: BEGIN,
             called,
+            silent: places.all().collect(),
+            noticed: Vec::new(),
             truth: Truth::default(),
             felt: Meter::default(),
             felt_left: 0.0,

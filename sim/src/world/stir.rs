@@ -28,6 +28,11 @@ impl World {
             .is_some_and(super::process::Process::answers);
         if state.answers != answers {
             state.answers = answers;
+            if answers {
+                self.silent.remove(&service);
+            } else {
+                self.silent.insert(service);
+            }
             self.happenings.push(Happening::Changed(service));
         }
         self.reconsider(now, service);

@@ -1,5 +1,7 @@
 //! What users really feel, and who is hurt, whatever telemetry says. For the referee alone.
 
+use std::collections::BTreeSet;
+
 use arena_proto::Timestamp;
 
 use super::World;
@@ -60,22 +62,33 @@ impl World {
         let [p95] = self.felt.quantiles([95]);
         truth.p95_ms = Some(p95).filter(|p95| !p95.is_nan());
         self.felt.clear();
-        truth.hurt = self
-            .places
-            .all()
-            .filter(|service| self.is_hurt(now, *service))
-            .collect();
-        for state in &mut self.services {
-            state.felt = Felt::default();
+        truth.hurt = self.hurt(now);
+        for service in std::mem::take(&mut self.noticed) {
+            self.services[service.at()].felt = Felt::default();
         }
         truth
     }
 
+    /// A request to a service is over.
+    pub(super) fn notice(&mut self, service: ServiceIx, took_ms: f64, failed: bool) {
+        let felt = &mut self.services[service.at()].felt;
+        if felt.ended == 0 {
+            self.noticed.push(service);
+        }
+        felt.count(took_ms, failed);
+    }
+
+    /// Only who does not answer, or had a request that was followed, can be hurt.
+    fn hurt(&self, now: Timestamp) -> Vec<ServiceIx> {
+        let called = self.calls.all().filter_map(|(_, call)| call.callee);
+        let called = called.chain(self.noticed.iter().copied());
+        let sick = called.filter(|service| self.is_hurt(now, *service));
+        let hurt: BTreeSet<ServiceIx> = sick.chain(self.silent.iter().copied()).collect();
+        Vec::from_iter(hurt)
+    }
+
     fn is_hurt(&self, now: Timestamp, service: ServiceIx) -> bool {
         let state = &self.services[service.at()];
-        if !state.answers {
-            return true;
-        }
         let calls = self
             .calls
             .inbound(service)
