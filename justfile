@@ -2,6 +2,7 @@
 
 release := "cargo build --quiet --release --workspace --bins"
 arena := env("CARGO_TARGET_DIR", "target") / "release/arena"
+debug := env("CARGO_TARGET_DIR", "target") / "debug/arena"
 
 # List the recipes
 default:
@@ -50,6 +51,11 @@ test-web *ARGS:
 # schemathesis over the gateway's own description (needs `pip install schemathesis` for the Python that ARENA_PYTHON names)
 test-api:
     ARENA_REQUIRE_TOOLS=1 cargo test -p arena-gateway --test schemathesis
+
+# The Python package of the stepped mode (needs `pip install -e 'sim/gym[dev]'` for the Python that ARENA_PYTHON names)
+test-gym *ARGS:
+    cargo build -p arena-cli
+    cd sim/gym && ARENA_BIN={{ justfile_directory() / debug }} ARENA_REQUIRE_TOOLS=1 {{ env("ARENA_PYTHON", "python3") }} -m pytest {{ ARGS }}
 
 # Each fault, and the death of each party in the middle of it (`cargo test` has one fault a carrier for that)
 test-faults *FAULTS:

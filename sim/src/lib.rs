@@ -11,6 +11,7 @@ pub mod net;
 pub mod observe;
 pub mod policy;
 pub mod queue;
+pub mod stepped;
 pub mod world;
 
 mod ground;

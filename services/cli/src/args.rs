@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Shrink(crate::lab::shrink::ShrinkArgs),
     /// Play a simulated run again and compare it, or tell a run's story again
     Replay(crate::replay::ReplayArgs),
+    /// Play the healer or the villain of a simulated arena, step by step, over stdin and stdout
+    Gym(crate::gym::GymArgs),
     /// List, show, check, generate and certify scenarios
     Scenarios(crate::scenarios::ScenariosArgs),
     /// Make one message body on stdin readable, for `nats sub --translate`

@@ -16,6 +16,7 @@ mod efficacy;
 mod exit;
 mod explain;
 mod faults;
+mod gym;
 mod incidents;
 mod inject;
 mod lab;
@@ -43,6 +44,13 @@ use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Command::Gym(args) = &arguments.command {
+        // Without a runtime: it reads, thinks and writes, and an interrupt ends it at once.
+        return match gym::run(args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.report(),
+        };
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -106,6 +114,7 @@ async fn run_interruptible(command: Command) -> Result<(), Failure> {
         Command::Up(_)
         | Command::Demo(_)
         | Command::Run(_)
+        | Command::Gym(_)
         | Command::Scenarios(_)
         | Command::Bench(_)
         | Command::Tournament(_)

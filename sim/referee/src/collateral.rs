@@ -51,7 +51,7 @@ pub(crate) fn cost(
     for pair in steps {
         let at_ms = pair[0].at_ms;
         let for_s = crate::seconds(pair[1].at_ms.saturating_sub(at_ms).min(STEP_MAX_MS));
-        let here = users * hurt_share(facts, case, &pair[0]);
+        let here = users * hurt_share(facts.steady_rate_hz, &pair[0], !case.checks_hold(&pair[0]));
         lost += here * for_s;
         let is_in = |(begin, end): &(u64, u64)| (*begin..=*end).contains(&at_ms);
         let felt = if windows.iter().any(is_in) { here } else { 0.0 };
@@ -77,12 +77,14 @@ pub(crate) fn cost(
     }
 }
 
-/// The share of the users that are not served well; all of them when nobody knows.
-fn hurt_share(facts: &Facts, case: &Case<'_>, sample: &Sample) -> f64 {
+/// The share of the users that are not served well at this moment, 0 to 1: who gets an error, who does not come through as in the steady
+/// state, and a twentieth where it is too slow. All of them when nobody knows.
+#[must_use]
+pub fn hurt_share(steady_rate_hz: Option<f64>, sample: &Sample, is_slow: bool) -> f64 {
     let Some(error) = sample.user_error_percent else {
         return 1.0;
     };
-    let missing = facts.steady_rate_hz.map_or(0.0, |steady| {
+    let missing = steady_rate_hz.map_or(0.0, |steady| {
         let rate = sample.user_request_rate_hz.unwrap_or(0.0);
         if steady > 0.0 && rate < steady {
             1.0 - rate / steady
@@ -91,11 +93,7 @@ fn hurt_share(facts: &Facts, case: &Case<'_>, sample: &Sample) -> f64 {
         }
     });
     let failed = error / 100.0;
-    let slow = if case.checks_hold(sample) {
-        0.0
-    } else {
-        SLOW_SHARE
-    };
+    let slow = if is_slow { SLOW_SHARE } else { 0.0 };
     (failed + missing).max(slow).clamp(0.0, 1.0)
 }
 

@@ -24,6 +24,7 @@ use arena_scenario::judge::{self, Case, Facts};
 use arena_scenario::{Expect, Scenario};
 
 pub use arena_scenario::score::{Budget, EncoreScore, Finding, Measure, Rule, Score};
+pub use collateral::hurt_share;
 pub use composite::{NOT_CREDITED_SHARE, composite};
 pub use encore::{ENCORE_REST, Replay, is_replayable, replays};
 

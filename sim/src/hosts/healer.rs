@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use arena_proto::{
     Column, Command, CommandId, IncidentEvent, IncidentEventKind, IncidentId, IncidentState,
-    NodeName, Plan, PlanBasis, PlanId, Preconditions, Resolution, Schema, Telemetry, check_action,
+    NodeName, NodeStatus, Plan, PlanBasis, PlanId, Preconditions, Resolution, Schema, Telemetry,
+    check_action,
 };
 
 use super::seen::Seen;
@@ -58,6 +59,11 @@ impl HealerHost {
         if let Some(token) = delivery.token {
             ground.bus.ack(ground.now, token);
         }
+    }
+
+    /// What the nodes last said of themselves.
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = &NodeStatus> {
+        self.seen.statuses()
     }
 
     /// What is seen now; outcomes are told once.

@@ -90,6 +90,11 @@ impl Recorder {
         }
     }
 
+    /// The log as it stands; more may come.
+    pub(crate) fn so_far(&self) -> EventLog {
+        self.log.clone().finish()
+    }
+
     pub(crate) fn finish(self) -> EventLog {
         self.log.finish()
     }

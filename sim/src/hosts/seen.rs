@@ -57,6 +57,11 @@ impl Seen {
         self.statuses.get(node).map(|status| &**status)
     }
 
+    /// What every node last said of itself, in the order of their names.
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = &NodeStatus> {
+        self.statuses.values().map(|status| &**status)
+    }
+
     /// An open incident.
     pub(crate) fn incident(&self, id: &IncidentId) -> Option<&IncidentEvent> {
         self.incidents.get(id).map(|event| &**event)

@@ -67,6 +67,7 @@ pub(crate) struct Watcher {
     reference: Option<Reference>,
     /// Everything with a time was asked for by then.
     played_ms: u64,
+    is_open_ended: bool,
     /// Who is hurt, as it was last written.
     hurt: BTreeSet<ServiceIx>,
 }
@@ -87,6 +88,7 @@ impl Watcher {
             steady: SteadyWatch::new(&scenario)?,
             reference: (policy == Policy::Reference).then(Reference::default),
             played_ms: 0,
+            is_open_ended: false,
             hurt: BTreeSet::new(),
             scenario,
         })
@@ -137,6 +139,12 @@ impl Watcher {
         Ok(next)
     }
 
+    /// Faults come from outside, and nobody knows when the last of them was made: only the scenario's limit ends the run.
+    pub(crate) const fn open_ended(mut self, is: bool) -> Self {
+        self.is_open_ended = is;
+        self
+    }
+
     pub(crate) const fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over { .. })
     }
@@ -169,7 +177,14 @@ impl Watcher {
 
     fn watch(&mut self, now: Timestamp, at_ms: u64) -> Result<Next, SetupError> {
         let played = at_ms >= self.played_ms;
-        if let Some((kind, why)) = watch::over(&self.scenario, &self.view, played, at_ms)? {
+        let over = if self.is_open_ended {
+            let limit = self.scenario.limit.as_millis();
+            let is_up = u128::from(at_ms - self.view.facts.play_ms) >= limit;
+            is_up.then_some(("end", "the scenario's time is up"))
+        } else {
+            watch::over(&self.scenario, &self.view, played, at_ms)?
+        };
+        if let Some((kind, why)) = over {
             let again = self.again();
             if kind != "healed" || self.phase == Phase::Encore || again.is_empty() {
                 self.view.note(at_ms, kind, "", why);

@@ -43,7 +43,7 @@ impl Sim {
             .zip(world.nodes())
             .collect();
         let policy = setup.healer.as_judged();
-        let acts = matches!(setup.healer, Healer::Rules(_));
+        let acts = !matches!(setup.healer, Healer::Nobody | Healer::Reference);
         let (remediator, healer) = healers(setup.healer)?;
         let healer = healer
             .or_else(|| matches!(setup.villain, Villain::Outside).then(|| HealerHost::new(None)));
@@ -72,7 +72,8 @@ impl Sim {
             remediator,
             healer,
             injector: InjectorHost::new(nonce),
-            watcher: Watcher::new(scenario, policy, setup.encore)?,
+            watcher: Watcher::new(scenario, policy, setup.encore)?
+                .open_ended(matches!(setup.villain, Villain::Outside)),
             villain: setup.villain,
             deaths: setup.deaths,
             looks: 0,

@@ -9,8 +9,9 @@ mod course;
 use std::time::Duration;
 
 use arena_proto::{
-    InjectReply, InjectRequest, RevertRequest, Timestamp, VillainRequest, VillainStatus,
+    InjectReply, InjectRequest, NodeStatus, RevertRequest, Timestamp, VillainRequest, VillainStatus,
 };
+use arena_scenario::judge::Facts;
 
 use crate::ground::{Event, Ground, Host};
 use crate::hosts::detector::DetectorHost;
@@ -19,6 +20,7 @@ use crate::hosts::injector::InjectorHost;
 use crate::hosts::node::NodeHost;
 use crate::hosts::remediator::RemediatorHost;
 use crate::hosts::watcher::{Next, Phase, Watcher};
+use crate::log::EventLog;
 use crate::observe::Observation;
 use crate::play::Played;
 use crate::policy::Deed;
@@ -287,6 +289,23 @@ impl Sim {
     #[must_use]
     pub const fn truth(&self) -> &crate::world::Truth {
         &self.ground.truth
+    }
+
+    /// What happened so far, truth included: for who steps the run, and not for who plays in it.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.watcher.view.facts
+    }
+
+    /// The event log as it stands.
+    #[must_use]
+    pub fn log(&self) -> EventLog {
+        self.ground.log.so_far()
+    }
+
+    /// What the nodes last said of themselves, as it came over the bus; nothing where nobody outside plays.
+    pub fn statuses(&self) -> impl Iterator<Item = &NodeStatus> {
+        self.healer.iter().flat_map(HealerHost::statuses)
     }
 
     /// The run as it was.

@@ -46,7 +46,7 @@ pub(crate) fn check(request: &VillainRequest, nonce: u64) -> Result<Start, Strin
             kind.as_str()
         ));
     }
-    let budget = budget(request)?;
+    let budget = Budget::of(request)?;
     let seed = request.seed.unwrap_or(nonce % (SEED_MADE_UP_MAX + 1));
     Ok(Start {
         kind,
@@ -104,21 +104,24 @@ fn scripted(request: &VillainRequest, stop_when: StopWhen) -> Result<Start, Stri
     })
 }
 
-fn budget(request: &VillainRequest) -> Result<Budget, String> {
-    let faults = request.budget.unwrap_or(FAULTS);
-    within("budget", &faults, &FAULTS_RANGE, ToString::to_string)?;
-    let at_once = request.at_once.unwrap_or(AT_ONCE);
-    within("at_once", &at_once, &AT_ONCE_RANGE, ToString::to_string)?;
-    let every = request.every_ms.map_or(EVERY, Duration::from_millis);
-    within("every", &every, &EVERY_RANGE, write)?;
-    Ok(Budget {
-        faults: to_usize(faults),
-        at_once: to_usize(at_once),
-        every,
-        allowed: allowed(request)?,
-        ttl: ttl(request)?,
-        total: total(request)?,
-    })
+impl Budget {
+    /// What a request asks for, with the defaults for what it leaves out; else which mistake it has, and what is allowed.
+    pub fn of(request: &VillainRequest) -> Result<Self, String> {
+        let faults = request.budget.unwrap_or(FAULTS);
+        within("budget", &faults, &FAULTS_RANGE, ToString::to_string)?;
+        let at_once = request.at_once.unwrap_or(AT_ONCE);
+        within("at_once", &at_once, &AT_ONCE_RANGE, ToString::to_string)?;
+        let every = request.every_ms.map_or(EVERY, Duration::from_millis);
+        within("every", &every, &EVERY_RANGE, write)?;
+        Ok(Self {
+            faults: to_usize(faults),
+            at_once: to_usize(at_once),
+            every,
+            allowed: allowed(request)?,
+            ttl: ttl(request)?,
+            total: total(request)?,
+        })
+    }
 }
 
 fn total(request: &VillainRequest) -> Result<Duration, String> {

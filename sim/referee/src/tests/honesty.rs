@@ -196,9 +196,12 @@ fn nobody_sees_what_the_first_of_three_did() {
     for kind in [ActionKind::Stop, ActionKind::Drain] {
         facts.actions.push(action(kind, ROOT, 15_100));
     }
-    check(&facts, &expect![[r#"
+    check(
+        &facts,
+        &expect![[r#"
         spam: 3 within a second, and nobody can have seen what the first did: restart node-1/orders, stop node-1/orders, drain node-1/orders
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -1,0 +1,146 @@
+//! The stepped mode as who plays it sees it: its schema is published, and nothing that the healer is shown tells of a fault.
+
+use arena_faults::{CATALOGUE, FaultName};
+use arena_sim::stepped::{Session, schema};
+use expect_test::expect_file;
+use serde_json::{Value, json};
+
+/// Long enough for every fault of the catalogue to be felt, found and over; the slowest leaks need most of it.
+const STEPS: usize = 45;
+const TTL_MS: u64 = 30_000;
+
+struct Talk(Session);
+
+impl Talk {
+    fn new(options: &Value) -> Self {
+        let options = serde_json::from_value(options.clone()).expect("options");
+        Self(Session::new(options))
+    }
+
+    fn ask(&mut self, request: &Value) -> Value {
+        let reply = self.0.answer(request.to_string().as_bytes());
+        let reply = serde_json::to_value(&reply).expect("a reply is JSON");
+        assert_ne!(reply["type"], "error", "{request}: {reply}");
+        reply
+    }
+}
+
+#[test]
+fn the_schema_is_the_published_one() {
+    let schema = schema();
+    expect_file!["../../docs/gym-schema.json"].assert_eq(&format!("{schema:#}\n"));
+}
+
+/// The name stands there as a word of its own: `crash` is not found in `crashed`, nor `node-silent` in `node_silent`.
+fn names(text: &str, name: &str) -> bool {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+/// What of the truth is told in this text.
+fn leaks(text: &str, ids: &[String]) -> Vec<String> {
+    let known = CATALOGUE.iter().map(|name| name.as_str());
+    let words = known.chain([
+        "fault", "faults", "villain", "injected", "injector", "chaos",
+    ]);
+    let named = words
+        .filter(|word| names(text, word))
+        .map(ToOwned::to_owned);
+    let ids = ids.iter().filter(|id| text.contains(id.as_str())).cloned();
+    named.chain(ids).collect()
+}
+
+#[test]
+fn a_leak_would_be_found() {
+    let ids = ["flt-1".to_owned()];
+    assert_eq!(
+        leaks(r#"{"message":"made by port-squat"}"#, &ids),
+        ["port-squat"]
+    );
+    assert_eq!(
+        leaks(r#"{"makes":["gray","hang"]}"#, &ids),
+        ["hang", "gray"]
+    );
+    assert_eq!(leaks("helper of flt-1", &ids), ["flt-1"]);
+    assert_eq!(leaks("it crashed, node_silent", &ids), Vec::<String>::new());
+}
+
+/// Makes one fault, and reads all that the healer sees until it is over.
+fn plays_with(name: FaultName) -> (usize, Vec<String>) {
+    let mut talk = Talk::new(&json!({"form": "both", "scenario_text": null}));
+    let shape = talk.ask(&json!({"type": "describe"}));
+    let begun = talk.ask(&json!({"type": "reset", "seed": 11}));
+    let places: Vec<&str> = shape["places"]
+        .as_array()
+        .expect("places")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let mut found = leaks(&begun["observations"]["felix"].to_string(), &[]);
+    let mut ids: Vec<String> = Vec::new();
+    let mut incidents = 0;
+    for step in 0..STEPS {
+        // The first target that takes it.
+        let villain: Vec<Value> = if ids.is_empty() {
+            places
+                .iter()
+                .map(|place| json!({"inject": name.as_str(), "target": place, "ttl_ms": TTL_MS}))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        // Somebody heals, so that outcomes with their messages are seen, too.
+        let felix = if step % 10 == 9 {
+            places
+                .iter()
+                .filter(|place| place.contains('/'))
+                .map(|place| json!({"order": "RECOVER", "target": place}))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let reply =
+            talk.ask(&json!({"type": "step", "actions": {"villain": villain, "felix": felix}}));
+        let results = reply["infos"]["villain"]["actions"]
+            .as_array()
+            .expect("results");
+        ids.extend(
+            results
+                .iter()
+                .filter_map(|one| one["id"].as_str())
+                .filter(|id| !id.is_empty())
+                .map(ToOwned::to_owned),
+        );
+        let felix = &reply["observations"]["felix"];
+        found.extend(leaks(&felix.to_string(), &ids));
+        found.extend(leaks(&reply["infos"]["felix"].to_string(), &ids));
+        incidents += felix["full"]["incidents"].as_array().map_or(0, Vec::len);
+    }
+    assert!(!ids.is_empty(), "nobody takes {name}");
+    found.sort();
+    found.dedup();
+    (incidents, found)
+}
+
+#[test]
+fn nothing_that_the_healer_sees_tells_of_a_fault() {
+    let mut told = Vec::new();
+    let mut with_incidents = 0;
+    for name in CATALOGUE {
+        let (incidents, found) = plays_with(*name);
+        with_incidents += usize::from(incidents > 0);
+        if !found.is_empty() {
+            told.push(format!("{name}: {}", found.join(", ")));
+        }
+    }
+    assert_eq!(told, Vec::<String>::new());
+    assert!(
+        with_incidents * 2 > CATALOGUE.len(),
+        "only {with_incidents} of {} faults were found by the detector: this shows too little",
+        CATALOGUE.len()
+    );
+}
