@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 /// Long enough for every fault of the catalogue to be felt, found and over; the slowest leaks need most of it.
 const STEPS: usize = 45;
 const TTL_MS: u64 = 30_000;
+/// So many faults of the catalogue at least must become incidents, with evidence in words, for the search to show something.
+const FOUND_MIN: usize = 3;
 
 struct Talk(Session);
 
@@ -139,7 +141,7 @@ fn nothing_that_the_healer_sees_tells_of_a_fault() {
     }
     assert_eq!(told, Vec::<String>::new());
     assert!(
-        with_incidents * 2 > CATALOGUE.len(),
+        with_incidents >= FOUND_MIN,
         "only {with_incidents} of {} faults were found by the detector: this shows too little",
         CATALOGUE.len()
     );

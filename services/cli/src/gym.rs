@@ -127,7 +127,7 @@ pub(crate) fn run(args: &GymArgs) -> Result<(), Failure> {
     let mut line = Vec::new();
     while let Some(is_whole) = read(&mut input, &mut line)? {
         let reply = if is_whole {
-            session.answer(&line)
+            session.answer(line.trim_ascii_end())
         } else {
             Reply::Error(too_long())
         };

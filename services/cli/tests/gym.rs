@@ -156,7 +156,30 @@ fn whatever_is_said_is_answered_and_the_session_lives_on() {
     told.push(refused(&talk.say(&long)));
     // Deep enough to bring down who reads it without a limit.
     told.push(refused(&talk.say(&long[..100_000])));
-    expect![[r#""#]].assert_eq(&told.join("\n"));
+    expect![[r#"
+        expected value at line 1 column 1 (column 1)
+        EOF while parsing an object at line 1 column 1 (column 1)
+        missing field `type` (the line)
+        invalid type: null, expected internally tagged enum Request (the line)
+        missing field `type` (the line)
+        unknown variant `dance`, expected one of `describe`, `reset`, `step`, `close` (the line)
+        no episode has begun (type)
+        unknown field `sed`, expected `seed` or `options` (the line)
+        invalid value: integer `-1`, expected u64 (the line)
+        the seed 18446744073709551615 (seed)
+        there is no curated scenario "hang-edg" (options.scenario)
+        scenario_text:1:8: invalid type: integer `1`, expected text in quotes
+          |
+        1 | name = 1
+          |        ^
+          mend: write text in quotes (options.scenario)
+        a scenario's name and a scenario's text (options)
+        a step of 1 ms (options.step_ms)
+        unknown variant `me`, expected one of `agent`, `rules`, `nobody`, `reference` (the line)
+        there is no fault "rain"; there are cpu-spike, noisy-neighbour, memory-leak, fd-leak, thread-leak, crash, crash-loop, hang, deadlock, slow-start, error-burst, gray, bad-config, port-squat, network-delay, network-loss, network-bandwidth, network-partition, dependency-down, storage-latency, storage-error, disk-full, retry-storm, load-surge, telemetry-loss, telemetry-delay, telemetry-duplicate, telemetry-reorder, telemetry-freeze, telemetry-skew, telemetry-bias, telemetry-forge, node-silent (options.budget)
+        expected value at line 1 column 1 (column 1)
+        a line of more than 1048576 bytes (the line)
+        recursion limit exceeded at line 1 column 128 (column 128)"#]].assert_eq(&told.join("\n"));
     assert_eq!(
         talk.ask(&json!({"type": "reset", "seed": 1}))["type"],
         "reset"
