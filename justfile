@@ -55,7 +55,12 @@ test-api:
 # The Python package of the stepped mode (needs `pip install -e 'sim/gym[dev]'` for the Python that ARENA_PYTHON names)
 test-gym *ARGS:
     cargo build -p arena-cli
-    cd sim/gym && ARENA_BIN={{ justfile_directory() / debug }} ARENA_REQUIRE_TOOLS=1 {{ env("ARENA_PYTHON", "python3") }} -m pytest {{ ARGS }}
+    cd sim/gym && ARENA_BIN={{ absolute_path(debug) }} ARENA_REQUIRE_TOOLS=1 {{ env("ARENA_PYTHON", "python3") }} -m pytest {{ ARGS }}
+
+# Steps a second of the stepped mode, through the Python package
+bench-gym *ARGS:
+    cargo build --quiet --release -p arena-cli
+    cd sim/gym && ARENA_BIN={{ absolute_path(arena) }} {{ env("ARENA_PYTHON", "python3") }} examples/speed.py {{ ARGS }}
 
 # Each fault, and the death of each party in the middle of it (`cargo test` has one fault a carrier for that)
 test-faults *FAULTS:
