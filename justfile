@@ -70,6 +70,10 @@ test-faults *FAULTS:
 soak-faults COUNT="500" SEED="1":
     ARENA_SOAK_COUNT={{ COUNT }} ARENA_SOAK_SEED={{ SEED }} cargo test -p arena-cli --test soak -- --nocapture
 
+# Every seed gives the same event log: run after run, in another process, with another number of threads
+sim-determinism SEEDS="1000":
+    cargo test --quiet --release -p arena-lab --test determinism -- {{ SEEDS }}
+
 # Format, lints and style
 lint:
     cargo fmt --all --check
@@ -114,8 +118,12 @@ sim-vs-live *ARGS:
 sim-cheats:
     cargo test --quiet -p arena-sim --test cheats -- --nocapture --test-threads 1
 
+# How fast the simulator is, and how much memory it takes, from 3 to 10,000 nodes, on one core
+bench-sim *NODES:
+    cargo bench --quiet -p arena-sim --bench sim -- {{ NODES }}
+
 # All benchmarks
-bench: bench-loop bench-idle bench-proxy bench-gateway bench-screen
+bench: bench-loop bench-idle bench-proxy bench-gateway bench-screen bench-sim
 
 # Every curated scenario on real processes, one after the other (long), or those that are named
 scenarios *ARGS:

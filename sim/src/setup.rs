@@ -30,6 +30,8 @@ pub struct Setup {
     pub deaths: Vec<Death>,
     /// The network between the arena's parts and its bus, and their clocks.
     pub network: Network,
+    /// The detector takes no short way past calm messages. The run is the same, and slower: for what compares the two.
+    pub thorough: bool,
 }
 
 impl Setup {
@@ -45,6 +47,7 @@ impl Setup {
             log: crate::log::LogLevel::Hash,
             deaths: Vec::new(),
             network: Network::quiet(),
+            thorough: false,
         }
     }
 }
@@ -88,6 +91,8 @@ pub enum Villain {
     Adaptive(VillainRequest),
     /// Whoever steps the simulation, by [`crate::Sim::inject`].
     Outside,
+    /// The same, by somebody who never asks what is to be seen: nothing is kept for that.
+    Blind,
 }
 
 /// A part of the arena that dies and comes back.

@@ -9,7 +9,7 @@ mod machine;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arena_detector_core::{Detector, Input, Output, Policy, Seat};
+use arena_detector_core::{Detector, Input, Output, Policy};
 use arena_proto::{
     Column, NodeName, ProbeVerdict, ProcessState, Schema, ServiceClass, ServiceInfo, ServiceName,
     ServiceSample, Telemetry, Timestamp,
@@ -51,7 +51,6 @@ struct Node {
     schema: Arc<Schema>,
     telemetry: Telemetry,
     calm: Vec<f32>,
-    seat: Seat,
 }
 
 fn node(at: usize, now: Timestamp) -> anyhow::Result<Node> {
@@ -120,7 +119,6 @@ fn node(at: usize, now: Timestamp) -> anyhow::Result<Node> {
         schema: Arc::new(schema),
         telemetry,
         calm,
-        seat: Seat::default(),
     })
 }
 
@@ -168,9 +166,7 @@ impl Fleet {
         let begun = Instant::now();
         let mut outputs = self.detector.step(self.now, Input::Tick);
         for node in &mut self.nodes {
-            let heard = self
-                .detector
-                .hear(self.now, &node.telemetry, &node.schema, &mut node.seat);
+            let heard = self.detector.hear(self.now, &node.telemetry, &node.schema);
             outputs.extend(heard);
         }
         for output in outputs {

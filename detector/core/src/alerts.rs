@@ -83,6 +83,10 @@ impl Alerts {
             .collect()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty() && self.measured.is_empty() && self.restored.is_empty()
+    }
+
     pub(crate) fn has_started(&self) -> bool {
         self.started
     }

@@ -100,6 +100,16 @@ impl Board {
         &self.book
     }
 
+    /// Something is or was wrong with the entity: what changes about it matters.
+    pub(crate) fn heeds(&self, entity: &Entity) -> bool {
+        self.entries.contains_key(entity)
+    }
+
+    /// Something changed that no signal here tells: what waits is looked at again.
+    pub(crate) fn stir(&mut self) {
+        self.changed = true;
+    }
+
     pub(crate) fn set_schema(&mut self, schema: &Schema) {
         self.graph.set_node(schema);
     }

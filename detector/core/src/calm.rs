@@ -1,8 +1,9 @@
-//! The short way past a message that changes nothing, which nearly every message is.
+//! The short way past what a message does not change, which is nearly everything in nearly every message.
 //!
 //! After a message was judged whole, and no signal of the node is raised, pending or recovering, it is known what the next one
-//! must say to change nothing: the same states, and values within bounds that follow from the rules. Such a message is seen to be
-//! calm in one pass over a few columns; any other is judged whole again.
+//! must say to change nothing: the same states, and values within bounds that follow from the rules. One pass over a few columns finds
+//! which bounds are left, and only the signals behind them are judged. Other states, or a signal that is not quiet any more, and the
+//! message is judged whole again.
 //!
 //! Why nothing is lost: of a signal without a run ([`Signal::is_quiet`]) a judgement that leaves its state as it is leaves nothing
 //! behind but the time of the sample, which is asked of runs only. A test holds this way against the whole one.
@@ -12,29 +13,45 @@
 use arena_expression::{Comparison, Plain, Term};
 use arena_proto::{ServiceSample, Telemetry, Timestamp};
 
-/// What one column must say. As small as can be: ten thousand nodes have more of these than a processor keeps at hand.
+/// A signal of a node, by its places: the entity's among the tracks, and its own among the entity's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) track: usize,
+    pub(crate) signal: usize,
+}
+
+/// What one column must say for one signal. As small as can be: ten thousand nodes have more of these than a processor keeps at hand.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bound {
     column: u32,
-    /// At least this; NaN: no reading.
+    /// At least this.
     low: f32,
     /// At most this.
     high: f32,
+    track: u16,
+    signal: u16,
+    /// There must be no reading.
+    missing: bool,
+    /// The rule is this comparison and no more: without a reading it has no answer.
+    alone: bool,
 }
 
 impl Bound {
-    fn lies(column: usize, low: f32, high: f32) -> Option<Self> {
-        let column = u32::try_from(column).ok()?;
-        Some(Self { column, low, high })
-    }
-
-    fn holds(self, values: &[f32]) -> bool {
+    fn holds(&self, values: &[f32]) -> bool {
         let value = usize::try_from(self.column)
             .ok()
             .and_then(|at| values.get(at));
         value.is_some_and(|value| {
-            (self.low..=self.high).contains(value) || self.low.is_nan() && value.is_nan()
+            let lies = (self.low..=self.high).contains(value);
+            lies && !self.missing || value.is_nan() && self.missing
         })
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            track: self.track.into(),
+            signal: self.signal.into(),
+        }
     }
 }
 
@@ -59,7 +76,9 @@ fn at_least(level: f64) -> f32 {
 pub(crate) struct Calm {
     /// Whether there is a message that would.
     known: bool,
-    columns: Vec<Bound>,
+    bounds: Vec<Bound>,
+    /// Which bounds the message at hand has left.
+    left: Vec<usize>,
     services: Vec<ServiceSample>,
     /// Sampled at this time or later: every process is warm, and no clock was set back.
     from: Option<Timestamp>,
@@ -74,7 +93,7 @@ impl Calm {
     /// Begins to note what must be, after a message with these services.
     pub(crate) fn begin(&mut self, telemetry: &Telemetry) {
         self.known = true;
-        self.columns.clear();
+        self.bounds.clear();
         self.services.clone_from(&telemetry.services);
         self.from = None;
     }
@@ -84,43 +103,43 @@ impl Calm {
         self.from = self.from.max(Some(warm));
     }
 
-    /// The rule's condition must go on to answer this; `column`: where a variable stands, `None` when that changes.
+    /// The condition of the signal there must go on to be false, or to have no answer; `column`: where a variable stands, `None` when
+    /// that changes.
     pub(crate) fn expect(
         &mut self,
+        place: Place,
         condition: Option<&Plain>,
-        answer: Option<bool>,
+        has_reading: bool,
         column: &impl Fn(usize) -> Option<usize>,
     ) {
-        let noted = self.columns.len();
-        let bounded = match (condition, answer) {
-            (Some(condition), Some(false)) => self.keep_false(condition, column),
-            // Of one comparison only: joined ones may have no answer for several reasons.
-            (Some(Plain::Compare(Term::Variable(at), _, Term::Literal(_))), None) => {
-                let bound = column(*at).and_then(|at| Bound::lies(at, f32::NAN, f32::NAN));
-                self.note(bound)
-            }
-            _ => false,
+        let noted = self.bounds.len();
+        let alone = matches!(condition, Some(Plain::Compare(..)));
+        let found = condition.is_some_and(|condition| self.keep_false(condition, column));
+        // Joined comparisons may have no answer for several reasons.
+        if !found || !has_reading && !alone {
+            return self.forget();
+        }
+        let (Ok(track), Ok(signal)) = (place.track.try_into(), place.signal.try_into()) else {
+            return self.forget();
         };
-        if !bounded {
-            self.columns.truncate(noted);
-            self.known = false;
+        for bound in &mut self.bounds[noted..] {
+            (bound.track, bound.signal) = (track, signal);
+            (bound.missing, bound.alone) = (!has_reading, alone);
         }
     }
 
     /// Notes what is enough for the condition to be false; false when that cannot be told.
     fn keep_false(&mut self, condition: &Plain, column: &impl Fn(usize) -> Option<usize>) -> bool {
         match condition {
-            Plain::And(sides) => {
-                // One false side is enough.
-                sides.iter().any(|side| {
-                    let noted = self.columns.len();
-                    let bounded = self.keep_false(side, column);
-                    if !bounded {
-                        self.columns.truncate(noted);
-                    }
-                    bounded
-                })
-            }
+            // One false side is enough.
+            Plain::And(sides) => sides.iter().any(|side| {
+                let noted = self.bounds.len();
+                let found = self.keep_false(side, column);
+                if !found {
+                    self.bounds.truncate(noted);
+                }
+                found
+            }),
             Plain::Or(sides) => sides.iter().all(|side| self.keep_false(side, column)),
             Plain::Compare(Term::Variable(at), comparison, Term::Literal(level)) => {
                 let (low, high) = match comparison {
@@ -130,27 +149,61 @@ impl Calm {
                     Comparison::LessOrEqual => (at_least(level.next_up()), f32::INFINITY),
                     Comparison::Equal | Comparison::NotEqual => return false,
                 };
-                let bound = column(*at).and_then(|at| Bound::lies(at, low, high));
-                self.note(bound)
+                let bound = column(*at)
+                    .and_then(|at| u32::try_from(at).ok())
+                    .map(|column| Bound {
+                        column,
+                        low,
+                        high,
+                        track: 0,
+                        signal: 0,
+                        missing: false,
+                        alone: false,
+                    });
+                self.bounds.extend(bound);
+                bound.is_some()
             }
             Plain::Compare(..) | Plain::Not(_) => false,
         }
     }
 
-    fn note(&mut self, bound: Option<Bound>) -> bool {
-        self.columns.extend(bound);
-        bound.is_some()
+    /// Whether the message can change nothing but the signals that [`Calm::next_left`] gives then; its entries fit the schema, and its
+    /// values are not those of the one before it.
+    pub(crate) fn holds(&mut self, telemetry: &Telemetry) -> bool {
+        self.left.clear();
+        let same = self.known
+            && self.from.is_none_or(|from| telemetry.time >= from)
+            && self.services == telemetry.services;
+        // A message of states alone has no reading, which is not the same as one that is missing.
+        if same && !telemetry.values.is_empty() {
+            let bounds = self.bounds.iter().enumerate();
+            let left = bounds.filter(|(_, bound)| !bound.holds(&telemetry.values));
+            self.left.extend(left.map(|(at, _)| at));
+            self.left.reverse();
+        }
+        same
     }
 
-    /// Whether the message changes nothing; its entries fit the schema, and its values are not those of the one before it.
-    pub(crate) fn holds(&self, telemetry: &Telemetry) -> bool {
-        self.known
-            && self.from.is_none_or(|from| telemetry.time >= from)
-            && self
-                .columns
-                .iter()
-                .all(|bound| bound.holds(&telemetry.values))
-            && self.services == telemetry.services
+    /// The next signal, in their order, of which a bound was left; each once. With the number of its bound.
+    pub(crate) fn next_left(&mut self) -> Option<(Place, usize)> {
+        let at = self.left.pop()?;
+        let place = self.bounds.get(at)?.place();
+        while let Some(next) = self.left.last()
+            && self.bounds.get(*next).map(Bound::place) == Some(place)
+        {
+            self.left.pop();
+        }
+        Some((place, at))
+    }
+
+    /// The signal behind the bound was judged: it is quiet with a reading or without one, or not quiet at all (`None`).
+    pub(crate) fn renew(&mut self, bound: usize, quiet: Option<bool>) {
+        match (self.bounds.get_mut(bound), quiet) {
+            (Some(bound), Some(has_reading)) if has_reading || bound.alone => {
+                bound.missing = !has_reading;
+            }
+            _ => self.forget(),
+        }
     }
 }
 

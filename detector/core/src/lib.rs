@@ -54,11 +54,11 @@ use node::{Node, Restored};
 use observer::Observer;
 use sequence::Order;
 use symptom::View;
+use track::Changes;
 
 pub use io::{Counters, Input, Output};
 pub use observer::Hearing;
 pub use policy::Policy;
-pub use seats::Seat;
 
 pub(crate) const NODE_SILENT: &str = "node_silent";
 
@@ -107,6 +107,7 @@ impl Detector {
     pub fn thorough(policy: Policy) -> Self {
         Self {
             thorough: true,
+            evaluator: Evaluator::by_cel(),
             ..Self::new(policy)
         }
     }
@@ -127,7 +128,7 @@ impl Detector {
             Input::Connected(connected) => self.connected(now, connected),
             Input::CanaryHeard(number) => self.observer.canary_heard(now, number),
             Input::Telemetry { telemetry, schema } => {
-                self.telemetry(now, &telemetry, &schema, &mut Seat::default());
+                self.telemetry(now, &telemetry, &schema);
             }
             Input::NodeKnown(node) => self.node_known(now, &node, false),
             Input::NodePosts(node) => self.node_known(now, &node, true),
@@ -141,16 +142,15 @@ impl Detector {
         outputs
     }
 
-    /// [`Input::Telemetry`] for who keeps the message, and where its node sits: the same, without a search for it.
+    /// [`Input::Telemetry`], for who keeps the message.
     pub fn hear(
         &mut self,
         now: Timestamp,
         telemetry: &Telemetry,
         schema: &Arc<Schema>,
-        seat: &mut Seat,
     ) -> Vec<Output> {
         let mut outputs = self.wake(now);
-        self.telemetry(now, telemetry, schema, seat);
+        self.telemetry(now, telemetry, schema);
         self.conclude(now, &mut outputs);
         outputs
     }
@@ -235,19 +235,13 @@ impl Detector {
         }
     }
 
-    fn telemetry(
-        &mut self,
-        now: Timestamp,
-        telemetry: &Telemetry,
-        schema: &Arc<Schema>,
-        seat: &mut Seat,
-    ) {
+    fn telemetry(&mut self, now: Timestamp, telemetry: &Telemetry, schema: &Arc<Schema>) {
         let name = &telemetry.node;
         if self.left.get(name) == Some(&telemetry.boot_id) {
             self.counters.stale += 1;
             return;
         }
-        let known = self.fleet.nodes.find(name, seat.node);
+        let known = self.fleet.nodes.find(name);
         if known.is_none() && self.fleet.nodes.len() == NODES_MAX {
             self.counters.nodes_over_limit += 1;
             return;
@@ -259,11 +253,11 @@ impl Detector {
             self.counters.misfits += 1;
             return;
         }
-        seat.node = known.unwrap_or_else(|| {
+        let seat = known.unwrap_or_else(|| {
             let node = Node::new(telemetry.boot_id);
             self.fleet.nodes.insert(name, node)
         });
-        let Some(node) = self.fleet.nodes.at_mut(seat.node) else {
+        let Some(node) = self.fleet.nodes.at_mut(seat) else {
             return;
         };
         let order = node.take(telemetry.boot_id, telemetry.seq);
@@ -275,32 +269,40 @@ impl Detector {
             // It says nothing new but that its node speaks.
             Order::Late => {
                 let lost = node.lost();
-                return self.heard(now, name, lost, seat);
+                return self.heard(now, name, lost);
             }
             Order::Stale => return,
         }
+        if !known_schema {
+            self.board.set_schema(schema);
+        }
+        let (board, alerts) = (&self.board, &self.alerts);
+        let heeds = |entity: &Entity| self.thorough || !alerts.is_empty() || board.heeds(entity);
         let reader = Reader {
             now,
             policy: &self.policy,
             evaluator: &self.evaluator,
             thorough: self.thorough,
+            heeds: &heeds,
         };
-        let mut changes = Vec::new();
+        let mut changes = Changes::default();
         if !known_schema {
             let id = telemetry.schema_id;
-            changes = node.set_schema(reader, id, schema, &mut self.restored);
-            self.board.set_schema(schema);
+            changes.told = node.set_schema(reader, id, schema, &mut self.restored);
         }
-        changes.extend(node.read(reader, telemetry));
+        node.read(reader, telemetry, &mut changes);
         let lost = node.lost();
-        self.report(now, changes);
+        if changes.unheeded {
+            self.board.stir();
+        }
+        self.report(now, changes.told);
         self.left.remove(name);
-        self.heard(now, name, lost, seat);
+        self.heard(now, name, lost);
     }
 
     /// The node spoke; `lost`: how many of its last messages did not come.
-    fn heard(&mut self, now: Timestamp, name: &NodeName, lost: u32, seat: &mut Seat) {
-        if self.liveness.heard(now, name, lost, &mut seat.watch) {
+    fn heard(&mut self, now: Timestamp, name: &NodeName, lost: u32) {
+        if self.liveness.heard(now, name, lost) {
             self.silence_over(now, name, "telemetry again");
         }
     }

@@ -153,30 +153,23 @@ impl Liveness {
         }
     }
 
-    /// A message of the node; true when it was silent before. `lost`: how many of its last messages did not come; `seat`: where it
-    /// perhaps sits, and sits in the end.
-    pub(crate) fn heard(
-        &mut self,
-        now: Timestamp,
-        node: &NodeName,
-        lost: u32,
-        seat: &mut usize,
-    ) -> bool {
-        *seat = self.seat(now, node, *seat);
-        let Some(watch) = self.nodes.at_mut(*seat) else {
+    /// A message of the node; true when it was silent before. `lost`: how many of its last messages did not come.
+    pub(crate) fn heard(&mut self, now: Timestamp, node: &NodeName, lost: u32) -> bool {
+        let seat = self.seat(now, node);
+        let Some(watch) = self.nodes.at_mut(seat) else {
             return false;
         };
         watch.last_heard = now;
         watch.patience = PATIENCE * lost;
         let before = std::mem::replace(&mut watch.hearing, Hearing::Heard);
         // With less patience than before it may be silent earlier than was planned.
-        self.plan_for(*seat, before != Hearing::Heard);
+        self.plan_for(seat, before != Hearing::Heard);
         before == Hearing::Silent
     }
 
     /// Where the node sits, who from now on is watched.
-    fn seat(&mut self, now: Timestamp, node: &NodeName, guess: usize) -> usize {
-        let found = self.nodes.find(node, guess);
+    fn seat(&mut self, now: Timestamp, node: &NodeName) -> usize {
+        let found = self.nodes.find(node);
         found.unwrap_or_else(|| {
             let seat = self.nodes.insert(node, Watch::new(now));
             self.plan_for(seat, true);
@@ -187,7 +180,7 @@ impl Liveness {
     /// A node that must be there, by an open incident or by its own status, though it was not heard yet. `silent`: that
     /// is what the incident says.
     pub(crate) fn expect(&mut self, now: Timestamp, node: &NodeName, silent: bool) {
-        let seat = self.seat(now, node, 0);
+        let seat = self.seat(now, node);
         if silent && let Some(watch) = self.nodes.at_mut(seat) {
             watch.hearing = Hearing::Silent;
         }

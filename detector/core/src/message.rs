@@ -23,6 +23,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) evaluator: &'a Evaluator,
     /// Without the short ways: every message whole, every condition by CEL.
     pub(crate) thorough: bool,
+    /// Whether anybody wants to know what changes about an entity that nothing is or was wrong with.
+    pub(crate) heeds: &'a dyn Fn(&Entity) -> bool,
 }
 
 /// One message, and how to read its times.

@@ -15,7 +15,7 @@ use crate::message::{Message, Reader};
 use crate::rules::ColumnIndex;
 use crate::sequence::{Order, Sequence};
 use crate::symptom::Symptom;
-use crate::track::{Change, Restart, Track};
+use crate::track::{Change, Changes, Restart, Track};
 
 /// The signals that open incidents of before a restart rest on, until their node is heard.
 pub(crate) type Restored = BTreeMap<Entity, Vec<(Arc<Symptom>, Timestamp)>>;
@@ -125,23 +125,35 @@ impl Node {
     }
 
     /// Reads a newer message; its entries fit the schema.
-    pub(crate) fn read(&mut self, reader: Reader<'_>, telemetry: &Telemetry) -> Vec<Change> {
-        let mut changes = Vec::new();
+    pub(crate) fn read(
+        &mut self,
+        reader: Reader<'_>,
+        telemetry: &Telemetry,
+        changes: &mut Changes,
+    ) {
         let Some((_, latest)) = &mut self.schema else {
-            return changes;
+            return;
         };
         latest.take(telemetry);
-        if !reader.thorough && latest.stillness().moves() && self.calm.holds(telemetry) {
-            return changes;
-        }
+        let moves = latest.stillness().moves();
         let message = Message::new(reader, telemetry, latest);
+        if !reader.thorough && moves && self.calm.holds(telemetry) {
+            while let Some((place, bound)) = self.calm.next_left() {
+                let sample = place.track.checked_sub(1);
+                let sample = sample.and_then(|at| telemetry.services.get(at));
+                let track = self.tracks.get_mut(place.track);
+                let quiet =
+                    track.and_then(|track| track.reread(place.signal, &message, sample, changes));
+                self.calm.renew(bound, quiet);
+            }
+            return;
+        }
         let samples = std::iter::once(None).chain(telemetry.services.iter().map(Some));
         self.calm.begin(telemetry);
-        for (track, sample) in self.tracks.iter_mut().zip(samples) {
-            track.read(&message, sample, &mut changes);
-            track.expect(reader.policy, sample, &mut self.calm);
+        for (at, (track, sample)) in self.tracks.iter_mut().zip(samples).enumerate() {
+            track.read(&message, sample, changes);
+            track.expect(at, reader.policy, sample, &mut self.calm);
         }
-        changes
     }
 
     /// The node is not heard: none of its signals has a reading.

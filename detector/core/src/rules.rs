@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arena_proto::{Schema, ServiceClass, ServiceInfo, ServiceName};
 
-use crate::calm::Calm;
+use crate::calm::{Calm, Place};
 use crate::expression::Expression;
 use crate::message::Reader;
 use crate::policy::AppliesTo;
@@ -164,13 +164,19 @@ impl Binding {
 }
 
 impl Rule {
-    /// Notes what must be read so that the condition that raises goes on to answer this.
-    pub(crate) fn expect(&self, binding: &Binding, answer: Option<bool>, calm: &mut Calm) {
+    /// Notes what must be read so that the condition that raises goes on to be false, or to have no answer.
+    pub(crate) fn expect(
+        &self,
+        binding: &Binding,
+        place: Place,
+        has_reading: bool,
+        calm: &mut Calm,
+    ) {
         let column = |place: usize| match binding.raise.get(place)? {
             Column::At(at) => Some(*at),
             Column::Absent | Column::OfNeighbour(_) | Column::NeighbourIsBatch(_) => None,
         };
-        calm.expect(self.raise.plain(), answer, &column);
+        calm.expect(place, self.raise.plain(), has_reading, &column);
     }
 
     /// What the values say. A signal that is not raised has nothing to clear, so `clear` and `idle` are not asked.

@@ -1,17 +1,11 @@
-//! What is kept of nodes, by name, each at a seat: who remembers where a node sits need not look for its name.
+//! What is kept of nodes, by name, each at a seat: who guesses the seat need not look for its name.
 //!
-//! A remembered seat is a guess and never trusted: whoever sits there is asked for the name.
+//! Nodes speak in turns, mostly in the same order, so the next to speak is guessed to sit beside the last one. A guess is never trusted:
+//! whoever sits there is asked for the name.
 
 use std::collections::BTreeMap;
 
 use arena_proto::NodeName;
-
-/// Where a node was found the last time; the first time: anywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Seat {
-    pub(crate) node: usize,
-    pub(crate) watch: usize,
-}
 
 /// Values by the name of a node.
 #[derive(Debug)]
@@ -19,6 +13,8 @@ pub(crate) struct Seats<T> {
     by_name: BTreeMap<NodeName, usize>,
     taken: Vec<Option<(NodeName, T)>>,
     free: Vec<usize>,
+    /// Who is likely to be asked for next.
+    next: usize,
 }
 
 impl<T> Default for Seats<T> {
@@ -27,6 +23,7 @@ impl<T> Default for Seats<T> {
             by_name: BTreeMap::new(),
             taken: Vec::new(),
             free: Vec::new(),
+            next: 0,
         }
     }
 }
@@ -36,12 +33,19 @@ impl<T> Seats<T> {
         self.by_name.len()
     }
 
-    /// Where the node sits, perhaps at `guess`.
-    pub(crate) fn find(&self, name: &NodeName, guess: usize) -> Option<usize> {
-        match self.taken.get(guess) {
+    /// Where the node sits.
+    pub(crate) fn find(&mut self, name: &NodeName) -> Option<usize> {
+        let guess = if self.next < self.taken.len() {
+            self.next
+        } else {
+            0
+        };
+        let seat = match self.taken.get(guess) {
             Some(Some((sitting, _))) if sitting == name => Some(guess),
             _ => self.by_name.get(name).copied(),
-        }
+        };
+        self.next = seat.map_or(self.next, |seat| seat + 1);
+        seat
     }
 
     pub(crate) fn get(&self, name: &NodeName) -> Option<&T> {
@@ -103,16 +107,15 @@ mod tests {
         let mut seats = Seats::default();
         let first = seats.insert(&name("b"), 1);
         let second = seats.insert(&name("a"), 2);
-        assert_eq!(seats.find(&name("a"), first), Some(second));
-        assert_eq!(seats.find(&name("a"), 99), Some(second));
+        for _ in 0..2 {
+            assert_eq!(seats.find(&name("b")), Some(first));
+            assert_eq!(seats.find(&name("a")), Some(second));
+            assert_eq!(seats.find(&name("a")), Some(second), "out of turn");
+        }
         assert_eq!(seats.remove(&name("b")), Some(1));
-        assert_eq!(seats.find(&name("b"), first), None);
+        assert_eq!(seats.find(&name("b")), None);
         assert_eq!(seats.insert(&name("c"), 3), first);
-        assert_eq!(
-            seats.find(&name("b"), first),
-            None,
-            "it is c who sits there"
-        );
+        assert_eq!(seats.find(&name("b")), None, "it is c who sits there");
         assert_eq!(seats.values().sum::<i32>(), 5);
     }
 }

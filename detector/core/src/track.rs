@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arena_proto::{Entity, ProbeVerdict, ProcessState, ServiceSample, SignalState, Timestamp};
 
 use crate::book::Process;
-use crate::calm::Calm;
+use crate::calm::{Calm, Place};
 use crate::message::{Message, Reader};
 use crate::policy::Policy;
 use crate::rules::{Binding, ColumnIndex};
@@ -22,6 +22,14 @@ pub(crate) struct Change {
     pub(crate) symptom: Arc<Symptom>,
     pub(crate) view: View,
     pub(crate) process: Process,
+}
+
+/// What a message has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) told: Vec<Change>,
+    /// Something else changed, which nobody heeds: a reading that comes or goes where nothing is or was wrong.
+    pub(crate) unheeded: bool,
 }
 
 /// Whether a service is between two processes, or has just got a new one: who calls it feels that.
@@ -168,32 +176,63 @@ impl Track {
         &mut self,
         message: &Message<'_>,
         sample: Option<&ServiceSample>,
-        changes: &mut Vec<Change>,
+        changes: &mut Changes,
+    ) {
+        let settling = sample.is_some_and(|sample| self.follow_process(message, sample, changes));
+        for at in 0..self.signals.len() {
+            self.read_signal(at, message, sample, settling, changes);
+        }
+    }
+
+    /// Reads the signal there alone, of a process that is warm; whether it is quiet then, and with a reading.
+    pub(crate) fn reread(
+        &mut self,
+        at: usize,
+        message: &Message<'_>,
+        sample: Option<&ServiceSample>,
+        changes: &mut Changes,
+    ) -> Option<bool> {
+        self.read_signal(at, message, sample, false, changes);
+        self.signals.get(at)?.quiet()
+    }
+
+    fn read_signal(
+        &mut self,
+        at: usize,
+        message: &Message<'_>,
+        sample: Option<&ServiceSample>,
+        settling: bool,
+        changes: &mut Changes,
     ) {
         let values = message.sample_of(&self.entity);
-        let settling = sample.is_some_and(|sample| self.follow_process(message, sample, changes));
-        for tracked in &mut self.signals {
-            let (reading, timing) = tracked.read(message, sample, values);
-            let Some(reading) = reading else {
-                continue;
-            };
-            let reading = match (&tracked.source, reading) {
-                (Source::Rule(..), Reading::Abnormal) if settling => Reading::Settling,
-                (_, reading) => reading,
-            };
-            let theirs = match (&tracked.source, sample) {
-                (Source::ProcessExited | Source::ProbeFailed, Some(sample)) => sample.since,
-                _ => message.sampled,
-            };
-            tracked.take_sample(message, values, reading);
-            if tracked
-                .signal
-                .observe(message.moment(theirs), reading, &timing)
-            {
-                let evidence = tracked.evidence(message, sample, values, (reading, timing));
-                changes.push(tracked.change(&self.entity, self.process, evidence));
-            }
+        let Some(tracked) = self.signals.get_mut(at) else {
+            return;
+        };
+        let (reading, timing) = tracked.read(message, sample, values);
+        let Some(reading) = reading else {
+            return;
+        };
+        let reading = match (&tracked.source, reading) {
+            (Source::Rule(..), Reading::Abnormal) if settling => Reading::Settling,
+            (_, reading) => reading,
+        };
+        let theirs = match (&tracked.source, sample) {
+            (Source::ProcessExited | Source::ProbeFailed, Some(sample)) => sample.since,
+            _ => message.sampled,
+        };
+        tracked.take_sample(message, values, reading);
+        let was_quiet = tracked.signal.is_quiet();
+        let signal = &mut tracked.signal;
+        if !signal.observe(message.moment(theirs), reading, &timing) {
+            return;
         }
+        if was_quiet && tracked.signal.is_quiet() && !(message.reader.heeds)(&self.entity) {
+            changes.unheeded = true;
+            return;
+        }
+        let evidence = tracked.evidence(message, sample, values, (reading, timing));
+        let change = tracked.change(&self.entity, self.process, evidence);
+        changes.told.push(change);
     }
 
     /// Notes which process the sample is about; true while it warms up.
@@ -201,7 +240,7 @@ impl Track {
         &mut self,
         message: &Message<'_>,
         sample: &ServiceSample,
-        changes: &mut Vec<Change>,
+        changes: &mut Changes,
     ) -> bool {
         let first = self.settling_from.is_none();
         let replaced = !first && sample.generation != self.process.generation;
@@ -218,7 +257,8 @@ impl Track {
                         .replace_process(message.seen(message.sampled))
                 {
                     let evidence = "the process was replaced".to_owned();
-                    changes.push(tracked.change(&self.entity, self.process, evidence));
+                    let change = tracked.change(&self.entity, self.process, evidence);
+                    changes.told.push(change);
                 }
             }
         }
@@ -249,8 +289,15 @@ impl Track {
         }
     }
 
-    /// Notes what the next message must say of this entity to change nothing; `sample` is that of the last one.
-    pub(crate) fn expect(&self, policy: &Policy, sample: Option<&ServiceSample>, calm: &mut Calm) {
+    /// Notes what the next message must say of this entity, the one at this place of its node, to change nothing; `sample` is that of the
+    /// last one.
+    pub(crate) fn expect(
+        &self,
+        track: usize,
+        policy: &Policy,
+        sample: Option<&ServiceSample>,
+        calm: &mut Calm,
+    ) {
         if let Some(sample) = sample {
             let well = sample.state == ProcessState::Running
                 && sample.probe != ProbeVerdict::Failing
@@ -260,16 +307,14 @@ impl Track {
                 None => return calm.forget(),
             }
         }
-        for tracked in &self.signals {
-            let has_reading = tracked.signal.state() != SignalState::NoData;
-            match &tracked.source {
-                _ if !tracked.signal.is_quiet() || !tracked.samples.is_empty() => calm.forget(),
-                Source::Rule(at, binding) => {
-                    let answer = has_reading.then_some(false);
-                    policy.rules[*at].expect(binding, answer, calm);
+        for (signal, tracked) in self.signals.iter().enumerate() {
+            match (&tracked.source, tracked.quiet()) {
+                (Source::Rule(at, binding), Some(has_reading)) => {
+                    let place = Place { track, signal };
+                    policy.rules[*at].expect(binding, place, has_reading, calm);
                 }
-                _ if !has_reading => calm.forget(),
-                Source::ProcessExited | Source::ProbeFailed | Source::Frozen => {}
+                (_, Some(true)) => {}
+                (_, None | Some(false)) => calm.forget(),
             }
         }
     }

@@ -32,6 +32,12 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
+    /// Neither raised nor on its way to be, and nothing kept: whether with a reading.
+    pub(crate) fn quiet(&self) -> Option<bool> {
+        let quiet = self.signal.is_quiet() && self.samples.is_empty();
+        quiet.then(|| self.signal.state() != SignalState::NoData)
+    }
+
     /// What the message says, if anything, and how long that must last to count.
     pub(crate) fn read(
         &self,

@@ -142,7 +142,7 @@ pub struct Bus {
     stored: Option<Vec<Stored>>,
     /// Telemetry that reached the bus before its schema did: nobody can read it.
     unreadable: u64,
-    spare: Vec<Arc<Telemetry>>,
+    spare: VecDeque<Arc<Telemetry>>,
 }
 
 /// What travels to the bus, and what from it: one lane of the queue each.
@@ -177,7 +177,7 @@ impl Bus {
             ready: VecDeque::new(),
             stored: None,
             unreadable: 0,
-            spare: Vec::new(),
+            spare: VecDeque::new(),
         };
         bus.plan_outages();
         bus
@@ -263,14 +263,14 @@ impl Bus {
 
     /// A message that nobody needs any more, with room for its values; to be filled anew. `None`: make one.
     pub fn spare(&mut self) -> Option<Arc<Telemetry>> {
-        self.spare.pop()
+        self.spare.pop_front()
     }
 
     /// Done with it: when nobody else has it, it is used again.
     #[inline]
     pub fn give_back(&mut self, mut telemetry: Arc<Telemetry>) {
         if self.spare.len() < SPARE_MAX && Arc::get_mut(&mut telemetry).is_some() {
-            self.spare.push(telemetry);
+            self.spare.push_back(telemetry);
         }
     }
 

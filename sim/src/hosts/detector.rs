@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arena_detector_core::{Detector, Input, Output, Policy};
-use arena_proto::{NodeStatus, Observer, ProcessState};
+use arena_proto::{NodeStatus, Observer, ProcessState, Schema, Telemetry, Timestamp};
 
 use crate::ground::{Alarm, Ground, Host};
 use crate::setup::SetupError;
@@ -23,14 +23,17 @@ pub(crate) struct DetectorHost {
     alarm: Alarm,
     /// What was heard since the alarm was last set.
     stirred: bool,
+    /// Without its short ways.
+    thorough: bool,
 }
 
 impl DetectorHost {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(thorough: bool) -> Self {
         Self {
             core: None,
             alarm: Alarm::default(),
             stirred: false,
+            thorough,
         }
     }
 
@@ -38,7 +41,12 @@ impl DetectorHost {
     pub(crate) fn start(&mut self, ground: &mut Ground) -> Result<(), SetupError> {
         let policy = Policy::parse("policy.toml", Policy::DEFAULT_TOML);
         let policy = policy.map_err(|mistake| SetupError::Policy(mistake.to_string()))?;
-        self.core = Some(Detector::new(policy));
+        let core = if self.thorough {
+            Detector::thorough(policy)
+        } else {
+            Detector::new(policy)
+        };
+        self.core = Some(core);
         ground.bus.connect(ground.now, Party::Detector);
         for event in ground.bus.last_incidents() {
             self.step(ground, Input::Restore(Box::new(event)));
@@ -60,10 +68,10 @@ impl DetectorHost {
 
     pub(crate) fn deliver(&mut self, ground: &mut Ground, delivery: Delivery) {
         let input = match delivery.message {
-            Message::Telemetry(telemetry, schema) => Input::Telemetry {
-                telemetry: Arc::unwrap_or_clone(telemetry),
-                schema,
-            },
+            Message::Telemetry(telemetry, schema) => {
+                self.hear(ground, &telemetry, &schema);
+                return ground.bus.give_back(telemetry);
+            }
             Message::Canary(number) => Input::CanaryHeard(number),
             Message::Status(status) => about(&status),
             Message::Connected(connected) => Input::Connected(connected),
@@ -77,13 +85,28 @@ impl DetectorHost {
         self.step(ground, Input::Tick);
     }
 
+    fn hear(&mut self, ground: &mut Ground, telemetry: &Telemetry, schema: &Arc<Schema>) {
+        let Some(core) = &mut self.core else {
+            return;
+        };
+        self.stirred = true;
+        let now = ground.bus.clock(Party::Detector, ground.now);
+        let outputs = core.hear(now, telemetry, schema);
+        Self::say(ground, now, outputs);
+    }
+
     fn step(&mut self, ground: &mut Ground, input: Input) {
         let Some(core) = &mut self.core else {
             return;
         };
         self.stirred = true;
         let now = ground.bus.clock(Party::Detector, ground.now);
-        for output in core.step(now, input) {
+        let outputs = core.step(now, input);
+        Self::say(ground, now, outputs);
+    }
+
+    fn say(ground: &mut Ground, now: Timestamp, outputs: Vec<Output>) {
+        for output in outputs {
             let message = match output {
                 Output::Publish(event) => Message::Incident(Arc::new(*event)),
                 Output::SendCanary(number) => Message::Canary(number),

@@ -68,15 +68,16 @@ impl Sim {
                 truth: crate::world::Truth::default(),
             },
             nodes,
-            detector: DetectorHost::new(),
+            detector: DetectorHost::new(setup.thorough),
             remediator,
             healer,
             injector: InjectorHost::new(nonce),
             watcher: Watcher::new(scenario, policy, setup.encore)?
-                .open_ended(matches!(setup.villain, Villain::Outside)),
+                .open_ended(matches!(setup.villain, Villain::Outside | Villain::Blind)),
             villain: setup.villain,
             deaths: setup.deaths,
             looks: 0,
+            events: 0,
         };
         sim.start()?;
         Ok(sim)

@@ -16,7 +16,7 @@ impl Sim {
         }
         let scenario = &self.watcher.scenario;
         let request = match &self.villain {
-            Villain::Outside => return Ok(()),
+            Villain::Outside | Villain::Blind => return Ok(()),
             Villain::Scenario => VillainRequest {
                 policy: Some(VillainPolicy::Scripted),
                 scenario_name: scenario.name.clone(),

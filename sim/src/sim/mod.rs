@@ -46,6 +46,7 @@ pub struct Sim {
     villain: Villain,
     deaths: Vec<Death>,
     looks: u32,
+    events: u64,
 }
 
 impl Sim {
@@ -65,6 +66,12 @@ impl Sim {
     #[must_use]
     pub const fn is_over(&self) -> bool {
         self.watcher.is_over()
+    }
+
+    /// What has happened so far: what waited for its time, and what was delivered.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.events
     }
 
     /// The steady state was found, and faults are made.
@@ -102,10 +109,12 @@ impl Sim {
         self.ground.world.advance(now);
         self.happen();
         while let Some((_, event)) = self.ground.queue.pop(now) {
+            self.events += 1;
             self.due(event)?;
             self.happen();
         }
         while let Some(delivery) = self.ground.bus.deliver(now) {
+            self.events += 1;
             self.deliver(delivery);
         }
         self.happen();

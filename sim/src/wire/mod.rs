@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arena_proto::{
     Command, Control, FaultRequest, FaultStatus, IncidentEvent, NodeName, NodeStatus, Observer,
-    Outcome, Plan, Schema, Telemetry, Timestamp,
+    Outcome, Plan, Schema, SchemaId, Telemetry, Timestamp,
 };
 
 use crate::bus::{
@@ -97,6 +97,8 @@ pub(crate) struct Bus {
     bus: bus::Bus,
     names: Vec<NodeName>,
     parties: BTreeMap<Party, bus::Party>,
+    /// Those of the nodes, in their order, once they have joined.
+    nodes: Vec<Option<bus::Party>>,
     /// By the number of the party.
     seats: Vec<Seat>,
     /// What the remediator reads while it holds the lease.
@@ -120,11 +122,43 @@ impl Bus {
         bus.stored_before(control);
         Self {
             bus,
+            nodes: vec![None; names.len()],
             names: by_index.into_iter().map(|(_, name)| name).collect(),
             parties: BTreeMap::new(),
             seats: Vec::new(),
             reading: Vec::new(),
         }
+    }
+
+    fn party(&self, host: Party) -> Option<bus::Party> {
+        match host {
+            Party::Node(ix) => *self.nodes.get(ix.0 as usize)?,
+            _ => self.parties.get(&host).copied(),
+        }
+    }
+
+    /// A message of telemetry to be filled anew, that nobody else has: of this node, without values.
+    pub(crate) fn spare(&mut self, node: &NodeName) -> Arc<Telemetry> {
+        let mut message = self.bus.spare().unwrap_or_else(|| {
+            Arc::new(Telemetry {
+                node: node.clone(),
+                boot_id: 0,
+                seq: 0,
+                schema_id: SchemaId(0),
+                time: Timestamp::EPOCH,
+                values: Vec::new(),
+                services: Vec::new(),
+            })
+        });
+        if message.node != *node {
+            Arc::make_mut(&mut message).node.clone_from(node);
+        }
+        message
+    }
+
+    /// Nobody needs it any more.
+    pub(crate) fn give_back(&mut self, telemetry: Arc<Telemetry>) {
+        self.bus.give_back(telemetry);
     }
 
     fn name(&self, party: Party) -> String {
@@ -140,9 +174,9 @@ impl Bus {
 
     /// A part starts, for the first time or again, and opens what it reads.
     pub(crate) fn connect(&mut self, now: Timestamp, host: Party) {
-        let party = if let Some(party) = self.parties.get(&host) {
-            self.bus.revive(now, *party);
-            *party
+        let party = if let Some(party) = self.party(host) {
+            self.bus.revive(now, party);
+            party
         } else {
             let party = self.bus.join(&self.name(host));
             let pause = match host {
@@ -158,7 +192,10 @@ impl Bus {
                 held: Vec::new(),
                 done: Vec::new(),
             });
-            self.parties.insert(host, party);
+            match host {
+                Party::Node(ix) => self.nodes[ix.0 as usize] = Some(party),
+                _ => drop(self.parties.insert(host, party)),
+            }
             party
         };
         self.open(now, host, party);
@@ -244,7 +281,7 @@ impl Bus {
 
     /// A part is killed.
     pub(crate) fn disconnect(&mut self, now: Timestamp, host: Party) {
-        let Some(party) = self.parties.get(&host).copied() else {
+        let Some(party) = self.party(host) else {
             return;
         };
         self.bus.crash(now, party);
@@ -255,7 +292,7 @@ impl Bus {
     }
 
     pub(crate) fn publish(&mut self, now: Timestamp, from: Party, message: Message) {
-        let Some(party) = self.parties.get(&from).copied() else {
+        let Some(party) = self.party(from) else {
             return;
         };
         let bus = &mut self.bus;
@@ -363,14 +400,14 @@ impl Bus {
 
     /// What a part's clock shows.
     pub(crate) fn clock(&self, host: Party, now: Timestamp) -> Timestamp {
-        let party = self.parties.get(&host);
-        party.map_or(now, |party| self.bus.clock(*party).at(now))
+        let party = self.party(host);
+        party.map_or(now, |party| self.bus.clock(party).at(now))
     }
 
     /// When a part's clock shows this.
     pub(crate) fn when(&self, host: Party, shown: Timestamp) -> Timestamp {
-        let party = self.parties.get(&host);
-        party.map_or(shown, |party| self.bus.clock(*party).when(shown))
+        let party = self.party(host);
+        party.map_or(shown, |party| self.bus.clock(party).when(shown))
     }
 }
 

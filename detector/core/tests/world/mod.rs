@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_detector_core::{Detector, Input, Output, Policy, Seat};
+use arena_detector_core::{Detector, Input, Output, Policy};
 use arena_proto::{
     Alert, AlertState, Column, Entity, IncidentEvent, IncidentEventKind, NodeName, ObserverState,
     ProbeVerdict, ProcessState, Schema, ServiceClass, ServiceInfo, ServiceName, ServiceSample,
@@ -71,8 +71,6 @@ pub(crate) struct World {
     pub(crate) detector: Detector,
     /// One that takes no short way, and must say the same of everything; it need not be there.
     thorough: Option<Detector>,
-    /// Where the detector found each node last.
-    seats: BTreeMap<NodeName, Seat>,
     pub(crate) now: Timestamp,
     pub(crate) nodes: BTreeMap<NodeName, NodeState>,
     pub(crate) log: Vec<IncidentEvent>,
@@ -97,7 +95,6 @@ impl World {
         let mut world = Self {
             detector: Detector::new(policy()),
             thorough: None,
-            seats: BTreeMap::new(),
             now: Timestamp::from_unix_millis(1_000_000),
             nodes: BTreeMap::new(),
             log: Vec::new(),
@@ -407,7 +404,6 @@ impl World {
     /// Another detector, given the last event of each subject.
     pub(crate) fn restart(&mut self, policy: Policy) {
         self.detector = Detector::new(policy);
-        self.seats.clear();
         if let Some(thorough) = &mut self.thorough {
             *thorough = Detector::thorough(self::policy());
         }
@@ -464,8 +460,7 @@ impl World {
         let expected = thorough.map(|thorough| thorough.step(self.now, input.clone()));
         let outputs = match &input {
             Input::Telemetry { telemetry, schema } if expected.is_some() => {
-                let seat = self.seats.entry(telemetry.node.clone()).or_default();
-                self.detector.hear(self.now, telemetry, schema, seat)
+                self.detector.hear(self.now, telemetry, schema)
             }
             _ => self.detector.step(self.now, input),
         };

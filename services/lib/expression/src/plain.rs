@@ -237,7 +237,7 @@ mod tests {
             };
             let value = |name: &String| if name == "a" { readings.0 } else { readings.1 };
             let values: Vec<Option<f64>> = expression.names().iter().map(value).collect();
-            let cel = Evaluator::new().holds(&expression, &values);
+            let cel = Evaluator::by_cel().holds(&expression, &values);
             let plain = expression.plain().expect("comparisons only");
             prop_assert_eq!(plain.holds(&|place| values[place]), cel, "{}", source);
         }

@@ -1,14 +1,15 @@
 //! One run of an agent: its core and what it knows besides, gone with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arena_node_core::telemetry::Filter;
 use arena_node_core::{Heard, Input, Node, NodeConfig};
-use arena_proto::{CommandId, FaultId, SchemaId, ServiceName, ServiceSample, Timestamp};
+use arena_proto::{CommandId, FaultId, Schema, SchemaId, ServiceName, ServiceSample, Timestamp};
 
 use crate::ground::Ground;
-use crate::wire::Token;
+use crate::wire::{Message, Party, Token};
 
 /// A renewal of the lease is told to the core this long after the last one: the live holder renews each second, and only that one counts
 /// that comes last before `LEASE_SILENCE` (5 s).
@@ -26,8 +27,8 @@ pub(super) struct Agent {
     pub(super) filter: Filter,
     /// Of the last message of telemetry.
     pub(super) seq: u64,
-    /// The schema that is in KV `schema`.
-    pub(super) told: Option<SchemaId>,
+    /// The schema that is in KV `schema`, with its id.
+    pub(super) told: Option<(Arc<Schema>, SchemaId)>,
     /// A status that waits for the end of a silence.
     pub(super) status_waits: bool,
     /// Deliveries whose work is not done.
@@ -63,6 +64,29 @@ impl Agent {
             connected: false,
             heard_at: Timestamp::EPOCH,
         }
+    }
+
+    /// The id of the schema that its telemetry is told by; where it is another than before, KV `schema` is told first.
+    pub(super) fn tells(
+        &mut self,
+        ground: &mut Ground,
+        party: Party,
+        schema: &Arc<Schema>,
+    ) -> SchemaId {
+        // Found out once a schema: it takes longer than all the rest of a message.
+        if let Some((told, id)) = &self.told
+            && Arc::ptr_eq(told, schema)
+        {
+            return *id;
+        }
+        let id = schema.id();
+        if !self.filter.is_silent() {
+            let before = self.told.replace((Arc::clone(schema), id));
+            if before.is_none_or(|(_, before)| before != id) {
+                ground.publish(party, Message::Schema(Arc::clone(schema)));
+            }
+        }
+        id
     }
 
     /// When to wake it by the node's clock, for its core or for a renewal that it hears.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arena_node_core::Input;
-use arena_proto::{NodeStatus, ProcessState, ServiceStatus, Telemetry, Timestamp};
+use arena_proto::{NodeStatus, ProcessState, ServiceStatus, Timestamp};
 
 use super::NodeHost;
 use super::act::ASK_TAKES;
@@ -30,7 +30,7 @@ impl NodeHost {
             }
         }
         self.ask(ground, &status.services);
-        self.emit(ground, now, Vec::new());
+        self.emit(ground, now, |_, _| {});
         let Some(agent) = &mut self.agent else {
             return;
         };
@@ -73,36 +73,40 @@ impl NodeHost {
         if self.agent.is_none() {
             return;
         }
-        let mut row = Vec::new();
-        ground.world.sample(ground.now, self.ix, &mut row);
-        self.emit(ground, ground.now, row);
+        let ix = self.ix;
+        self.emit(ground, ground.now, |ground, values| {
+            ground.world.sample(ground.now, ix, values);
+        });
     }
 
-    /// A message of telemetry on its way; without values where only a state is told.
-    fn emit(&mut self, ground: &mut Ground, time: Timestamp, values: Vec<f32>) {
+    /// A message of telemetry on its way; `measure` fills in its values, where more than a state is told.
+    fn emit(
+        &mut self,
+        ground: &mut Ground,
+        time: Timestamp,
+        measure: impl FnOnce(&mut Ground, &mut Vec<f32>),
+    ) {
+        let mut message = ground.bus.spare(&self.name);
+        // Nobody else has it: the bus gives away no other.
+        let telemetry = Arc::make_mut(&mut message);
+        telemetry.values.clear();
+        measure(ground, &mut telemetry.values);
         let (party, schema) = (self.party(), Arc::clone(ground.world.schema(self.ix)));
         let Some(agent) = &mut self.agent else {
             return;
         };
-        let id = schema.id();
-        if agent.told != Some(id) && !agent.filter.is_silent() {
-            agent.told = Some(id);
-            ground.publish(party, Message::Schema(Arc::clone(&schema)));
-        }
+        let id = agent.tells(ground, party, &schema);
         agent.seq += 1;
-        let telemetry = Telemetry {
-            node: self.name.clone(),
-            boot_id: agent.boot_id,
-            seq: agent.seq,
-            schema_id: id,
-            time: ground.bus.clock(party, time),
-            values,
-            services: agent.samples.clone(),
-        };
-        if agent.filter.lets_pass(&schema, &telemetry) {
-            ground.publish(party, Message::Telemetry(Arc::new(telemetry), schema));
+        telemetry.boot_id = agent.boot_id;
+        telemetry.seq = agent.seq;
+        telemetry.schema_id = id;
+        telemetry.time = ground.bus.clock(party, time);
+        telemetry.services.clone_from(&agent.samples);
+        if agent.filter.lets_pass(&schema, telemetry) {
+            ground.publish(party, Message::Telemetry(message, schema));
             return;
         }
+        let telemetry = Arc::unwrap_or_clone(message);
         agent.filter.offer(ground.now, schema, telemetry);
         self.let_out(ground);
     }
