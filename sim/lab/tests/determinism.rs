@@ -90,42 +90,29 @@ fn output(words: &[String]) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-fn compare(seeds: u64) -> ExitCode {
+/// The first is what the others are compared with.
+fn legs() -> [Leg; 5] {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let legs = [
-        Leg {
-            what: "first run",
-            threads: cores,
-            thorough: false,
-        },
-        Leg {
-            what: "second run",
-            threads: cores,
-            thorough: false,
-        },
-        Leg {
-            what: "another number of threads",
-            threads: cores + 3,
-            thorough: false,
-        },
-        Leg {
-            what: "one thread",
-            threads: 1,
-            thorough: false,
-        },
-        Leg {
-            what: "no short ways",
-            threads: cores,
-            thorough: true,
-        },
-    ];
+    let leg = |what, threads, thorough| Leg {
+        what,
+        threads,
+        thorough,
+    };
+    [
+        leg("first run", cores, false),
+        leg("second run", cores, false),
+        leg("another number of threads", cores + 3, false),
+        leg("one thread", 1, false),
+        leg("no short ways", cores, true),
+    ]
+}
+
+fn compare(seeds: u64) -> ExitCode {
+    let scenarios = arena_scenario::curated().len();
+    println!("{seeds} seeds over {scenarios} scenarios, each leg in a process of its own");
     let mut first: Vec<String> = Vec::new();
     let mut differ = BTreeSet::new();
-    println!(
-        "{seeds} seeds over {} scenarios, each leg in a process of its own",
-        arena_scenario::curated().len()
-    );
-    for leg in &legs {
+    for leg in legs() {
         let words = [
             "play-all".to_owned(),
             leg.threads.to_string(),
@@ -141,38 +128,36 @@ fn compare(seeds: u64) -> ExitCode {
         if first.is_empty() {
             first.clone_from(&lines);
         }
-        let others: Vec<u64> = (1..)
-            .zip(first.iter().zip(&lines))
-            .filter(|(_, (one, other))| one != other)
-            .map(|(seed, _)| seed)
-            .collect();
+        let pairs = (1..).zip(first.iter().zip(&lines));
+        let others = pairs.filter(|(_, (one, other))| one != other);
+        let others: Vec<(u64, bool)> = others.map(|(seed, _)| (seed, leg.thorough)).collect();
         println!(
             "{:27} {:2} threads: {} of {seeds} logs as in the first run",
             leg.what,
             leg.threads,
             lines.len() - others.len()
         );
-        differ.extend(others.into_iter().map(|seed| (seed, leg.thorough)));
+        differ.extend(others);
     }
-    let hashes: BTreeSet<&str> = first
-        .iter()
-        .filter_map(|line| line.rsplit(' ').next())
-        .collect();
-    let events: u64 = first
-        .iter()
-        .filter_map(|line| line.rsplit(' ').nth(1)?.parse::<u64>().ok())
-        .sum();
-    println!("{} different logs, {events} events", hashes.len());
-    // Were all logs the same, or empty, this would compare nothing.
-    let tells = u64::try_from(hashes.len()).ok() == Some(seeds) && events > seeds * 10;
+    let told = tells(seeds, &first);
     for (seed, thorough) in differ.iter().take(3) {
         tell_difference(*seed, *thorough);
     }
-    if differ.is_empty() && tells {
+    if differ.is_empty() && told {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Were all logs the same, or empty, nothing would have been compared.
+fn tells(seeds: u64, lines: &[String]) -> bool {
+    let word = |line: &str, from_behind| line.rsplit(' ').nth(from_behind).map(str::to_owned);
+    let hashes: BTreeSet<String> = lines.iter().filter_map(|line| word(line, 0)).collect();
+    let events = lines.iter().filter_map(|line| word(line, 1));
+    let events: u64 = events.filter_map(|text| text.parse::<u64>().ok()).sum();
+    println!("{} different logs, {events} events", hashes.len());
+    u64::try_from(hashes.len()).ok() == Some(seeds) && events > seeds * 10
 }
 
 /// Plays the seed in two processes again, and names the first event that differs.
