@@ -101,8 +101,7 @@ impl Detector {
         }
     }
 
-    /// One that takes no short way: it judges each message whole, and asks CEL about each rule. It says the same, later: for what
-    /// compares the two.
+    /// One that takes no short way: each message is judged whole, each rule by CEL. It says the same, later: for what compares the two.
     #[must_use]
     pub fn thorough(policy: Policy) -> Self {
         Self {
@@ -253,10 +252,8 @@ impl Detector {
             self.counters.misfits += 1;
             return;
         }
-        let seat = known.unwrap_or_else(|| {
-            let node = Node::new(telemetry.boot_id);
-            self.fleet.nodes.insert(name, node)
-        });
+        let new = || Node::new(telemetry.boot_id);
+        let seat = known.unwrap_or_else(|| self.fleet.nodes.insert(name, new()));
         let Some(node) = self.fleet.nodes.at_mut(seat) else {
             return;
         };
