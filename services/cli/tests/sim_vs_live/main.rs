@@ -11,7 +11,6 @@ mod suite;
 use std::collections::BTreeSet;
 
 use arena_faults::{CATALOGUE, FaultName};
-use arena_scenario::Scenario;
 use compare::{Compared, differences};
 use outcome::{Outcome, Summary};
 use suite::SUITE;
@@ -19,20 +18,13 @@ use suite::SUITE;
 /// Enough for a median; `just sim-vs-live` takes more.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
 
-fn scenario(name: &str) -> Scenario {
-    let mut all = suite::OWN.iter().chain(arena_scenario::curated());
-    let found = all.find(|(known, _)| *known == name);
-    let (_, text) = found.unwrap_or_else(|| panic!("no scenario {name}"));
-    Scenario::parse(name, text).unwrap()
-}
-
 #[test]
 fn every_fault_is_compared_by_a_scenario_that_makes_it() {
     let rows: BTreeSet<&str> = SUITE.iter().map(|(fault, _)| fault.as_str()).collect();
     let all: BTreeSet<&str> = CATALOGUE.iter().map(|fault| fault.as_str()).collect();
     assert_eq!(rows, all);
     for (fault, name) in SUITE {
-        let scenario = scenario(name);
+        let scenario = suite::scenario(name);
         let mut made = scenario.injections.iter();
         assert!(
             made.any(|one| one.fault.name == *fault),

@@ -22,10 +22,20 @@ pub(crate) fn place(binary: &str) -> Arena {
         .prepare()
 }
 
+/// The file of a scenario; what `arena run` is to be given.
+fn file(place: &Arena, scenario: &str) -> anyhow::Result<String> {
+    let path = place
+        .config_path()
+        .with_file_name(format!("{scenario}.toml"));
+    std::fs::write(&path, suite::scenario(scenario).to_toml())?;
+    Ok(path.to_string_lossy().into_owned())
+}
+
 /// Plays it on real processes, in an arena of its own.
 pub(crate) fn live(place: &Arena, scenario: &str) -> anyhow::Result<(Outcome, Option<f64>)> {
+    let file = file(place, scenario)?;
     for _ in 0..TRIES {
-        let output = place.run(&["run", &suite::argument(scenario), "--live", "--json"]);
+        let output = place.run(&["run", &file, "--live", "--json"]);
         let record: Record = serde_json::from_slice(&output.stdout)
             .with_context(|| format!("{scenario}: {}", complaint(&output)))?;
         if record.ending == Ending::NoSteadyState {
@@ -44,15 +54,13 @@ pub(crate) fn simulated(
     place: &Arena,
     seeds: std::ops::RangeInclusive<u64>,
 ) -> anyhow::Result<BTreeMap<String, Vec<Outcome>>> {
-    let arguments: Vec<String> = SUITE
-        .iter()
-        .map(|(_, name)| suite::argument(name))
-        .collect();
+    let files = SUITE.iter().map(|(_, name)| file(place, name));
+    let files: Vec<String> = files.collect::<anyhow::Result<_>>()?;
     let mut all: BTreeMap<String, Vec<Outcome>> = BTreeMap::new();
     for seed in seeds {
         let seed = seed.to_string();
         let mut words = vec!["run", "--sim", "--json", "--seed", &seed];
-        words.extend(arguments.iter().map(String::as_str));
+        words.extend(files.iter().map(String::as_str));
         let output = place.run(&words);
         let records: Vec<Value> =
             serde_json::from_slice(&output.stdout).with_context(|| complaint(&output))?;

@@ -4,7 +4,10 @@
 //! Invariant: every fault has a row, and its scenario makes it; tests hold both. No scenario leaves its targets to chance, so that another seed
 //! of the simulator is another run of the same trial.
 
+use std::time::Duration;
+
 use arena_faults::FaultName;
+use arena_scenario::Scenario;
 
 /// A fault, and what it is compared by.
 pub(crate) type Row = (FaultName, &'static str);
@@ -52,7 +55,7 @@ pub(crate) const SUITE: &[Row] = &[
 ];
 
 /// Scenarios that only this comparison has: where the curated one is about two faults at once.
-pub(crate) const OWN: &[(&str, &str)] = &[
+const OWN: &[(&str, &str)] = &[
     (
         "telemetry-duplicate",
         include_str!("scenarios/telemetry-duplicate.toml"),
@@ -63,11 +66,16 @@ pub(crate) const OWN: &[(&str, &str)] = &[
     ),
 ];
 
-/// What `arena run` is to be given to play it: the name of a curated one, or the path of one of our own.
-pub(crate) fn argument(scenario: &str) -> String {
-    if OWN.iter().any(|(name, _)| *name == scenario) {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sim_vs_live/scenarios");
-        return format!("{folder}/{scenario}.toml");
-    }
-    scenario.to_owned()
+/// For so long all has to be well before the fault. What starts explains what its callers feel for seconds (`correlation` of detector/policy.toml):
+/// after the usual 2 s it is a matter of milliseconds whether it still does, and times to detect are of two kinds, 3 s apart.
+const HOLD: Duration = Duration::from_secs(4);
+
+/// The scenario of that name, as it is compared.
+pub(crate) fn scenario(name: &str) -> Scenario {
+    let mut all = OWN.iter().chain(arena_scenario::curated());
+    let found = all.find(|(known, _)| *known == name);
+    let (_, text) = found.unwrap_or_else(|| panic!("no scenario {name}"));
+    let mut scenario = Scenario::parse(name, text).unwrap_or_else(|mistake| panic!("{mistake}"));
+    scenario.steady_state.hold = HOLD;
+    scenario
 }
