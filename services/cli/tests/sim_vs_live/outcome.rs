@@ -1,6 +1,6 @@
 //! What is compared of a run, out of its record; and what most of several runs say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arena_proto::Entity;
 use arena_scenario::judge::Part;
@@ -31,11 +31,16 @@ pub(crate) struct Summary {
     pub met: usize,
     /// Whom most of them blame.
     pub root: Option<Entity>,
+    /// Everybody whom at least one in [`CHANCE`] blames: where several show the same at once, chance has it who is the first.
+    pub roots: BTreeSet<Option<Entity>>,
     /// None where most of them detected nothing.
     pub detect_ms: Option<Spread>,
     /// None where most of them were not healed.
     pub heal_ms: Option<Spread>,
 }
+
+/// Blamed by fewer than one in so many runs is nobody's root.
+const CHANCE: usize = 4;
 
 /// Least, middle and most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +77,9 @@ impl Summary {
         for outcome in outcomes {
             *blamed.entry(outcome.root.as_ref()).or_default() += 1;
         }
+        let often = |count: usize| count * CHANCE >= outcomes.len();
+        let roots = blamed.iter().filter(|(_, count)| often(**count));
+        let roots = roots.map(|(root, _)| root.cloned()).collect();
         // Of several that are blamed equally often the first by name: `max_by_key` gives the last.
         let most = blamed.into_iter().rev().max_by_key(|(_, count)| *count);
         let spread = |time: fn(&Outcome) -> Option<u64>| {
@@ -82,6 +90,7 @@ impl Summary {
             runs: outcomes.len(),
             met: outcomes.iter().filter(|outcome| outcome.met).count(),
             root: most.and_then(|(root, _)| root.cloned()),
+            roots,
             detect_ms: spread(|outcome| outcome.detect_ms),
             heal_ms: spread(|outcome| outcome.heal_ms),
         }
