@@ -1,6 +1,7 @@
 //! `arena run --sim`: scenarios in the simulator, on the virtual clock. The record is as on real processes, and the event log lies beside it.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::Context as _;
 use arena_chassis::Clock;
@@ -183,8 +184,12 @@ fn write_events(played: &Played, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// This program, told from every other build: the beginning of its file's SHA-256.
+/// This program, told from every other build: the beginning of its file's SHA-256. Read once: of a debug build that takes seconds.
 pub(crate) fn build() -> Result<String, Failure> {
+    static BUILD: OnceLock<String> = OnceLock::new();
+    if let Some(known) = BUILD.get() {
+        return Ok(known.clone());
+    }
     let read = || -> std::io::Result<Vec<u8>> { std::fs::read(std::env::current_exe()?) };
     let bytes = read().context("cannot read this program's own file")?;
     let digest = Sha256::digest(bytes);
@@ -192,5 +197,6 @@ pub(crate) fn build() -> Result<String, Failure> {
         return Err(Exit::Failed.because("a digest is longer than that"));
     };
     let (first, second) = (u32::from_be_bytes(*first), u32::from_be_bytes(*second));
-    Ok(format!("{first:08x}{second:08x}"))
+    let digest = format!("{first:08x}{second:08x}");
+    Ok(BUILD.get_or_init(|| digest).clone())
 }
