@@ -69,7 +69,7 @@ pub(crate) fn differences(live: &Summary, sim: &Summary) -> Vec<String> {
     if live.is_met() != sim.is_met() {
         found.push(format!("verdict {} and {}", verdict(live), verdict(sim)));
     }
-    if !live.roots.contains(&sim.root) || !sim.roots.contains(&live.root) {
+    if live.roots.is_disjoint(&sim.roots) {
         found.push(format!("root {} and {}", root(live), root(sim)));
     }
     let apart = match (live.detect_ms, sim.detect_ms) {

@@ -15,8 +15,8 @@ use compare::{Compared, differences};
 use outcome::{Outcome, Summary};
 use suite::SUITE;
 
-/// One says it: times to detect differ by some 0.2 s between seeds. `just sim-vs-live` takes more.
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=1;
+/// That of the live runs, as another one lays out a generated arena otherwise. Times to detect differ by some 0.2 s between seeds.
+const SEEDS: std::ops::RangeInclusive<u64> = 0..=0;
 
 #[test]
 fn every_fault_is_compared_by_a_scenario_that_makes_it() {
