@@ -148,8 +148,8 @@ pub struct Bus {
 /// What travels to the bus, and what from it: one lane of the queue each.
 const LANE_UP: usize = 0;
 const LANE_DOWN: usize = 1;
-/// Messages that are kept for use again: more than are ever under way between quiet nodes and the detector.
-const SPARE_MAX: usize = 1024;
+/// Messages that are kept for use again: one a node of the biggest arena (10,000), as all of a second are under way at once.
+const SPARE_MAX: usize = 16_384;
 /// Schemas of a node that telemetry may name: the one in use, and those of late messages (as in `arena-bus`).
 const SCHEMAS_KEPT: usize = 4;
 
