@@ -22,19 +22,16 @@ pub struct Replay<'a> {
     pub injection: &'a Injection,
     /// In what it was made before.
     pub target: Entity,
-    /// So long after the first of them, as before.
-    pub after: Duration,
 }
 
-/// What is to be made once more, in the order of its times; `Err`: why there is no encore. Faults at what is to blame must all be replayable;
-/// of the others those that are.
+/// What is to be made once more, at once, in the order in which it was made before; `Err`: why there is no encore. Faults at what is to
+/// blame must all be replayable; of the others those that are.
 pub fn replays<'a>(scenario: &'a Scenario, facts: &Facts) -> Result<Vec<Replay<'a>>, String> {
     if scenario.truth.expect != Expect::Heal {
         return Err("nothing was to be healed".to_owned());
     }
     let roots = arena_scenario::judge::roots(scenario, &facts.faults);
     let mut replays = Vec::new();
-    let mut begun: Vec<u64> = Vec::new();
     for fault in facts
         .faults
         .iter()
@@ -54,19 +51,14 @@ pub fn replays<'a>(scenario: &'a Scenario, facts: &Facts) -> Result<Vec<Replay<'
         let (Some(injection), Some(active)) = (injection, fault.active_ms) else {
             continue;
         };
-        begun.push(active);
         replays.push((active, injection, fault.target.clone()));
     }
     replays.sort_by_key(|(active, ..)| *active);
-    let first = begun.into_iter().min();
-    let first = first.ok_or_else(|| "no fault was made that could be made again".to_owned())?;
-    let replays = replays
-        .into_iter()
-        .map(|(active, injection, target)| Replay {
-            injection,
-            target,
-            after: Duration::from_millis(active - first),
-        });
+    if replays.is_empty() {
+        return Err("no fault was made that could be made again".to_owned());
+    }
+    let replays = replays.into_iter();
+    let replays = replays.map(|(_, injection, target)| Replay { injection, target });
     Ok(replays.collect())
 }
 

@@ -255,10 +255,7 @@ fn what_can_be_made_once_more_is_and_what_stands_is_not() {
     let replays = replays(&heal, &facts).unwrap();
     assert_eq!(replays.len(), 1);
     let root: Entity = ROOT.parse().unwrap();
-    assert_eq!(
-        (&replays[0].target, replays[0].after),
-        (&root, Duration::ZERO)
-    );
+    assert_eq!(replays[0].target, root);
     let mut drained = facts.clone();
     drained.states.push(state(16_000, ROOT, true, true));
     let mut active = facts;
