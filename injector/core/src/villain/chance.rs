@@ -47,7 +47,7 @@ impl Chance {
         // 53 bits, as many as a double tells apart, shifted into (0, 1].
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double")]
         let share = ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
-        let drawn = mean.mul_f64((-share.ln()).clamp(0.25, 4.0));
+        let drawn = mean.mul_f64((-libm::log(share)).clamp(0.25, 4.0));
         Duration::from_millis(u64::try_from(drawn.as_millis()).unwrap_or(u64::MAX))
     }
 }
