@@ -14,7 +14,7 @@ use crate::wire::Message;
 const DIGEST_EVERY_S: u64 = 10;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     log: Log,
     line: String,
@@ -82,20 +82,26 @@ impl Recorder {
         self.write(now, "users", felt);
         let seconds = now.saturating_since(BEGINNING).as_secs();
         if seconds.is_multiple_of(DIGEST_EVERY_S) {
-            let body = format!(
-                "{{\"messages\":{},\"digest\":\"{:016x}\"}}",
-                self.messages, self.digest
-            );
-            self.write(now, "telemetry", &body);
+            self.write_digest(now);
         }
     }
 
-    /// The log as it stands; more may come.
-    pub(crate) fn so_far(&self) -> EventLog {
-        self.log.clone().finish()
+    fn write_digest(&mut self, now: Timestamp) {
+        let body = format!(
+            "{{\"messages\":{},\"digest\":\"{:016x}\"}}",
+            self.messages, self.digest
+        );
+        self.write(now, "telemetry", &body);
     }
 
-    pub(crate) fn finish(self) -> EventLog {
+    /// The log as if it ended now; more may come.
+    pub(crate) fn so_far(&self, now: Timestamp) -> EventLog {
+        self.clone().finish(now)
+    }
+
+    /// The log of a run that ends now: the digest of its last seconds is in it, too.
+    pub(crate) fn finish(mut self, now: Timestamp) -> EventLog {
+        self.write_digest(now);
         self.log.finish()
     }
 }
@@ -103,4 +109,46 @@ impl Recorder {
 /// The multiplier of FNV-1a in 64 bits, one word at a time: order counts, and every bit.
 const fn fold(digest: u64, word: u64) -> u64 {
     (digest.rotate_left(23) ^ word).wrapping_mul(0x0000_0100_0000_01b3)
+}
+
+#[cfg(test)]
+mod tests {
+    use arena_proto::{NodeName, Schema, SchemaId};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What is measured after the last full ten seconds is a part of the run, too.
+    #[test]
+    fn the_last_telemetry_of_a_run_is_in_its_hash() {
+        let hash = |value: f32| {
+            let node = NodeName::new("node-1").unwrap();
+            let telemetry = Telemetry {
+                node: node.clone(),
+                boot_id: 1,
+                seq: 1,
+                schema_id: SchemaId(0),
+                time: BEGINNING,
+                values: vec![value],
+                services: Vec::new(),
+            };
+            let schema = Schema {
+                node,
+                columns: Vec::new(),
+                services: Vec::new(),
+            };
+            let now = BEGINNING + Duration::from_secs(3);
+            let mut recorder = Recorder::new(LogLevel::Hash);
+            let message = Message::Telemetry(Arc::new(telemetry), Arc::new(schema));
+            recorder.message(now, &message);
+            recorder.second(now, "{}");
+            let so_far = recorder.so_far(now);
+            let log = recorder.finish(now);
+            assert_eq!(so_far, log);
+            log.sha256
+        };
+        assert_eq!(hash(1.0), hash(1.0));
+        assert_ne!(hash(1.0), hash(2.0));
+    }
 }

@@ -309,7 +309,7 @@ impl Sim {
     /// The event log as it stands.
     #[must_use]
     pub fn log(&self) -> EventLog {
-        self.ground.log.so_far()
+        self.ground.log.so_far(self.ground.now)
     }
 
     /// What the nodes last said of themselves, as it came over the bus; nothing where nobody outside plays.
@@ -328,7 +328,7 @@ impl Sim {
             self.watcher.scenario,
             self.watcher.view,
             played,
-            self.ground.log.finish(),
+            self.ground.log.finish(self.ground.now),
             virtual_ms,
         )
     }
