@@ -60,8 +60,8 @@ fn failed(played: &Played) -> Vec<String> {
     let criteria = verdict.criteria.iter();
     let criteria = criteria.filter(|one| one.required && !one.passed);
     let rules = score.findings.iter().map(|finding| finding.rule.as_str());
-    // That the goal was missed is what the criteria say one by one.
-    let rules = rules.filter(|rule| *rule != "goal");
+    // That the goal was missed is what the criteria say one by one, unless it was missed in truth alone.
+    let rules = rules.filter(|rule| *rule != "goal" || verdict.met);
     let mut names: Vec<String> = criteria
         .map(|one| one.name.to_string())
         .chain(rules.map(str::to_owned))

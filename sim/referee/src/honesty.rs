@@ -86,6 +86,9 @@ impl Run<'_> {
             findings.push(finding(Rule::Encore, self.encore.reason.clone()));
         }
         if let Err(why) = self.goal() {
+            // Telemetry's word alone heals nobody, however short each lie was.
+            let is_told = self.scenario.truth.expect == Expect::Heal && self.verdict.met;
+            findings.extend(is_told.then(|| finding(Rule::Goal, why.clone())));
             // How it was tried is of interest only where it did not come off.
             findings.extend(self.deceived(&why));
             findings.extend(self.silent());

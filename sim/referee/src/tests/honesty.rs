@@ -81,7 +81,28 @@ fn forged_users_are_seen_by_the_truth() {
     check(
         &facts,
         &expect![[r#"
-        deceived: telemetry told of users who were well for 46.5 s, and they were not: in truth `user_error_percent < 2.0` does not hold (user_error_percent 50.0, user_latency_p95_ms 20.0, services_unhealthy 0.0)
+            goal: in truth `user_error_percent < 2.0` does not hold (user_error_percent 50.0, user_latency_p95_ms 20.0, services_unhealthy 0.0)
+            deceived: telemetry told of users who were well for 46.5 s, and they were not: in truth `user_error_percent < 2.0` does not hold (user_error_percent 50.0, user_latency_p95_ms 20.0, services_unhealthy 0.0)
+        "#]],
+    );
+}
+
+#[test]
+fn users_who_are_hurt_now_and_then_in_truth_are_not_healed() {
+    let mut facts = healed_run();
+    let mut users = facts.samples.clone();
+    // Never for as long as it takes to be found a lie, and never well for as long as they must be.
+    for user in users.iter_mut().filter(|user| user.at_ms % 4_000 == 0) {
+        user.user_error_percent = Some(50.0);
+    }
+    facts.truth = Some(TruthFact {
+        users,
+        hurt: Vec::new(),
+    });
+    check(
+        &facts,
+        &expect![[r#"
+        goal: in truth `user_error_percent < 2.0` does not hold (user_error_percent 50.0, user_latency_p95_ms 20.0, services_unhealthy 0.0)
     "#]],
     );
 }
