@@ -60,10 +60,12 @@ impl Played {
         } else {
             (None, None)
         };
-        let (ending, why) = match &verdict {
-            Some(verdict) if verdict.met => (Ending::Met, String::new()),
-            Some(verdict) => (Ending::Failed, verdict.why_not()),
-            None => {
+        let (ending, why) = match (&verdict, &score) {
+            (Some(_), Some(score)) if score.passed => (Ending::Met, String::new()),
+            // The judge sees what was told, the referee what was so.
+            (Some(verdict), Some(score)) if verdict.met => (Ending::Failed, score.why_not()),
+            (Some(verdict), _) => (Ending::Failed, verdict.why_not()),
+            (None, _) => {
                 let last = view.events.iter().rfind(|line| line.kind == "unsteady");
                 let why = last.map_or_else(String::new, |line| line.what.clone());
                 (Ending::NoSteadyState, why)

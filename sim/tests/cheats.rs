@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use arena_scenario::Scenario;
+use arena_scenario::record::Ending;
 use arena_scenario::score::Score;
 use arena_sim::policy::{CHEAT, cheats, healer};
 use arena_sim::{Setup, play};
@@ -36,9 +37,12 @@ fn score(policy: &str, name: &str) -> Score {
         ..Setup::new(scenario, healer)
     };
     let played = play(setup).expect("a setup that plays");
-    played
+    let is_met = played.ending == Ending::Met;
+    let score = played
         .score
-        .unwrap_or_else(|| panic!("{name} with {policy}: {}", played.why))
+        .unwrap_or_else(|| panic!("{name} with {policy}: {}", played.why));
+    assert_eq!(is_met, score.passed, "{name} with {policy} is told as met");
+    score
 }
 
 /// In which words each cheat must have been told at least once why it gets nothing.

@@ -180,8 +180,15 @@ fn record(
         (None, None)
     };
     let mut why = Vec::new();
-    let ending = match &verdict {
-        None => {
+    let ending = match (&verdict, &score) {
+        (Some(_), Some(score)) if score.passed && clean_up.clean => Ending::Met,
+        (Some(verdict), Some(score)) => {
+            // The judge's word first; the referee's where the judge has nothing to say.
+            let words = [verdict.why_not(), score.why_not()];
+            why.extend(words.into_iter().find(|why| !why.is_empty()));
+            Ending::Failed
+        }
+        _ => {
             let last = view
                 .events
                 .iter()
@@ -189,11 +196,6 @@ fn record(
                 .find(|event| event.kind == "unsteady");
             why.extend(last.map(|event| event.what.clone()));
             Ending::NoSteadyState
-        }
-        Some(verdict) if verdict.met && clean_up.clean => Ending::Met,
-        Some(verdict) => {
-            why.extend(Some(verdict.why_not()).filter(|why| !why.is_empty()));
-            Ending::Failed
         }
     };
     if !clean_up.clean {
