@@ -122,10 +122,13 @@ fn the_most_decide_and_nobody_agrees_with_nobody() {
     );
     assert_eq!(
         found(&mostly_good, &[bad]),
-        [
-            "verdict met (2 of 3) and not met (0 of 1)",
-            "root node-1/edge and node-2/edge"
-        ]
+        ["verdict met (2 of 3) and not met (0 of 1)"],
+        "one in three blames node-2/edge, too"
+    );
+    let elsewhere = one(true, "node-3/edge", Some(10));
+    assert_eq!(
+        found(&mostly_good, &[elsewhere]),
+        ["root node-1/edge and node-3/edge"]
     );
     assert_eq!(found(&[good], &[]), ["live runs: 1, simulated: 0"]);
 }
