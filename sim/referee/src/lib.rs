@@ -91,7 +91,7 @@ pub fn score(scenario: &Scenario, facts: &Facts) -> Result<Score, Mistake> {
         calls: told.calls().count(),
         called_ms: told
             .calls()
-            .map(|(_, at_ms)| at_ms.saturating_sub(first_ms))
+            .filter_map(|(_, at_ms)| at_ms.checked_sub(first_ms))
             .min(),
     }
     .measures(&score);

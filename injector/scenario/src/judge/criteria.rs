@@ -181,6 +181,8 @@ impl<'a> Case<'a> {
     pub(super) fn escalated(&self) -> Criterion {
         let first = self.first_fault_ms();
         let called = self.calls().map(|(_, at_ms)| at_ms);
+        // Before there was a fault nobody can have been called for it.
+        let called = called.filter(|at_ms| *at_ms >= first);
         called.min().map_or_else(
             || Criterion::new("escalated_ms", false, "no person was called"),
             |at| {

@@ -480,8 +480,11 @@ fn where_a_person_is_needed_one_must_be_called_and_nothing_be_hurt() {
     });
     let mut hurt = called.clone();
     hurt.actions.push(action(ActionKind::Restart, ROOT, 16_000));
+    let mut early = called.clone();
+    early.incidents[0].escalated_ms = Some(5_000);
     for (facts, expected) in [
         (run(60_000), expect!["escalated_ms: no person was called"]),
+        (early, expect!["escalated_ms: no person was called"]),
         (called, expect![[r#""#]]),
         (
             hurt,
