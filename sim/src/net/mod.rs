@@ -22,7 +22,7 @@ pub(crate) use link::{Kind, Passage, Way, retransmitted};
 pub struct Network {
     /// Of every party that has none of its own.
     pub link: Link,
-    /// Of single parties, by name: a node's, `detector`, `remediator`, `injector`, `people`.
+    /// Of single parties, by name: a node's, `detector`, `remediator`, `healer`, `injector`, `watcher`.
     pub parties: BTreeMap<String, Link>,
     /// Of the bus itself.
     pub server: Server,
