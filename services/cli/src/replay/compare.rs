@@ -1,6 +1,7 @@
 //! A simulated run once more: the same bytes, or the first event that differs.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use arena_scenario::Scenario;
@@ -31,7 +32,14 @@ pub(super) fn compare(record: &Record, path: &Path) -> Result<(), Failure> {
     let scenario = scenario.map_err(|mistake| Exit::Usage.because(mistake))?;
     let played = Plan::of(sim).play(scenario)?;
     let events = events_beside(path);
-    let kept = fs::read_to_string(&events).ok();
+    let kept = match fs::read_to_string(&events) {
+        Ok(kept) => Some(kept),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => {
+            let what = format!("cannot read {}: {error}", events.display());
+            return Err(Exit::Usage.because(what));
+        }
+    };
     let difference = kept.as_ref().and_then(|kept| {
         let now = played.log.lines.iter().map(String::as_str);
         first_difference(kept.lines(), now)
