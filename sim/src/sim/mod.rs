@@ -1,7 +1,7 @@
 //! A run, step by step: the arena on the virtual clock, until somebody says that it is over.
 //!
-//! How it is put together is in `build`, who hurts and who dies in `course`. What happens at one time happens in this order: the world by itself, what waited for its time, what the bus delivers; again and again
-//! until nothing is left at that time. Invariant: nothing here draws chance or reads a clock.
+//! How it is put together is in `build`, who hurts and who dies in `course`. What happens at one time happens in this order: the world by
+//! itself, what waited for its time, what the bus delivers; again and again until nothing is left at that time. Invariant: nothing here draws chance or reads a clock.
 
 mod build;
 mod course;
