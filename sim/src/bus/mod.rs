@@ -128,7 +128,8 @@ pub struct Bus {
     queue: EventQueue<Event>,
     /// Telemetry goes by the lanes of the queue. Off only in the test that shows that it makes no difference.
     lanes: bool,
-    up: bool,
+    /// Outages that are not over: the server runs while there is none.
+    outages: u32,
     parties: Vec<session::Member>,
     listeners: Vec<Party>,
     outboxes: Vec<outbox::OutboxState>,
@@ -164,7 +165,7 @@ impl Bus {
             now: began,
             queue: EventQueue::new(2),
             lanes: true,
-            up: true,
+            outages: 0,
             parties: Vec::new(),
             listeners: Vec::new(),
             outboxes: Vec::new(),

@@ -92,7 +92,7 @@ impl Bus {
             clock: Clock::new(began, &link.clock, &mut chance(Purpose::Clock)),
             out: Side::new(Way::new(link.out, chance(Purpose::LinkOut))),
             back: Side::new(Way::new(link.back, chance(Purpose::LinkIn))),
-            connected: self.up,
+            connected: self.is_up(),
             alive: true,
             session: 0,
             connected_at: self.now,
@@ -122,7 +122,7 @@ impl Bus {
         if let Some(span) = first {
             self.plan_cut(party, Ways::Both, span, true);
         }
-        if !self.up {
+        if !self.is_up() {
             self.try_to_connect(party);
         }
         party
@@ -185,7 +185,7 @@ impl Bus {
     }
 
     pub(super) fn connect(&mut self, party: Party, session: u32, attempt: usize) {
-        let up = self.up;
+        let up = self.is_up();
         let member = &mut self.parties[party.index()];
         if member.session != session || member.connected || !member.alive {
             return;
@@ -311,8 +311,12 @@ impl Bus {
             .push(begins, Event::Alarm(Alarm::Outage { ends, by_chance }));
     }
 
+    const fn is_up(&self) -> bool {
+        self.outages == 0
+    }
+
     pub(super) fn go_away(&mut self, ends: Timestamp, by_chance: bool) {
-        self.up = false;
+        self.outages += 1;
         for index in 0..self.parties.len() {
             self.lose(Party(u32::try_from(index).unwrap_or(u32::MAX)));
         }
@@ -321,7 +325,7 @@ impl Bus {
     }
 
     pub(super) fn come_back(&mut self, by_chance: bool) {
-        self.up = true;
+        self.outages -= 1;
         if by_chance {
             self.plan_random_outage();
         }

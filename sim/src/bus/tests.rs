@@ -467,6 +467,20 @@ fn a_long_cut_is_noticed_and_over_its_end_nothing_that_must_not_be_lost_is() {
 }
 
 #[test]
+fn a_bus_is_back_when_the_last_of_its_outages_is_over() {
+    let mut network = Network::quiet();
+    for (after_ms, lasts_ms) in [(1_000, 5_000), (2_000, 1_000)] {
+        network.server.outages.push(Outage { after_ms, lasts_ms });
+    }
+    let mut arena = Arena::new(network, 1);
+    arena.bus.join("detector");
+    arena.run(5_500);
+    assert_eq!(arena.take_told(), ["0: connected false"]);
+    arena.run(10_000);
+    assert_eq!(arena.take_told(), ["0: connected true"]);
+}
+
+#[test]
 fn a_bus_that_is_away_is_noticed_at_once_and_keeps_what_it_had() {
     let mut network = Network::quiet();
     network.server.outages.push(Outage {
