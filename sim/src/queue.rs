@@ -7,7 +7,7 @@
 //! Two ways in, one way out. What is due at any time goes into a heap ([`EventQueue::push`]). What always goes in later than what went in
 //! before it (ticks of one period, messages over links of one delay) goes into a lane ([`EventQueue::push_in_lane`]), which is a plain FIFO
 //! and costs the same for three nodes as for ten thousand; one that does come out of turn goes into the heap by itself, so that a lane never
-//! changes what comes out when.
+//! changes what comes out when. A lane holds its events themselves, side by side in memory and in the order of their numbers.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -17,8 +17,15 @@ use arena_proto::Timestamp;
 /// Names an event that waits, so that it can be cancelled. Of one that came out it says nothing any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId {
-    place: u32,
+    kept: Kept,
     number: u64,
+}
+
+/// Where an event is kept: at a place, or in a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    Place(u32),
+    Lane(u32),
 }
 
 /// When an event is due, which entry it was, and where it is kept. Ordered by the first two: a number is given once.
@@ -27,6 +34,15 @@ struct Due {
     at: Timestamp,
     number: u64,
     place: u32,
+}
+
+/// What waits in a lane.
+#[derive(Debug, Clone)]
+struct InLane<E> {
+    at: Timestamp,
+    number: u64,
+    /// `None`: it was cancelled.
+    event: Option<E>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,7 +57,8 @@ struct Place<E> {
 #[derive(Debug, Clone)]
 pub struct EventQueue<E> {
     heap: BinaryHeap<Reverse<Due>>,
-    lanes: Vec<VecDeque<Due>>,
+    lanes: Vec<VecDeque<InLane<E>>>,
+    /// What waits in the heap.
     places: Vec<Place<E>>,
     free: Vec<u32>,
     entries: u64,
@@ -61,7 +78,7 @@ impl<E> EventQueue<E> {
     pub fn new(lanes: usize) -> Self {
         Self {
             heap: BinaryHeap::new(),
-            lanes: vec![VecDeque::new(); lanes],
+            lanes: (0..lanes).map(|_| VecDeque::new()).collect(),
             places: Vec::new(),
             free: Vec::new(),
             entries: 0,
@@ -83,62 +100,7 @@ impl<E> EventQueue<E> {
 
     /// Enters an event, due at any time.
     pub fn push(&mut self, at: Timestamp, event: E) -> EntryId {
-        let due = self.enter(at, event);
-        self.heap.push(Reverse(due));
-        EntryId {
-            place: due.place,
-            number: due.number,
-        }
-    }
-
-    /// Enters an event that is due no earlier than what went into this lane before. One that is, and one whose lane there is not, is
-    /// entered as by [`EventQueue::push`].
-    pub fn push_in_lane(&mut self, lane: usize, at: Timestamp, event: E) -> EntryId {
-        let due = self.enter(at, event);
-        match self.lanes.get_mut(lane) {
-            Some(lane) if lane.back().is_none_or(|last| last.at <= at) => lane.push_back(due),
-            _ => self.heap.push(Reverse(due)),
-        }
-        EntryId {
-            place: due.place,
-            number: due.number,
-        }
-    }
-
-    /// Takes an event back; `None` when it came out already, or was cancelled.
-    pub fn cancel(&mut self, entry: EntryId) -> Option<E> {
-        let place = self.places.get_mut(entry.place as usize)?;
-        if place.number != entry.number {
-            return None;
-        }
-        let event = place.event.take()?;
-        self.waiting -= 1;
-        self.drop_cancelled();
-        Some(event)
-    }
-
-    /// When the next event is due.
-    #[must_use]
-    pub fn next_at(&self) -> Option<Timestamp> {
-        self.next().map(|(due, _)| due.at)
-    }
-
-    /// The next event, when it is due by now, with the time at which it was.
-    pub fn pop(&mut self, now: Timestamp) -> Option<(Timestamp, E)> {
-        let (due, way) = self.next().filter(|(due, _)| due.at <= now)?;
-        self.remove(way);
-        let place = self.places.get_mut(due.place as usize)?;
-        let event = place.event.take();
-        self.free.push(due.place);
-        self.waiting -= 1;
-        self.drop_cancelled();
-        event.map(|event| (due.at, event))
-    }
-
-    fn enter(&mut self, at: Timestamp, event: E) -> Due {
-        let number = self.entries;
-        self.entries += 1;
-        self.waiting += 1;
+        let number = self.enter();
         let event = Some(event);
         let place = if let Some(place) = self.free.pop() {
             self.places[place as usize] = Place { number, event };
@@ -147,35 +109,115 @@ impl<E> EventQueue<E> {
             self.places.push(Place { number, event });
             u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
         };
-        Due { at, number, place }
+        self.heap.push(Reverse(Due { at, number, place }));
+        let kept = Kept::Place(place);
+        EntryId { kept, number }
     }
 
-    fn next(&self) -> Option<(Due, Way)> {
-        let mut next = self.heap.peek().map(|Reverse(due)| (*due, Way::Heap));
+    /// Enters an event that is due no earlier than what went into this lane before. One that is, and one whose lane there is not, is
+    /// entered as by [`EventQueue::push`].
+    #[inline]
+    pub fn push_in_lane(&mut self, lane: usize, at: Timestamp, event: E) -> EntryId {
+        let last = self.lanes.get(lane).map(VecDeque::back);
+        let (true, Ok(place)) = (
+            last.is_some_and(|last| last.is_none_or(|last| last.at <= at)),
+            u32::try_from(lane),
+        ) else {
+            return self.push(at, event);
+        };
+        let number = self.enter();
+        let event = Some(event);
+        self.lanes[lane].push_back(InLane { at, number, event });
+        let kept = Kept::Lane(place);
+        EntryId { kept, number }
+    }
+
+    /// Takes an event back; `None` when it came out already, or was cancelled.
+    pub fn cancel(&mut self, entry: EntryId) -> Option<E> {
+        let event = match entry.kept {
+            Kept::Place(place) => {
+                let place = self.places.get_mut(place as usize)?;
+                if place.number != entry.number {
+                    return None;
+                }
+                place.event.take()?
+            }
+            Kept::Lane(lane) => {
+                let lane = self.lanes.get_mut(lane as usize)?;
+                let there = lane.binary_search_by_key(&entry.number, |waits| waits.number);
+                lane.get_mut(there.ok()?)?.event.take()?
+            }
+        };
+        self.waiting -= 1;
+        match entry.kept {
+            Kept::Place(_) => self.drop_cancelled(),
+            Kept::Lane(lane) => self.drop_cancelled_of(lane as usize),
+        }
+        Some(event)
+    }
+
+    /// When the next event is due.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Timestamp> {
+        self.next().map(|(at, _)| at)
+    }
+
+    /// The next event, when it is due by now, with the time at which it was.
+    pub fn pop(&mut self, now: Timestamp) -> Option<(Timestamp, E)> {
+        let (at, way) = self.next().filter(|(at, _)| *at <= now)?;
+        let event = match way {
+            Way::Lane(lane) => {
+                let event = self.lanes[lane].pop_front()?.event?;
+                self.drop_cancelled_of(lane);
+                event
+            }
+            Way::Heap => {
+                let Reverse(due) = self.heap.pop()?;
+                let event = self.places[due.place as usize].event.take()?;
+                self.free.push(due.place);
+                self.drop_cancelled();
+                event
+            }
+        };
+        self.waiting -= 1;
+        Some((at, event))
+    }
+
+    /// One more waits: its number.
+    const fn enter(&mut self) -> u64 {
+        self.waiting += 1;
+        self.entries += 1;
+        self.entries - 1
+    }
+
+    fn next(&self) -> Option<(Timestamp, Way)> {
+        let first = self.heap.peek();
+        let mut next = first.map(|Reverse(due)| ((due.at, due.number), Way::Heap));
         for (index, lane) in self.lanes.iter().enumerate() {
-            if let Some(due) = lane.front()
-                && next.is_none_or(|(least, _)| *due < least)
+            if let Some(first) = lane.front()
+                && next.is_none_or(|(least, _)| (first.at, first.number) < least)
             {
-                next = Some((*due, Way::Lane(index)));
+                next = Some(((first.at, first.number), Way::Lane(index)));
             }
         }
-        next
+        next.map(|((at, _), way)| (at, way))
     }
 
-    fn remove(&mut self, way: Way) {
-        match way {
-            Way::Heap => drop(self.heap.pop()),
-            Way::Lane(lane) => drop(self.lanes[lane].pop_front()),
+    /// Frees what was cancelled as far as nothing that waits is before it in the heap, so that what comes next is always an event.
+    fn drop_cancelled(&mut self) {
+        while let Some(Reverse(due)) = self.heap.peek()
+            && self.places[due.place as usize].event.is_none()
+        {
+            self.free.push(due.place);
+            self.heap.pop();
         }
     }
 
-    /// Frees what was cancelled as far as nothing that waits is before it, so that what comes next is always an event.
-    fn drop_cancelled(&mut self) {
-        while let Some((due, way)) = self.next()
-            && self.places[due.place as usize].event.is_none()
-        {
-            self.remove(way);
-            self.free.push(due.place);
+    /// The same of a lane.
+    fn drop_cancelled_of(&mut self, lane: usize) {
+        let lane = &mut self.lanes[lane];
+        while lane.front().is_some_and(|first| first.event.is_none()) {
+            lane.pop_front();
         }
     }
 }
@@ -253,6 +295,6 @@ mod tests {
             while queue.pop(at(round)).is_some() {}
         }
         assert!(queue.is_empty());
-        assert_eq!(queue.places.len(), 3);
+        assert_eq!(queue.places.len(), 2);
     }
 }
