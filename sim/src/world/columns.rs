@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arena_node_core::columns::{HOST, PROCESS, REQUESTS};
 use arena_proto::{Column, Schema, ServiceInfo, ServiceName};
 
-use super::places::{NodeIx, Places, ServiceIx};
+use super::places::{NodeIx, Places, PoolIx, ServiceIx};
 use super::role::Role;
 
 impl Role {
@@ -28,10 +28,14 @@ impl Role {
     }
 }
 
-/// Where a service's values are in a row.
+/// Where a service's values are in a row, and what of its place each sample needs: read where it lies beside them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At {
     pub(super) service: ServiceIx,
+    pub(super) pool: PoolIx,
+    pub(super) role: Role,
+    /// It is probed so often a second.
+    pub(super) probes_hz: f64,
     pub(super) process: usize,
     pub(super) requests: Option<usize>,
     pub(super) own: usize,
@@ -54,17 +58,22 @@ impl Columns {
         let mut services: Vec<At> = places
             .by_name(node)
             .into_iter()
-            .map(|service| At {
-                service,
-                process: take(PROCESS.len()),
-                requests: places.services[service.at()]
-                    .proxied
-                    .then(|| take(REQUESTS.len())),
-                own: 0,
+            .map(|service| {
+                let place = &places.services[service.at()];
+                let interval = place.probe_interval.as_secs_f64();
+                At {
+                    service,
+                    pool: place.pool,
+                    role: place.role,
+                    probes_hz: if interval > 0.0 { 1.0 / interval } else { 0.0 },
+                    process: take(PROCESS.len()),
+                    requests: place.proxied.then(|| take(REQUESTS.len())),
+                    own: 0,
+                }
             })
             .collect();
         for at in &mut services {
-            at.own = take(places.services[at.service.at()].role.own_metrics().len());
+            at.own = take(at.role.own_metrics().len());
         }
         Self { services, width }
     }

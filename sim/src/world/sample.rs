@@ -55,7 +55,7 @@ impl World {
         row.resize(self.nodes[node.at()].columns.width, f32::NAN);
         for index in 0..self.nodes[node.at()].columns.services.len() {
             let at = self.nodes[node.at()].columns.services[index];
-            let window = self.window(now, at.service);
+            let window = self.window(now, at);
             if window.is_calm {
                 self.rest(node, at.service, &window);
             } else {
@@ -72,14 +72,12 @@ impl World {
     }
 
     /// The time since a service was sampled last; a new one begins.
-    fn window(&mut self, now: Timestamp, service: ServiceIx) -> Window {
+    fn window(&mut self, now: Timestamp, at: At) -> Window {
+        let service = at.service;
         let calm_time = self.calm_time(now);
-        let level = self
-            .levels
-            .get(self.places.services[service.at()].pool.at());
-        let level = level.copied().unwrap_or_default();
+        let level = self.levels.get(at.pool.at()).copied().unwrap_or_default();
         let users_hz = self.users_hz(service);
-        let is_asked = self.is_candidate(service);
+        let is_asked = self.is_candidate(at);
         let state = &mut self.services[service.at()];
         let seconds = now
             .saturating_since(state.usage.sampled_at)
@@ -102,10 +100,9 @@ impl World {
     }
 
     /// It gets its share of the requests to its pool, where that is calm.
-    fn is_candidate(&self, service: ServiceIx) -> bool {
-        let state = &self.services[service.at()];
-        let pool = self.places.services[service.at()].pool;
-        let last = state.route == Route::Last && self.candidates[pool.at()].open.is_empty();
+    fn is_candidate(&self, at: At) -> bool {
+        let state = &self.services[at.service.at()];
+        let last = state.route == Route::Last && self.candidates[at.pool.at()].open.is_empty();
         state.answers && state.users.is_none() && (state.route == Route::Open || last)
     }
 
@@ -169,10 +166,6 @@ impl World {
         row: &mut [f32],
         window: &Window,
     ) {
-        let interval = self.places.services[at.service.at()]
-            .probe_interval
-            .as_secs_f64();
-        let probes_hz = if interval > 0.0 { 1.0 / interval } else { 0.0 };
         let state = &mut self.services[at.service.at()];
         let noise = &mut self.nodes[node.at()];
         let Some(taken) = state.taken(now) else {
@@ -185,7 +178,7 @@ impl World {
         };
         // It is probed and asked for its metrics, as long as it can be.
         let turns = if state.answers {
-            (probes_hz + 1.0) * window.seconds
+            (at.probes_hz + 1.0) * window.seconds
         } else {
             0.0
         };
@@ -237,7 +230,7 @@ impl World {
             return;
         }
         let own = &mut row[at.own..];
-        match self.places.services[at.service.at()].role {
+        match at.role {
             Role::Traffic if window.users_hz > 0.0 => {
                 let waited = level.calls_ms * tail(noise);
                 own[0] = 0.0;
@@ -309,7 +302,7 @@ impl World {
         } else {
             own[..2].copy_from_slice(&upstream);
         }
-        let told = self.places.services[service.at()].role.own_metrics().len();
+        let told = at.role.own_metrics().len();
         if asked {
             row[at.own..at.own + told].copy_from_slice(&own[..told]);
         }
