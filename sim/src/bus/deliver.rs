@@ -226,7 +226,6 @@ impl Bus {
             self.send_down(listener, Kind::Loose, LANE_DOWN, down);
         }
         let Some(last) = self.listeners.last().copied() else {
-            self.give_back(telemetry);
             return;
         };
         for index in 0..self.listeners.len() - 1 {

@@ -143,14 +143,11 @@ pub struct Bus {
     stored: Option<Vec<Stored>>,
     /// Telemetry that reached the bus before its schema did: nobody can read it.
     unreadable: u64,
-    spare: VecDeque<Arc<Telemetry>>,
 }
 
 /// What travels to the bus, and what from it: one lane of the queue each.
 const LANE_UP: usize = 0;
 const LANE_DOWN: usize = 1;
-/// Messages that are kept for use again: one a node of the biggest arena (10,000), as all of a second are under way at once.
-const SPARE_MAX: usize = 16_384;
 /// Schemas of a node that telemetry may name: the one in use, and those of late messages (as in `arena-bus`).
 const SCHEMAS_KEPT: usize = 4;
 
@@ -178,7 +175,6 @@ impl Bus {
             ready: VecDeque::new(),
             stored: None,
             unreadable: 0,
-            spare: VecDeque::new(),
         };
         bus.plan_outages();
         bus
@@ -260,19 +256,6 @@ impl Bus {
     /// Says a number to itself, and waits for nothing. Refused without a word while the party knows that the bus is away.
     pub fn say_canary(&mut self, now: Timestamp, from: Party, number: u64) {
         self.send_up(now, from, Kind::Loose, LANE_UP, Up::Canary(number));
-    }
-
-    /// A message that nobody needs any more, with room for its values; to be filled anew. `None`: make one.
-    pub fn spare(&mut self) -> Option<Arc<Telemetry>> {
-        self.spare.pop_front()
-    }
-
-    /// Done with it: when nobody else has it, it is used again.
-    #[inline]
-    pub fn give_back(&mut self, mut telemetry: Arc<Telemetry>) {
-        if self.spare.len() < SPARE_MAX && Arc::get_mut(&mut telemetry).is_some() {
-            self.spare.push_back(telemetry);
-        }
     }
 
     /// When something may come out of [`Bus::deliver`] next, or something happens inside.

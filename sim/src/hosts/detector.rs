@@ -69,8 +69,7 @@ impl DetectorHost {
     pub(crate) fn deliver(&mut self, ground: &mut Ground, delivery: Delivery) {
         let input = match delivery.message {
             Message::Telemetry(telemetry, schema) => {
-                self.hear(ground, &telemetry, &schema);
-                return ground.bus.give_back(telemetry);
+                return self.hear(ground, &telemetry, &schema);
             }
             Message::Canary(number) => Input::CanaryHeard(number),
             Message::Status(status) => about(&status),

@@ -5,9 +5,8 @@
 //! streams, buckets". Absent on purpose: the bus ([`crate::bus`]), and what is done about a message. Invariants: what a part acks while
 //! something of it is on its way out is acked once that is on disk; telemetry goes out after the schema that it names is on disk.
 
+mod clock;
 mod stored;
-
-mod spare;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

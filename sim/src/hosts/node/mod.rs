@@ -13,11 +13,12 @@ mod probing;
 mod tell;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arena_config::arena::{HealthSpec, NodeSpec, Probe, ServiceSpec};
 use arena_node_core::{Input, NodeConfig, Output, ProcessRef, ServiceConfig};
-use arena_proto::{NodeName, ServiceName};
+use arena_proto::{NodeName, ServiceName, Telemetry};
 
 use crate::ground::{Alarm, Event, Ground, Host};
 use crate::wire::Party;
@@ -40,6 +41,8 @@ pub(crate) struct NodeHost {
     folder: Folder,
     /// `None` while it is dead.
     agent: Option<Agent>,
+    /// The last message of telemetry: once nobody has it any more, the next one is written into it.
+    message: Arc<Telemetry>,
     /// How many agents there were.
     boots: u32,
     alarm: Alarm,
@@ -77,6 +80,7 @@ impl NodeHost {
             services: supervised.collect(),
             folder: Folder::default(),
             agent: None,
+            message: Arc::new(tell::blank(&spec.name)),
             boots: 0,
             alarm: Alarm::default(),
         }

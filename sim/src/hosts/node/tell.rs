@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arena_node_core::Input;
-use arena_proto::{NodeStatus, ProcessState, ServiceStatus, Timestamp};
+use arena_proto::{
+    NodeName, NodeStatus, ProcessState, SchemaId, ServiceStatus, Telemetry, Timestamp,
+};
 
 use super::NodeHost;
 use super::act::ASK_TAKES;
@@ -86,12 +88,10 @@ impl NodeHost {
         time: Timestamp,
         measure: impl FnOnce(&mut Ground, &mut Vec<f32>),
     ) {
-        let mut message = ground.bus.spare(&self.name);
-        // Nobody else has it: the bus gives away no other.
-        let telemetry = Arc::make_mut(&mut message);
+        let (party, schema) = (self.party(), Arc::clone(ground.world.schema(self.ix)));
+        let telemetry = Arc::make_mut(&mut self.message);
         telemetry.values.clear();
         measure(ground, &mut telemetry.values);
-        let (party, schema) = (self.party(), Arc::clone(ground.world.schema(self.ix)));
         let Some(agent) = &mut self.agent else {
             return;
         };
@@ -103,10 +103,11 @@ impl NodeHost {
         telemetry.time = ground.bus.clock(party, time);
         telemetry.services.clone_from(&agent.samples);
         if agent.filter.lets_pass(&schema, telemetry) {
+            let message = Arc::clone(&self.message);
             ground.publish(party, Message::Telemetry(message, schema));
             return;
         }
-        let telemetry = Arc::unwrap_or_clone(message);
+        let telemetry = Telemetry::clone(&self.message);
         agent.filter.offer(ground.now, schema, telemetry);
         self.let_out(ground);
     }
@@ -143,6 +144,19 @@ impl NodeHost {
         if boot == self.boots {
             self.let_out(ground);
         }
+    }
+}
+
+/// A message that says nothing yet.
+pub(super) fn blank(node: &NodeName) -> Telemetry {
+    Telemetry {
+        node: node.clone(),
+        boot_id: 0,
+        seq: 0,
+        schema_id: SchemaId(0),
+        time: Timestamp::EPOCH,
+        values: Vec::new(),
+        services: Vec::new(),
     }
 }
 
