@@ -33,6 +33,62 @@ fn the_schema_is_the_published_one() {
     expect_file!["../../docs/gym-schema.json"].assert_eq(&format!("{schema:#}\n"));
 }
 
+/// Steps with an idle healer until the end: how many steps, of how many at most, and the last answer.
+fn idle(options: &Value) -> (u64, u64, Value) {
+    let mut talk = Talk::new(options);
+    let shape = talk.ask(&json!({"type": "describe"}));
+    let most = shape["steps_max"].as_u64().expect("a count");
+    talk.ask(&json!({"type": "reset", "seed": 5}));
+    for step in 1..=most {
+        let reply = talk.ask(&json!({"type": "step"}));
+        let is = |which: &str| reply[which]["felix"] == true;
+        if is("terminations") || is("truncations") {
+            return (step, most, reply);
+        }
+    }
+    panic!("no end after {most} steps: {options}");
+}
+
+#[test]
+fn who_is_not_the_scenario_plays_until_the_time_is_up() {
+    for options in [
+        json!({"villain": "random"}),
+        json!({"villain": "adaptive"}),
+        json!({"villain": "nobody"}),
+        json!({"villain": "random", "scenario": "hang-edge"}),
+        json!({"villain": "nobody", "scenario": "hang-edge"}),
+    ] {
+        let (steps, most, last) = idle(&options);
+        assert_eq!(steps, most, "{options}");
+        assert_eq!(last["truncations"]["felix"], true, "{options}");
+        assert_eq!(last["terminations"]["felix"], false, "{options}");
+        let made = last["infos"]["felix"]["final"]["faults"]
+            .as_array()
+            .map_or(0, Vec::len);
+        let is_calm = options["villain"] == "nobody";
+        assert_eq!(made == 0, is_calm, "{options}: {made} faults");
+    }
+}
+
+#[test]
+fn a_villain_that_is_done_ends_the_episode_once_no_incident_is_open() {
+    // It ends by itself, and is found: what follows is the end of its incident.
+    let budget = json!({"faults": 2, "names": ["hang"], "every_ms": 5000, "ttl_min_ms": 15_000, "ttl_max_ms": 15_000});
+    for villain in ["random", "adaptive"] {
+        let (steps, most, last) = idle(&json!({"villain": villain, "budget": budget}));
+        assert!(steps < most, "{villain}: {steps} of {most} steps");
+        assert_eq!(last["terminations"]["felix"], true, "{villain}");
+        let open = &last["observations"]["felix"]["full"]["incidents"];
+        assert_eq!(open, &json!([]), "{villain}");
+        let faults = last["infos"]["felix"]["final"]["faults"].as_array();
+        let made = faults.map(|faults| {
+            let over = |fault: &&Value| fault["state"] == "REVERTED";
+            faults.iter().filter(over).count()
+        });
+        assert_eq!(made, Some(2), "{villain}: {faults:?}");
+    }
+}
+
 /// The name stands there as a word of its own: `crash` is not found in `crashed`, nor `node-silent` in `node_silent`.
 fn names(text: &str, name: &str) -> bool {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';

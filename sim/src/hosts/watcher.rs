@@ -139,7 +139,7 @@ impl Watcher {
         Ok(next)
     }
 
-    /// Faults come from outside, and nobody knows when the last of them was made: only the scenario's limit ends the run.
+    /// Faults come from elsewhere than the scenario, and nobody knows when the last of them was made: only the limit ends the run.
     pub(crate) const fn open_ended(mut self, is: bool) -> Self {
         self.is_open_ended = is;
         self
@@ -179,7 +179,7 @@ impl Watcher {
         let played = at_ms >= self.played_ms;
         let over = if self.is_open_ended {
             let limit = self.scenario.limit.as_millis();
-            let is_up = u128::from(at_ms - self.view.facts.play_ms) >= limit;
+            let is_up = u128::from(at_ms - self.view.facts.play_ms) > limit;
             is_up.then_some(("end", "the scenario's time is up"))
         } else {
             watch::over(&self.scenario, &self.view, played, at_ms)?

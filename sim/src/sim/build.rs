@@ -73,8 +73,9 @@ impl Sim {
             healer,
             injector: InjectorHost::new(nonce),
             watcher: Watcher::new(scenario, policy, setup.encore)?
-                .open_ended(matches!(setup.villain, Villain::Outside | Villain::Blind)),
+                .open_ended(!matches!(setup.villain, Villain::Scenario)),
             villain: setup.villain,
+            is_villain_done: false,
             deaths: setup.deaths,
             looks: 0,
             events: 0,

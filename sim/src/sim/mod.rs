@@ -44,6 +44,8 @@ pub struct Sim {
     injector: InjectorHost,
     watcher: Watcher,
     villain: Villain,
+    /// As it was last asked.
+    is_villain_done: bool,
     deaths: Vec<Death>,
     looks: u32,
     events: u64,
@@ -72,6 +74,12 @@ impl Sim {
     #[must_use]
     pub const fn events(&self) -> u64 {
         self.events
+    }
+
+    /// The villain of this run has stopped, and its faults are over; as of the last full second. Never where there is none.
+    #[must_use]
+    pub const fn is_villain_done(&self) -> bool {
+        self.is_villain_done
     }
 
     /// The steady state was found, and faults are made.
@@ -258,6 +266,7 @@ impl Sim {
         self.looks += 1;
         if self.looks.is_multiple_of(LOOKS_A_SECOND) && self.is_playing() {
             let status = self.villain(VillainRequest::default());
+            self.is_villain_done = status.policy.is_some() && status.state == "STOPPED";
             self.watcher.refused(self.ground.now_ms(), status.refusals);
         }
         Ok(())

@@ -165,11 +165,14 @@ impl Episode {
         Ok(String::new())
     }
 
-    /// The villain has made all that it may, that is over, and users had the time to feel the end of it.
+    /// The villain is done, its faults are over, and no incident is open. The scenario's own end is the run's, and nobody never is done.
     fn is_spent(&self) -> bool {
-        self.chosen.villain == VillainPlayer::Agent
-            && self.villain.is_spent()
-            && self.seen.incidents.is_empty()
+        let is_done = match self.chosen.villain {
+            VillainPlayer::Agent => self.villain.is_spent(),
+            VillainPlayer::Random | VillainPlayer::Adaptive => self.sim.is_villain_done(),
+            VillainPlayer::Scenario | VillainPlayer::Nobody => false,
+        };
+        is_done && self.seen.incidents.is_empty()
     }
 
     fn observations(&self) -> Observations {
