@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use arena_scenario::{Scenario, Selector, Topology};
 use serde_json::Value;
 
 fn arena(arguments: &[&str]) -> Output {
@@ -233,6 +234,26 @@ fn what_does_not_fail_is_told_so() {
 
 #[test]
 fn a_run_of_a_benchmark_is_the_run_of_its_seed() {
+    is_the_run_of_its_seed("dies-crash");
+}
+
+#[test]
+fn who_is_named_in_a_generated_arena_is_there_with_each_seed() {
+    let is_generated = |one: &Scenario| matches!(one.topology, Topology::Generated { .. });
+    let is_named = |one: &Scenario| {
+        let mut targets = one.injections.iter().map(|injection| &injection.target);
+        targets.any(|target| matches!(target, Selector::Entity(_)))
+    };
+    let all = arena_scenario::generate(1, 30, None);
+    let scenario = all.iter().find(|one| is_generated(one) && is_named(one));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("named.toml");
+    std::fs::write(&file, scenario.expect("one of 30").to_toml()).expect("written");
+    is_the_run_of_its_seed(&file.to_string_lossy());
+}
+
+/// In a benchmark, in a run, and in the replay of its record.
+fn is_the_run_of_its_seed(scenario: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let record = folder
         .path()
@@ -240,25 +261,11 @@ fn a_run_of_a_benchmark_is_the_run_of_its_seed() {
         .to_string_lossy()
         .into_owned();
     let output = arena(&[
-        "run",
-        "dies-crash",
-        "--sim",
-        "--seed",
-        "5",
-        "--json",
-        "--record",
-        &record,
+        "run", scenario, "--sim", "--seed", "5", "--json", "--record", &record,
     ]);
     let run: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let output = arena(&[
-        "bench",
-        "--suite",
-        "dies-crash",
-        "--seed",
-        "5",
-        "--seeds",
-        "1",
-        "--json",
+        "bench", "--suite", scenario, "--seed", "5", "--seeds", "1", "--json",
     ]);
     let bench: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let hash = &bench["runs"][0]["log_sha256"];
@@ -268,4 +275,7 @@ fn a_run_of_a_benchmark_is_the_run_of_its_seed() {
         run["score"]["composite"],
         bench["runs"][0]["measures"]["composite"]
     );
+    let output = arena(&["replay", &record]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.starts_with("identical"), "{told}{}", said(&output));
 }

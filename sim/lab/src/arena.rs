@@ -22,10 +22,11 @@ pub const NO_STEADY_STATE: &str = "no_steady_state";
 /// Plays a job in the simulator, with its healer by name; the error says why it could not.
 pub fn play(job: &Job) -> Result<Outcome, String> {
     let scenario = Scenario::clone(&job.scenario);
-    let healer = policy::healer(&job.policy, scenario.seed).map_err(|error| error.to_string())?;
+    let healer = policy::healer(&job.policy, job.seed).map_err(|error| error.to_string())?;
     let network = Network::named(&job.network);
     let network = network.ok_or_else(|| format!("there is no network {}", job.network))?;
     let setup = Setup {
+        seed: job.seed,
         encore: job.encore,
         network,
         ..Setup::new(scenario, healer)

@@ -9,12 +9,15 @@ use serde::Serialize;
 use crate::bench::Skipped;
 use crate::course::Course;
 use crate::noise::with_noise;
+use crate::seed::seeded;
 
 /// One run to make.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// With the run's seed and its noise in it.
+    /// As it is played with the run's seed ([`crate::seeded`]), and with its noise.
     pub scenario: Arc<Scenario>,
+    /// Of all chance in the run; the scenario's own may differ, as it lays the arena out.
+    pub seed: u64,
     /// Who heals.
     pub policy: String,
     /// The level of telemetry noise, in percent.
@@ -129,7 +132,7 @@ impl Trial {
     pub(crate) fn of(job: &Job, outcome: Outcome) -> Self {
         Self {
             scenario: job.scenario.name.clone(),
-            seed: job.scenario.seed,
+            seed: job.seed,
             policy: job.policy.clone(),
             noise: job.noise,
             expect: job.scenario.truth.expect,
@@ -175,7 +178,7 @@ impl Matrix {
             for scenario in &self.scenarios {
                 for seed in &self.seeds {
                     match variant(scenario, *seed, *noise) {
-                        Ok(variant) => jobs.extend(self.of_variant(&variant, *noise)),
+                        Ok(variant) => jobs.extend(self.of_variant(&variant, *seed, *noise)),
                         Err(why) => skipped.push(Skipped {
                             scenario: scenario.name.clone(),
                             seed: *seed,
@@ -189,9 +192,15 @@ impl Matrix {
         (jobs, skipped)
     }
 
-    fn of_variant(&self, variant: &Arc<Scenario>, noise: u32) -> impl Iterator<Item = Job> {
+    fn of_variant(
+        &self,
+        variant: &Arc<Scenario>,
+        seed: u64,
+        noise: u32,
+    ) -> impl Iterator<Item = Job> {
         self.policies.iter().map(move |policy| Job {
             scenario: Arc::clone(variant),
+            seed,
             policy: policy.clone(),
             noise,
             encore: self.encore,
@@ -202,9 +211,9 @@ impl Matrix {
 
 /// With another seed and other telemetry it is another scenario, which is checked as any other: the same as `arena run --seed` plays.
 fn variant(scenario: &Scenario, seed: u64, noise: u32) -> Result<Arc<Scenario>, String> {
-    let mut variant = with_noise(scenario, noise);
-    variant.seed = seed;
-    let file = format!("{} with seed {seed} and {noise} % noise", scenario.name);
+    let hazy = with_noise(scenario, noise);
+    let file = format!("{} with {noise} % noise", scenario.name);
+    let variant = seeded(&hazy, seed)?;
     Scenario::parse(&file, &variant.to_toml())
         .map(Arc::new)
         .map_err(|mistake| mistake.to_string())
@@ -227,7 +236,7 @@ mod tests {
         assert_eq!(jobs.len(), 2 * 2 * 3 * 2);
         let of = |policy: &str| -> Vec<(String, u64, u32)> {
             let jobs = jobs.iter().filter(|job| job.policy == policy);
-            jobs.map(|job| (job.scenario.name.clone(), job.scenario.seed, job.noise))
+            jobs.map(|job| (job.scenario.name.clone(), job.seed, job.noise))
                 .collect()
         };
         assert_eq!(of("rules"), of("none"));
@@ -247,8 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn generated_ones_can_be_played_with_each_seed() {
+        let mut matrix = matrix(&[], &["rules"], &[0]);
+        matrix.scenarios = arena_scenario::generate(1, 30, None);
+        matrix.seeds = vec![1, 2];
+        let (jobs, skipped) = matrix.jobs();
+        assert_eq!((jobs.len(), skipped), (60, Vec::new()));
+    }
+
+    #[test]
     fn the_noise_is_in_the_scenario() {
-        let noisy = with_noise(&curated("dies-crash"), 20);
-        assert_eq!(noisy.telemetry.loss_percent, 20);
+        let hazy = with_noise(&curated("dies-crash"), 20);
+        assert_eq!(hazy.telemetry.loss_percent, 20);
     }
 }

@@ -103,7 +103,7 @@ pub(crate) mod fixtures {
     /// Who has a longer name heals later; `none` never does. Each seed and percent of noise adds to it.
     pub(crate) fn play(job: &Job) -> Outcome {
         let healed = job.policy != "none";
-        let seed = u32::try_from(job.scenario.seed).expect("small");
+        let seed = u32::try_from(job.seed).expect("small");
         let name = u32::try_from(job.policy.len()).expect("short");
         let recover_ms = if healed {
             1000 * name + 100 * seed + 50 * job.noise
@@ -130,7 +130,7 @@ pub(crate) mod fixtures {
                 (Measure::Composite, if healed { 0.9 } else { 0.0 }),
             ]),
             virtual_ms: end,
-            log_sha256: format!("{}-{}-{}", job.scenario.name, job.scenario.seed, job.policy),
+            log_sha256: format!("{}-{}-{}", job.scenario.name, job.seed, job.policy),
             course: Course {
                 spans: vec![
                     span(Lane::Fault, 0, end),
@@ -177,11 +177,7 @@ mod tests {
     #[test]
     fn a_panic_costs_one_run_and_is_told() {
         let done = run(3, |job| {
-            assert!(
-                job.scenario.seed != 2 || job.policy != "none",
-                "seed {}",
-                job.scenario.seed
-            );
+            assert!(job.seed != 2 || job.policy != "none", "seed {}", job.seed);
             Ok(play(job))
         });
         let broken: Vec<&String> = done

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arena_lab::{BROKEN, Failure as Failing, Job, Outcome, Shrunk, play_guarded, shrink};
+use arena_lab::{BROKEN, Failure as Failing, Job, Outcome, Shrunk, play_guarded, seeded, shrink};
 use arena_scenario::Scenario;
 use clap::Args;
 use tokio::sync::oneshot;
@@ -72,11 +72,13 @@ pub(crate) async fn run(args: ShrinkArgs) -> Result<(), Failure> {
     let [source] = sources.as_slice() else {
         return Err(Exit::Usage.because("a folder of several scenarios\n  mend: name one of them"));
     };
-    let original = source.read(args.seed)?;
-    let mut scenario = original.clone();
+    let original = source.read(None)?;
+    let seed = args.seed.unwrap_or(original.seed);
+    let mut scenario = seeded(&original, seed).map_err(|mistake| Exit::Usage.because(mistake))?;
     scenario.name = name(&original.name);
     let job = Job {
         scenario: Arc::new(scenario),
+        seed,
         policy: args.policy.clone(),
         noise: 0,
         encore: args.encore,
@@ -89,8 +91,10 @@ pub(crate) async fn run(args: ShrinkArgs) -> Result<(), Failure> {
     };
     talk!("{} fails: {}", original.name, case.failing);
     let failing = case.failing.to_string();
-    let (shrunk, interrupted) = spawned(case).await?;
-    let text = head(&args, &original, &failing, &shrunk) + &shrunk.scenario.to_toml();
+    let (mut shrunk, interrupted) = spawned(case).await?;
+    shrunk.scenario =
+        seeded(&shrunk.scenario, seed).map_err(|mistake| Exit::Failed.because(mistake))?;
+    let text = head(&args, (&original.name, seed), &failing, &shrunk) + &shrunk.scenario.to_toml();
     match &args.out {
         Some(path) => {
             files::write(path, &text)?;
@@ -126,7 +130,7 @@ fn failing(args: &ShrinkArgs, job: &Job) -> Result<Failing, Failure> {
     let Some(failing) = Failing::of(&run) else {
         return Err(Exit::Failed.because(format!(
             "{} with seed {} meets its goal under {}: there is nothing to shrink\n  mend: `arena bench --suite {} --json` shows which seeds fail",
-            args.scenario, job.scenario.seed, args.policy, args.scenario
+            args.scenario, job.seed, args.policy, args.scenario
         )));
     };
     let Some(wanted) = &args.until else {
@@ -150,9 +154,12 @@ async fn spawned(case: Case) -> Result<(Shrunk, bool), Failure> {
     let stopped = Arc::clone(&stop);
     let run = move || {
         let fails = |one: &Scenario| {
-            let scenario = Arc::new(one.clone());
+            // As a person will play it: who no longer names anybody is laid out with the run's seed, too.
+            let Ok(played) = seeded(one, case.job.seed) else {
+                return false;
+            };
             let job = Job {
-                scenario,
+                scenario: Arc::new(played),
                 ..case.job.clone()
             };
             case.failing.is_of(&play_guarded(&job))
@@ -188,19 +195,25 @@ async fn spawned(case: Case) -> Result<(Shrunk, bool), Failure> {
 }
 
 /// Where it came from, as comments.
-fn head(args: &ShrinkArgs, original: &Scenario, failing: &str, shrunk: &Shrunk) -> String {
+fn head(args: &ShrinkArgs, (name, seed): (&str, u64), failing: &str, shrunk: &Shrunk) -> String {
     let whole = if shrunk.complete {
         "nothing more can be taken away"
     } else {
         "it may become smaller still"
     };
+    let network = match args.network.as_str() {
+        "quiet" => String::new(),
+        other => format!(" --network {other}"),
+    };
+    let encore = if args.encore { " --encore" } else { "" };
     let mut text = format!(
-        "# Of {} with seed {} under {}, by `arena shrink` {} after {} runs: {whole}.\n# It fails: {failing}\n",
-        original.name,
-        original.seed,
+        "# Of {} with seed {} under {}, by `arena shrink` {} after {} runs: {whole}.\n# It fails: {failing}\n# Play it: arena run FILE --sim --seed {seed} --policy {}{network}{encore}\n",
+        name,
+        seed,
         args.policy,
         env!("CARGO_PKG_VERSION"),
-        shrunk.tries
+        shrunk.tries,
+        args.policy,
     );
     let steps = shrunk.steps.iter().map(|step| format!("# - {step}\n"));
     text.extend(steps);

@@ -55,7 +55,7 @@ pub(crate) struct RunArgs {
     /// In the simulator: the same cores on a virtual clock
     #[arg(long)]
     sim: bool,
-    /// Another seed than the scenario's; of the simulator's chance as well
+    /// Another seed than the scenario's. In the simulator a generated arena whose parts the scenario names stays as it is
     #[arg(long)]
     seed: Option<u64>,
     /// Print the record as JSON; of several a list

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use anyhow::Context as _;
 use arena_chassis::Clock;
+use arena_lab::seeded;
 use arena_scenario::Scenario;
 use arena_scenario::record::{
     CleanUp, FORMAT, Head, Milestones, Mode, Record, Simulated, Versions,
@@ -105,9 +106,11 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
 }
 
 fn play(args: &RunArgs, source: &source::Source) -> Result<Record, Failure> {
-    let scenario = source.read(args.seed)?;
+    let scenario = source.read(None)?;
+    let seed = args.seed.unwrap_or(scenario.seed);
+    let scenario = seeded(&scenario, seed).map_err(|mistake| Exit::Usage.because(mistake))?;
     let plan = Plan {
-        seed: scenario.seed,
+        seed,
         policy: args.policy.clone(),
         network: args.simulated.network.clone(),
         encore: args.simulated.encore,
@@ -116,7 +119,7 @@ fn play(args: &RunArgs, source: &source::Source) -> Result<Record, Failure> {
         "{}: {} (seed {}, policy {})",
         scenario.name,
         scenario.summary,
-        scenario.seed,
+        plan.seed,
         plan.policy
     );
     let played = plan.play(scenario)?;

@@ -126,7 +126,7 @@ impl Report {
                 Ok(outcome) => runs.push(Trial::of(job, outcome)),
                 Err(why) => broken.push(Broken {
                     scenario: job.scenario.name.clone(),
-                    seed: job.scenario.seed,
+                    seed: job.seed,
                     policy: job.policy.clone(),
                     noise: job.noise,
                     why,
@@ -181,7 +181,7 @@ mod tests {
             done: &|_| {},
         };
         let done = run_all(&jobs, &orders, |job| {
-            if job.scenario.seed == 3 && job.policy == "reference" && job.noise == 20 {
+            if job.seed == 3 && job.policy == "reference" && job.noise == 20 {
                 return Err("it broke".to_owned());
             }
             Ok(play(job))

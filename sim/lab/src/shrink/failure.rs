@@ -67,6 +67,7 @@ mod tests {
     fn outcome(failed: &[&str]) -> Outcome {
         let job = Job {
             scenario: curated("dies-crash").into(),
+            seed: 1,
             policy: "rules".to_owned(),
             noise: 0,
             encore: false,
