@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn arena(arguments: &[&str], data_dir: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_arena"))
@@ -89,6 +89,36 @@ fn the_first_event_that_differs_is_named() {
     let (code, _, err) = replay(&record, folder.path());
     assert_eq!(code, Some(1));
     assert!(err.contains("is missing"), "{err}");
+    fs::create_dir(&events).expect("a folder");
+    let (code, _, err) = replay(&record, folder.path());
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("cannot read the recorded events"), "{err}");
+}
+
+#[test]
+fn a_record_that_tells_otherwise_than_its_events_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (record, _) = played(folder.path());
+    let truth = fs::read_to_string(&record).expect("a record");
+    for (pointer, to, path) in [
+        ("/score/composite", json!(1.5), "score.composite"),
+        ("/verdict/met", json!(false), "verdict.met"),
+        ("/facts/faults", json!([]), "facts.faults[0]"),
+        ("/timeline", json!([]), "timeline[0]"),
+        ("/ending", json!("failed"), "ending"),
+        ("/sim/events", json!(3), "sim.events"),
+        ("/sim/virtual_ms", json!(3), "sim.virtual_ms"),
+    ] {
+        fs::write(&record, &truth).expect("a file that can be written");
+        change(&record, pointer, to);
+        let (code, out, err) = replay(&record, folder.path());
+        assert_eq!(code, Some(1), "{pointer}: {out}{err}");
+        assert!(
+            out.starts_with(&format!("{path} differs\n  recorded: ")),
+            "{out}"
+        );
+        assert!(!out.contains("identical"), "{out}");
+    }
 }
 
 #[test]
@@ -103,6 +133,10 @@ fn what_cannot_be_played_again_is_told_as_what_it_is() {
     let (code, _, err) = replay(&record, folder.path());
     assert_eq!(code, Some(2));
     assert!(err.contains("has format 99"), "{err}");
+    fs::write(&record, [0xff, 0xfe, b'{']).expect("a file that can be written");
+    let (code, _, err) = replay(&record, folder.path());
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("mend: name a file"), "{err}");
     fs::write(&record, "hello").expect("a file that can be written");
     let (code, _, err) = replay(&record, folder.path());
     assert_eq!(code, Some(2));

@@ -1,9 +1,10 @@
-//! `arena replay`: a simulated run is played again and compared, event by event; a run on real processes is told again, in its order and,
+//! `arena replay`: a simulated run is played again and compared, event by event and field by field; a run on real processes is told again, in its order and,
 //! if wanted, at its pace.
 //!
 //! Absent on purpose: any judgement. A replay says whether the bytes are the same, and the story what happened.
 
 mod compare;
+mod differs;
 mod story;
 
 use std::fs;
@@ -30,7 +31,9 @@ Examples:
   arena replay run.json --step                line by line, with Enter
   arena replay run.json --from 5s --until 20s --speed 2
 
-A simulated run is played again: `identical`, or the first event that differs, and exit code 1.")]
+A simulated run is played again: `identical`, or the first event or field that differs.
+
+Exit codes: 0 identical, or told again; 1 it differs; 2 usage; 3 there is no such run.")]
 pub(crate) struct ReplayArgs {
     /// A record's file, or its name in the data folder
     #[arg(value_name = "RUN")]
@@ -129,8 +132,7 @@ fn find(run: &str, data_dir: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn read(path: &Path) -> Result<Record, Failure> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let rubbish = |why: &dyn std::fmt::Display| {
         Exit::Usage.because(format!(
             "{} is not the record of a run: {why}\n  mend: name a file that `arena run` has written",
@@ -138,7 +140,7 @@ fn read(path: &Path) -> Result<Record, Failure> {
         ))
     };
     // The format first: a record of another one need not be readable otherwise.
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|why| rubbish(&why))?;
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|why| rubbish(&why))?;
     let format = value.get("format").and_then(serde_json::Value::as_u64);
     match format {
         None => return Err(rubbish(&"it has no `format`")),

@@ -132,7 +132,7 @@ fn play(args: &RunArgs, source: &source::Source) -> Result<Record, Failure> {
 }
 
 /// The record of it.
-fn made(plan: &Plan, played: &Played) -> Result<Record, Failure> {
+pub(crate) fn made(plan: &Plan, played: &Played) -> Result<Record, Failure> {
     let load1 = record::load1();
     Ok(Record {
         format: FORMAT,
