@@ -139,24 +139,20 @@ pub(crate) fn run(args: &GymArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The next line that is not empty, without its newline; `false`: it was too long, and is gone. `None`: the input has ended.
+/// The next line, with its newline; `false`: it was too long, and is gone. `None`: the input has ended.
 fn read(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<bool>> {
     let most = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
-    loop {
-        line.clear();
-        input.by_ref().take(most).read_until(b'\n', line)?;
-        if line.is_empty() {
-            return Ok(None);
-        }
-        if line.len() > LINE_BYTES_MAX && line.last() != Some(&b'\n') {
-            line.clear();
-            input.skip_until(b'\n')?;
-            return Ok(Some(false));
-        }
-        if !line.trim_ascii().is_empty() {
-            return Ok(Some(true));
-        }
+    line.clear();
+    input.by_ref().take(most).read_until(b'\n', line)?;
+    if line.is_empty() {
+        return Ok(None);
     }
+    let is_whole = line.len() <= LINE_BYTES_MAX || line.last() == Some(&b'\n');
+    if !is_whole {
+        line.clear();
+        input.skip_until(b'\n')?;
+    }
+    Ok(Some(is_whole))
 }
 
 fn write(output: &mut impl Write, reply: &Reply) -> anyhow::Result<()> {
@@ -173,13 +169,14 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_dropped_and_the_next_is_read() {
         let long = vec![b'x'; LINE_BYTES_MAX + 5];
-        let text = [b"\n  \na\n".as_slice(), &long, b"\nb"].concat();
+        let text = [b"\na\n".as_slice(), &long, b"\nb"].concat();
         let mut input = BufReader::new(text.as_slice());
         let mut line = Vec::new();
         let mut next = || {
             let whole = read(&mut input, &mut line).expect("it is memory");
             (whole, line.trim_ascii().to_vec())
         };
+        assert_eq!(next(), (Some(true), Vec::new()), "an empty line is one");
         assert_eq!(next(), (Some(true), b"a".to_vec()));
         assert_eq!(next(), (Some(false), Vec::new()));
         assert_eq!(next(), (Some(true), b"b".to_vec()));

@@ -131,7 +131,9 @@ fn whatever_is_said_is_answered_and_the_session_lives_on() {
     let mut talk = Talk::start(&[]);
     let mut told = Vec::new();
     for line in [
-        b"rubbish".as_slice(),
+        b"".as_slice(),
+        b" \r",
+        b"rubbish",
         b"{",
         b"[]",
         b"null",
@@ -146,6 +148,9 @@ fn whatever_is_said_is_answered_and_the_session_lives_on() {
         br#"{"type":"reset","options":{"scenario":"hang-edge","scenario_text":""}}"#,
         br#"{"type":"reset","options":{"step_ms":1}}"#,
         br#"{"type":"reset","options":{"felix":"me"}}"#,
+        br#"{"type":"reset","options":{"villain":"scenario"}}"#,
+        br#"{"type":"reset","options":{"felix":"rules","villain":"scenario","scenario":"hang-edge"}}"#,
+        br#"{"type":"describe","options":{"felix":"nobody","villain":"random"}}"#,
         br#"{"type":"reset","options":{"budget":{"names":["rain"]}}}"#,
         b"\xff\xfe\x00",
     ] {
@@ -157,6 +162,8 @@ fn whatever_is_said_is_answered_and_the_session_lives_on() {
     // Deep enough to bring down who reads it without a limit.
     told.push(refused(&talk.say(&long[..100_000])));
     expect![[r#"
+        an empty line (the line)
+        an empty line (the line)
         expected value at line 1 column 1 (column 1)
         EOF while parsing an object at line 1 column 1 (column 1)
         missing field `type` (the line)
@@ -176,6 +183,9 @@ fn whatever_is_said_is_answered_and_the_session_lives_on() {
         a scenario's name and a scenario's text (options)
         a step of 1 ms (options.step_ms)
         unknown variant `me`, expected one of `agent`, `rules`, `nobody`, `reference` (the line)
+        free play has no faults that a scenario could make (options.villain)
+        neither felix nor the villain is played from here (options)
+        neither felix nor the villain is played from here (options)
         there is no fault "rain"; there are cpu-spike, noisy-neighbour, memory-leak, fd-leak, thread-leak, crash, crash-loop, hang, deadlock, slow-start, error-burst, gray, bad-config, port-squat, network-delay, network-loss, network-bandwidth, network-partition, dependency-down, storage-latency, storage-error, disk-full, retry-storm, load-surge, telemetry-loss, telemetry-delay, telemetry-duplicate, telemetry-reorder, telemetry-freeze, telemetry-skew, telemetry-bias, telemetry-forge, node-silent (options.budget)
         expected value at line 1 column 1 (column 1)
         a line of more than 1048576 bytes (the line)
@@ -210,6 +220,7 @@ fn what_it_is_started_with_is_checked_before_anything_is_said() {
             "there is no file and no curated scenario no-such",
         ),
         (["--step", "1ms"], "a step of 1 ms"),
+        (["--villain", "scenario"], "free play has no faults"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_arena"))
             .arg("gym")

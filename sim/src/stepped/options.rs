@@ -206,6 +206,7 @@ impl Options {
             let what = format!("a step of {step_ms} ms");
             return Err(Mistake::new(what, "options.step_ms", "use 100 to 60000"));
         }
+        self.check_players()?;
         let budget = self.budget.clone().unwrap_or_default();
         Ok(Chosen {
             purse: budget.check()?,
@@ -216,6 +217,30 @@ impl Options {
             step: Duration::from_millis(step_ms),
             form: self.form.unwrap_or_default(),
         })
+    }
+
+    /// Somebody plays from here, else nobody would be told anything; and a villain that is the scenario needs one.
+    fn check_players(&self) -> Result<(), Mistake> {
+        let (felix, villain) = (
+            self.felix.unwrap_or_default(),
+            self.villain.unwrap_or_default(),
+        );
+        if felix != FelixPlayer::Agent && villain != VillainPlayer::Agent {
+            return Err(Mistake::new(
+                "neither felix nor the villain is played from here",
+                "options",
+                "use `agent` for one of them; `arena run --sim` plays a scenario by itself",
+            ));
+        }
+        let is_free = self.scenario.is_none() && self.scenario_text.is_none();
+        if villain == VillainPlayer::Scenario && is_free {
+            return Err(Mistake::new(
+                "free play has no faults that a scenario could make",
+                "options.villain",
+                "name a scenario, or use `random`, `adaptive`, `agent` or `nobody`",
+            ));
+        }
+        Ok(())
     }
 
     fn scenario(&self, seed: Option<u64>) -> Result<Scenario, Mistake> {

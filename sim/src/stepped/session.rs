@@ -105,16 +105,17 @@ fn read(line: &[u8]) -> Result<Request, Mistake> {
     if line.len() > LINE_BYTES_MAX {
         return Err(too_long());
     }
+    let mend =
+        r#"write one JSON object a line, as {"type":"reset","seed":1}; docs/gym.md tells them"#;
+    if line.trim_ascii().is_empty() {
+        return Err(Mistake::new("an empty line", "the line", mend));
+    }
     let wrong = |error: &serde_json::Error| {
         let place = match error.column() {
             0 => "the line".to_owned(),
             column => format!("column {column}"),
         };
-        Mistake::new(
-            cut(&error.to_string()),
-            place,
-            r#"write one JSON object a line, as {"type":"reset","seed":1}; docs/gym.md tells them"#,
-        )
+        Mistake::new(cut(&error.to_string()), place, mend)
     };
     // First as any JSON: what is said of a wrong field is clearer than that nothing fits.
     let value: serde_json::Value = serde_json::from_slice(line).map_err(|error| wrong(&error))?;
