@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from gymnasium.utils.env_checker import data_equivalence
 from pettingzoo.test import parallel_api_test, parallel_seed_test  # type: ignore[attr-defined]
 
-from arena_gym import ParallelArena, RefusedError, parallel_env
+from arena_gym import ParallelArena, ProtocolError, RefusedError, parallel_env
 
 
 def random_episode(env: ParallelArena, seed: int, steps: int) -> list[Any]:
@@ -142,14 +144,35 @@ def test_the_end_tells_the_score_and_the_truth_and_nothing_before_does(arena: st
 
 def test_another_scenario_of_the_same_shape_can_be_played(arena: str) -> None:
     env = parallel_env("hang-edge")
-    _, infos = env.reset(seed=1, options={"scenario": "gray-slow-payments", "for_others": 1})
+    _, infos = env.reset(seed=1, options={"scenario": "gray-slow-payments"})
     assert infos["felix"]["scenario"] == "gray-slow-payments"
+    with pytest.raises(RefusedError, match="there is no option 'scenaro'"):
+        env.reset(seed=1, options={"scenaro": "hang-edge"})
     with pytest.raises(RefusedError, match="has other nodes or services"):
         env.reset(seed=1, options={"scenario": "control-large"})
     with pytest.raises(RefusedError, match="did you mean hang-edge"):
         env.reset(seed=1, options={"scenario": "hang-edg"})
     env.reset(seed=1)
     env.close()
+
+
+def test_a_reset_after_the_child_died_starts_another(arena: str) -> None:
+    env = parallel_env()
+    env.reset(seed=1)
+    first = env.game.process
+    os.kill(first.pid, signal.SIGKILL)
+    with pytest.raises(ProtocolError, match="ended with exit code -9"):
+        env.step({})
+    env.reset(seed=1)
+    assert env.game.process.pid != first.pid
+    env.step({})
+    # Also when nobody has noticed.
+    os.kill(env.game.process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, env.game.process.pid, os.WEXITED | os.WNOWAIT)
+    env.reset(seed=1)
+    env.close()
+    with pytest.raises(ProtocolError, match="the arena is closed"):
+        env.reset(seed=1)
 
 
 def test_it_is_rendered_in_words(arena: str) -> None:
@@ -170,6 +193,10 @@ def test_what_cannot_be_played_is_told_at_once(arena: str) -> None:
         parallel_env("no-such-scenario")
     with pytest.raises(RefusedError, match="100 to 60000"):
         parallel_env(step_s=0.01)
+    with pytest.raises(RefusedError, match="name a scenario"):
+        parallel_env(villain="scenario")
+    with pytest.raises(RefusedError, match="neither felix nor the villain"):
+        parallel_env(felix="rules", villain="random")
     with pytest.raises(RefusedError, match="budget is 0"):
         parallel_env(budget={"faults": 0})
     with pytest.raises(RefusedError, match="unknown"):

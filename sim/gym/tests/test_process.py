@@ -56,6 +56,12 @@ def test_another_program_is_no_arena(fake: Callable[[str], str]) -> None:
         ArenaProcess(fake('say({"type": "hello", "schema": 99})\n'))
 
 
+def test_an_arena_without_gym_is_too_old(fake: Callable[[str], str]) -> None:
+    said = "error: unrecognized subcommand 'gym'"
+    with pytest.raises(ProtocolError, match=r"this arena is too old: .* has no `gym`\n  mend: build it again"):
+        ArenaProcess(fake(f"print({said!r}, file=sys.stderr); sys.exit(2)\n"))
+
+
 def test_a_child_that_ends_is_told_with_its_last_words(fake: Callable[[str], str]) -> None:
     process = ArenaProcess(fake(HELLO + "sys.stdin.readline(); print('out of memory', file=sys.stderr); sys.exit(7)\n"))
     with pytest.raises(ProtocolError, match="ended with exit code 7: out of memory"):
@@ -65,10 +71,11 @@ def test_a_child_that_ends_is_told_with_its_last_words(fake: Callable[[str], str
         process.ask({"type": "step"})
 
 
-def test_a_child_that_is_stuck_is_ended(fake: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("length", [1, 1 << 20])
+def test_a_child_that_is_stuck_is_ended(fake: Callable[[str], str], length: int) -> None:
     process = ArenaProcess(fake(HELLO + "time.sleep(1000)\n"), timeout_s=1.0)
     with pytest.raises(ProtocolError, match=r"did not answer within 1\.0 s"):
-        process.ask({"type": "step"})
+        process.ask({"type": "x" * length})
     assert ended(process.pid)
 
 

@@ -22,6 +22,9 @@ Action = int | Words | Sequence[int | Words]
 SCENARIO_BYTES_MAX = 1024 * 1024
 """The arena takes no longer line; a scenario is some kilobytes."""
 
+RESET_OPTIONS = ("scenario", "options")
+"""What a reset may choose. `options` means nothing: PettingZoo's own `parallel_api_test` resets with it."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -60,6 +63,9 @@ class Game:
         }
         if budget is not None:
             self._options["budget"] = dict(budget)
+        self._binary = binary
+        self._timeout_s = timeout_s
+        self._is_closed = False
         self._process = ArenaProcess(binary, timeout_s=timeout_s)
         try:
             self.description = self._describe({})
@@ -78,6 +84,7 @@ class Game:
 
     def close(self) -> None:
         """Ends the child; a second time does nothing."""
+        self._is_closed = True
         self._process.close()
 
     def _describe(self, other: dict[str, Any]) -> dict[str, Any]:
@@ -90,11 +97,18 @@ class Game:
         return {**own, **other}
 
     def reset(self, seed: int, options: Mapping[str, Any] | None) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
-        """Begins an episode, at its steady state. Of `options`, `scenario` plays another one of the same shape.
+        """Begins an episode, at its steady state. Of `options`, `scenario` plays another one of the same shape. A child
+        that has ended is replaced: an episode owes nothing to the one before.
 
         Raises:
-            RefusedError: the arena does not take it, or the scenario has another shape.
+            RefusedError: the arena does not take it, an option is unknown, or the scenario has another shape.
         """
+        for name in options or {}:
+            if name not in RESET_OPTIONS:
+                raise RefusedError(f"there is no option {name!r}", "options", "use `scenario`; the rest is chosen with the environment")
+        if self._process.ended and not self._is_closed:
+            self._process.close()
+            self._process = ArenaProcess(self._binary, timeout_s=self._timeout_s)
         other = _scenario((options or {}).get("scenario"))
         if other:
             described = self._describe(other)

@@ -51,7 +51,7 @@ class ParallelArena(ParallelEnv[str, Any, Any]):
             text: `infos[agent]` has the observation in words (`text`) and field by field (`full`), for agents that read.
             render_mode: `ansi`: `render` gives the last observation in words.
             binary: the path of `arena`; ARENA_BIN or PATH when left out.
-            timeout_s: how long one answer of the arena may take.
+            timeout_s: how long one answer of the arena may take; then it is ended, and the next reset starts another.
 
         Raises:
             BinaryNotFoundError: there is no `arena`.
@@ -98,7 +98,7 @@ class ParallelArena(ParallelEnv[str, Any, Any]):
     ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
         """Begins an episode. Without a seed it is one that follows from the last seed that was given.
 
-        Of `options`, `scenario` plays another scenario with the same nodes and services; what else is in it is for others.
+        Of `options`, `scenario` plays another scenario with the same nodes and services; what it does not know is refused.
         """
         if seed is not None:
             self._random = np.random.default_rng(seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import selectors
 import shutil
 import subprocess
@@ -103,7 +104,7 @@ class ArenaProcess:
         self._buffer = bytearray()
         self._finalizer = weakref.finalize(self, _end, child, errors, self._owner)
         try:
-            hello = self._read()
+            hello = self._hello(command[0])
             if hello.get("type") != "hello":
                 raise ProtocolError(
                     f"{command[0]} said {_shown(hello)} instead of hello\n"
@@ -121,6 +122,18 @@ class ArenaProcess:
         self.version = str(hello.get("version"))
         """The version of the binary."""
 
+    def _hello(self, binary: str) -> dict[str, Any]:
+        try:
+            return self._read()
+        except ProtocolError as error:
+            # What its command line says of a command that it does not have.
+            if "unrecognized subcommand 'gym'" not in str(error):
+                raise
+            raise ProtocolError(
+                f"this arena is too old: {binary} has no `gym`\n"
+                "  mend: build it again (cargo build --release -p arena-cli), or let ARENA_BIN name a newer one"
+            ) from error
+
     @property
     def pid(self) -> int:
         """The child's process."""
@@ -130,6 +143,13 @@ class ArenaProcess:
     def closed(self) -> bool:
         """`close` was called, or the child ended."""
         return not self._finalizer.alive
+
+    @property
+    def ended(self) -> bool:
+        """The child is gone, or `close` was called. A fork of the owner cannot tell, and it is none of its."""
+        if os.getpid() != self._owner:
+            return False
+        return self.closed or self._child.poll() is not None
 
     def close(self) -> None:
         """Ends the child; a second time does nothing."""
@@ -167,11 +187,18 @@ class ArenaProcess:
         pipe = self._child.stdin
         assert pipe is not None
         view = memoryview(line + b"\n")
-        try:
+        until = time.monotonic() + self._timeout_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_WRITE)
             while view:
-                view = view[os.write(pipe.fileno(), view) :]
-        except OSError as error:
-            raise self._ended() from error
+                # Who is stuck does not read either: a long line would wait for it here.
+                if not selector.select(max(0.0, until - time.monotonic())):
+                    raise self._stuck()
+                try:
+                    # So much at least fits a pipe that can be written to.
+                    view = view[os.write(pipe.fileno(), view[: select.PIPE_BUF]) :]
+                except OSError as error:
+                    raise self._ended() from error
 
     def _read(self) -> dict[str, Any]:
         pipe = self._child.stdout
@@ -185,9 +212,7 @@ class ArenaProcess:
                 if seen > LINE_BYTES_MAX:
                     raise ProtocolError(f"the arena's answer is longer than {LINE_BYTES_MAX} bytes")
                 if not selector.select(max(0.0, until - time.monotonic())):
-                    raise ProtocolError(
-                        f"the arena did not answer within {self._timeout_s} s\n  mend: a larger timeout_s, or a smaller arena"
-                    )
+                    raise self._stuck()
                 piece = os.read(pipe.fileno(), 1 << 20)
                 if not piece:
                     raise self._ended()
@@ -201,6 +226,9 @@ class ArenaProcess:
         if not isinstance(reply, dict):
             raise ProtocolError(f"the arena said {_shown(reply)}, which is no answer")
         return reply
+
+    def _stuck(self) -> ProtocolError:
+        return ProtocolError(f"the arena did not answer within {self._timeout_s} s\n  mend: a larger timeout_s, or a smaller arena")
 
     def _ended(self) -> ProtocolError:
         """The child is gone: with its exit code, and with what it said last."""
