@@ -1,8 +1,9 @@
 //! `arena run --sim` and `arena replay`: what is recorded can be played again, and what was changed is found.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -167,12 +168,54 @@ fn a_run_is_told_again_from_a_time_on() {
 #[test]
 fn a_name_that_there_is_not_is_a_usage_error_with_those_that_there_are() {
     let folder = tempfile::tempdir().expect("a folder");
-    for (option, word) in [("--policy", "reference"), ("--network", "lossy")] {
+    for (option, word) in [("--policy", "felix"), ("--network", "lossy")] {
         let run = arena(
             &["run", "dies-crash", "--sim", option, "nix"],
             folder.path(),
         );
         assert_eq!(run.status.code(), Some(2), "{}", text(&run.stderr));
         assert!(text(&run.stderr).contains(word), "{}", text(&run.stderr));
+        assert!(text(&run.stderr).starts_with("error: "), "nothing before");
     }
+}
+
+#[test]
+fn what_only_the_simulator_has_is_refused_on_real_processes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for options in [&["--encore"][..], &["--network", "lossy"]] {
+        let mut arguments = vec!["run", "dies-crash", "--live"];
+        arguments.extend(options);
+        let run = arena(&arguments, folder.path());
+        assert_eq!(run.status.code(), Some(2), "{}", text(&run.stderr));
+        let err = text(&run.stderr);
+        assert!(err.contains("cannot be used with"), "{err}");
+    }
+}
+
+#[test]
+fn an_interrupt_of_several_gives_the_list_so_far() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = folder.path().join("list.json");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_arena"))
+        .args(["run", "--sim", "--json", "--data-dir"])
+        .arg(folder.path())
+        .stdout(fs::File::create(&list).expect("a file"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the arena binary runs");
+    let told = BufReader::new(run.stderr.take().expect("a pipe"));
+    let mut lines = told.lines();
+    let recorded = |line: &std::io::Result<String>| {
+        line.as_ref().is_ok_and(|line| line.starts_with("record: "))
+    };
+    assert!(lines.any(|line| recorded(&line)), "a first record");
+    let pid = rustix::process::Pid::from_child(&run);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it is there");
+    // What it still says has room.
+    lines.for_each(drop);
+    let ended = run.wait().expect("it ends");
+    assert_eq!(ended.code(), Some(130));
+    let played: Vec<Value> =
+        serde_json::from_slice(&fs::read(&list).expect("a file")).expect("a list");
+    assert!(!played.is_empty());
 }

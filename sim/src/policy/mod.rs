@@ -111,6 +111,9 @@ pub enum Forgery {
 /// Goes before a cheat's name.
 pub const CHEAT: &str = "cheat-";
 
+/// The other name of `rules`.
+const FELIX: &str = "felix";
+
 /// Who can be named as a healer, each with what it is in a line. Each of [`cheats::all`] can be, too, with [`CHEAT`] before its
 /// name.
 pub const HEALERS: &[(&str, &str)] = &[
@@ -128,7 +131,7 @@ pub const HEALERS: &[(&str, &str)] = &[
 /// The healer of that name; its chance comes of the seed. The error names those that there are.
 pub fn healer(name: &str, seed: u64) -> Result<Healer, SetupError> {
     Ok(match name {
-        "rules" | "felix" => {
+        "rules" | FELIX => {
             let playbooks = arena_remediator_core::Playbooks::built_in();
             Healer::Rules(playbooks.map_err(|mistake| SetupError::Policy(mistake.to_string()))?)
         }
@@ -144,7 +147,8 @@ pub fn healer(name: &str, seed: u64) -> Result<Healer, SetupError> {
             if let Some(cheat) = cheat {
                 return Ok(Healer::Policy(Box::new(cheats::Cheating::new(cheat))));
             }
-            let known: Vec<&str> = HEALERS.iter().map(|(name, _)| *name).collect();
+            let mut known: Vec<&str> = HEALERS.iter().map(|(name, _)| *name).collect();
+            known.push(FELIX);
             let what = format!(
                 "there is no policy {other}\n  mend: use one of {}",
                 known.join(", ")

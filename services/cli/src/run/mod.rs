@@ -40,7 +40,7 @@ Examples:
   arena run my.toml --live --attach           in the arena that runs
   arena run my.toml --live --policy none      does it stay ill when nobody heals?
 
-Exit codes: 0 it met its goal, 1 it did not, 2 usage, 5 no steady state, 130 interrupted.")]
+Exit codes: 0 it met its goal, 1 it did not, 2 usage, 3 there is no such scenario, 5 no steady state, 130 interrupted.")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of its own on the command line"
@@ -96,7 +96,7 @@ type Played = (String, Result<Record, String>);
 /// Runs it.
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     if args.sim {
-        return sim::run(&args);
+        return sim::run(&args).await;
     }
     if !args.live {
         return Err(Exit::Usage.because(
@@ -117,7 +117,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     for one in &sources {
         match play(&args, one, &options, &mut signals).await {
             Ok(record) => all.push((one.name.clone(), Ok(record))),
-            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) if failure.exit == Exit::Interrupted => {
+                print_all(&args, &all)?;
+                return Err(failure);
+            }
             Err(failure) => {
                 talk!("{}: {:#}", one.name, failure.error);
                 all.push((one.name.clone(), Err(format!("{:#}", failure.error))));
@@ -228,7 +231,8 @@ fn tell(record: &Record) {
     talk!("{} {word}{why}", record.scenario.name);
 }
 
-fn tell_all(args: &RunArgs, all: &[Played]) -> Result<(), Failure> {
+/// Those that were played, as a list or a table.
+fn print_all(args: &RunArgs, all: &[Played]) -> Result<(), Failure> {
     if args.json {
         let records: Vec<serde_json::Value> = all.iter().map(as_json).collect::<Result<_, _>>()?;
         screen::print_json(&records)?;
@@ -241,6 +245,12 @@ fn tell_all(args: &RunArgs, all: &[Played]) -> Result<(), Failure> {
             &rows,
         ))?;
     }
+    Ok(())
+}
+
+/// Prints them; the exit code tells whether all met their goal.
+fn tell_all(args: &RunArgs, all: &[Played]) -> Result<(), Failure> {
+    print_all(args, all)?;
     let met = |one: &&Played| {
         one.1
             .as_ref()

@@ -15,20 +15,28 @@ use arena_sim::net::{Network, PRESETS};
 use arena_sim::{Played, Setup, SetupError, policy};
 use clap::Args;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::oneshot;
 
 use super::tell::Teller;
-use super::{RunArgs, conclude, keep, record, source, tell, tell_all};
+use super::{RunArgs, conclude, interrupted, keep, print_all, record, source, tell, tell_all};
 use crate::exit::{Exit, Failure};
 use crate::screen::talk;
+use crate::up::signals::Signals;
 
 /// What only a simulated run can be given.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SimArgs {
     /// The network between the parties: quiet, lossy, wan or chaos
-    #[arg(long, default_value = "quiet", value_name = "PRESET", requires = "sim")]
+    #[arg(
+        long,
+        default_value = "quiet",
+        value_name = "PRESET",
+        requires = "sim",
+        conflicts_with = "live"
+    )]
     pub network: String,
     /// After a heal, make the faults once more: it must heal again
-    #[arg(long, requires = "sim")]
+    #[arg(long, requires = "sim", conflicts_with = "live")]
     pub encore: bool,
 }
 
@@ -83,29 +91,43 @@ fn refused(error: SetupError) -> Failure {
     Exit::Usage.because(error)
 }
 
-/// Runs it.
-pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
+/// Runs it. An interrupt ends the play that is under way; of several, those before it are told.
+pub(super) async fn run(args: &RunArgs) -> Result<(), Failure> {
+    // Before anything is told: a name that there is not.
+    policy::healer(&args.policy, 0).map_err(refused)?;
+    network(&args.simulated.network)?;
     let sources = if args.scenarios.is_empty() {
         source::all_curated()
     } else {
         source::find(&args.scenarios)?
     };
+    let mut signals = Signals::listen()?;
     if let [one] = sources.as_slice() {
-        let record = play(args, one)?;
+        let record = play(args, one, &mut signals).await?;
         return conclude(args, &one.name, &record);
     }
     let mut all = Vec::new();
     for one in &sources {
-        let played = play(args, one).map_err(|failure| {
-            talk!("{}: {:#}", one.name, failure.error);
-            format!("{:#}", failure.error)
-        });
-        all.push((one.name.clone(), played));
+        match play(args, one, &mut signals).await {
+            Ok(record) => all.push((one.name.clone(), Ok(record))),
+            Err(failure) if failure.exit == Exit::Interrupted => {
+                print_all(args, &all)?;
+                return Err(failure);
+            }
+            Err(failure) => {
+                talk!("{}: {:#}", one.name, failure.error);
+                all.push((one.name.clone(), Err(format!("{:#}", failure.error))));
+            }
+        }
     }
     tell_all(args, &all)
 }
 
-fn play(args: &RunArgs, source: &source::Source) -> Result<Record, Failure> {
+async fn play(
+    args: &RunArgs,
+    source: &source::Source,
+    signals: &mut Signals,
+) -> Result<Record, Failure> {
     let scenario = source.read(None)?;
     let seed = args.seed.unwrap_or(scenario.seed);
     let scenario = seeded(&scenario, seed).map_err(|mistake| Exit::Usage.because(mistake))?;
@@ -122,13 +144,29 @@ fn play(args: &RunArgs, source: &source::Source) -> Result<Record, Failure> {
         plan.seed,
         plan.policy
     );
-    let played = plan.play(scenario)?;
+    let played = tokio::select! {
+        played = on_a_thread(plan.clone(), scenario) => played?,
+        failure = interrupted(signals) => return Err(failure),
+    };
     Teller::default().tell(&played.story);
     let record = made(&plan, &played)?;
     tell(&record);
     let path = keep(args, &record)?;
     write_events(&played, &events_beside(&path))?;
     Ok(record)
+}
+
+/// A thread and not a task: who interrupts does not wait for it.
+async fn on_a_thread(plan: Plan, scenario: Scenario) -> Result<Played, Failure> {
+    let (tell, told) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("play".to_owned())
+        .spawn(move || {
+            // Nobody listens any more after an interrupt.
+            let _ = tell.send(plan.play(scenario));
+        })?;
+    told.await
+        .map_err(|_| Exit::Failed.because("the run ended without a word"))?
 }
 
 /// The record of it.
