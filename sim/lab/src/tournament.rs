@@ -149,17 +149,16 @@ impl Standings {
 }
 
 impl Tournament {
-    /// All bouts, in the order of the table.
+    /// All bouts, round by round: what is played until an interrupt compares all pairs.
     #[must_use]
     pub fn bouts(&self) -> Vec<Bout> {
-        let seeds = || (0..u64::from(self.rounds)).map(|round| self.seed.saturating_add(round));
         let mut bouts = Vec::new();
-        for villain in &self.villains {
-            for felix in &self.felix {
-                bouts.extend(seeds().map(|seed| Bout {
+        for round in 0..u64::from(self.rounds) {
+            for villain in &self.villains {
+                bouts.extend(self.felix.iter().map(|felix| Bout {
                     villain: villain.clone(),
                     felix: felix.clone(),
-                    seed,
+                    seed: self.seed.saturating_add(round),
                     length: self.length.min(LENGTH_MAX),
                 }));
             }
@@ -365,6 +364,13 @@ mod tests {
             assert_eq!(seeds("rules"), [7, 8, 9]);
             assert_eq!(seeds("rules"), seeds("noop"));
         }
+    }
+
+    #[test]
+    fn each_round_is_played_by_all_pairs_before_the_next() {
+        let bouts = tournament().bouts();
+        let seeds: Vec<u64> = bouts.iter().map(|bout| bout.seed).collect();
+        assert_eq!(seeds, [7, 7, 7, 7, 8, 8, 8, 8, 9, 9, 9, 9]);
     }
 
     #[test]

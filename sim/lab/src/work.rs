@@ -5,9 +5,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How the work is to be done.
 pub struct Orders<'a, T> {
@@ -38,21 +36,25 @@ pub fn run_all<J: Sync, T: Send>(
         .num_threads(orders.threads)
         .build()
         .map_err(|error| format!("cannot start {} threads: {error}", orders.threads))?;
-    let one = |(index, job): (usize, &J)| {
-        if orders.stop.load(Ordering::Relaxed) {
-            return None;
+    // Each thread takes the first job that nobody has taken: after an interrupt the jobs that were made are the first ones.
+    let next = AtomicUsize::new(0);
+    let work = |_: rayon::BroadcastContext<'_>| {
+        let mut made = Vec::new();
+        while !orders.stop.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = jobs.get(index) else {
+                break;
+            };
+            let result = guarded(|| play(job));
+            let done = Done { job: index, result };
+            (orders.done)(&done);
+            made.push(done);
         }
-        let result = guarded(|| play(job));
-        let done = Done { job: index, result };
-        (orders.done)(&done);
-        Some(done)
+        made
     };
-    // A job at a time, as they last from milliseconds to seconds; the order is kept all the same.
-    let all = || {
-        let jobs = jobs.par_iter().enumerate().with_max_len(1);
-        jobs.filter_map(one).collect()
-    };
-    Ok(pool.install(all))
+    let mut all: Vec<Done<T>> = pool.broadcast(work).into_iter().flatten().collect();
+    all.sort_by_key(|done| done.job);
+    Ok(all)
 }
 
 /// What it says, or how it panicked.
@@ -146,8 +148,6 @@ pub(crate) mod fixtures {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-
     use super::*;
     use crate::job::{Job, Outcome};
     use fixtures::{matrix, play};
@@ -191,17 +191,21 @@ mod tests {
     #[test]
     fn once_stopped_nothing_begins_and_what_was_done_is_kept() {
         let matrix = matrix(&["dies-crash", "hang-edge"], &["rules", "none"], &[0]);
-        let (stop, told) = (AtomicBool::new(false), AtomicUsize::new(0));
-        let orders = Orders {
-            threads: 1,
-            stop: &stop,
-            done: &|_| {
-                if told.fetch_add(1, Ordering::Relaxed) == 4 {
-                    stop.store(true, Ordering::Relaxed);
-                }
-            },
-        };
-        let done = run_all(&matrix.jobs().0, &orders, |job| Ok(play(job))).expect("threads");
-        assert_eq!(done.len(), 5);
+        for threads in [1, 3] {
+            let (stop, told) = (AtomicBool::new(false), AtomicUsize::new(0));
+            let orders = Orders {
+                threads,
+                stop: &stop,
+                done: &|_| {
+                    if told.fetch_add(1, Ordering::Relaxed) == 4 {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                },
+            };
+            let done = run_all(&matrix.jobs().0, &orders, |job| Ok(play(job))).expect("threads");
+            // Those that were under way are finished, and none before them is missing.
+            assert!((5..5 + threads).contains(&done.len()), "{done:?}");
+            assert!(done.iter().map(|one| one.job).eq(0..done.len()), "{done:?}");
+        }
     }
 }

@@ -98,7 +98,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<(), Failure> {
         matrix.seeds.len(),
         matrix.policies.len(),
         matrix.noise.len(),
-        jobs.len()
+        jobs.len() + skipped.len() * matrix.policies.len()
     );
     let mut worked =
         work::work(signals, &jobs, args.jobs.map(usize::from), arena_lab::play).await?;

@@ -147,6 +147,9 @@ pub(super) fn not_played(report: &Report) {
         let (name, seed, policy) = (&one.scenario, one.seed, &one.policy);
         talk!("broken: {name}, seed {seed}, policy {policy}: {}", one.why);
     }
+    let (made, broken) = (report.runs.len(), report.broken.len());
+    let (planned, left_out) = (report.planned, report.left_out);
+    talk!("{made} runs of {planned} planned ones, {left_out} left out, {broken} broken");
 }
 
 /// The cross table of a tournament: how much of their time users were served well in.

@@ -20,7 +20,7 @@ pub const FORMAT: u32 = 1;
 pub struct Report {
     /// Of this file.
     pub format: u32,
-    /// Every run that was planned was made; false after an interrupt.
+    /// Every run that could be made was begun; false after an interrupt.
     pub complete: bool,
     /// What was played.
     pub suite: String,
@@ -32,15 +32,17 @@ pub struct Report {
     pub encore: bool,
     /// The network between the arena's parts, by the name of its preset.
     pub network: String,
-    /// Runs that were planned.
+    /// Runs that were planned, with those that were left out.
     pub planned: usize,
+    /// Of these, left out because no such scenario can be: each of `skipped`, for each policy.
+    pub left_out: usize,
     /// Each policy at each level of noise, over all scenarios.
     pub policies: Vec<Row>,
     /// The same by scenario.
     pub scenarios: Vec<ScenarioRow>,
     /// Each two policies, on the same scenarios and seeds.
     pub pairs: Vec<Pair>,
-    /// Runs that were not made, because no such scenario can be.
+    /// What was left out for every policy, because no such scenario can be.
     pub skipped: Vec<Skipped>,
     /// Runs that were begun and came to no end.
     pub broken: Vec<Broken>,
@@ -117,6 +119,8 @@ impl Report {
         done: Vec<Done<Outcome>>,
     ) -> Self {
         let complete = done.len() == jobs.len();
+        // A variant that cannot be played was planned for each policy.
+        let left_out = skipped.len() * matrix.policies.len();
         let (mut runs, mut broken) = (Vec::new(), Vec::new());
         for one in done {
             let Some(job) = jobs.get(one.job) else {
@@ -141,7 +145,8 @@ impl Report {
             noise: matrix.noise.clone(),
             encore: matrix.encore,
             network: matrix.network.clone(),
-            planned: jobs.len(),
+            planned: jobs.len() + left_out,
+            left_out,
             policies: rows::by_policy(matrix, &runs),
             scenarios: rows::by_scenario(matrix, &runs),
             pairs: pairs::of(matrix, &runs),
@@ -240,6 +245,15 @@ mod tests {
         assert!((recover.mean + 4000.0).abs() < 1e-6);
         assert!(recover.is_clear());
         assert_eq!(report.pairs.len(), 6);
+    }
+
+    #[test]
+    fn what_is_left_out_was_planned() {
+        // It makes what the noise is made of itself.
+        let matrix = matrix(&["telemetry-loss-node"], &["rules", "none"], &[20]);
+        let (jobs, skipped) = matrix.jobs();
+        let report = Report::of(&matrix, &jobs, skipped, Vec::new());
+        assert_eq!((report.planned, report.left_out), (6, 6));
     }
 
     #[test]

@@ -145,9 +145,11 @@ fn head(page: &mut Page, report: &Report) {
         .map(|level| format!("{level} %"))
         .collect();
     let text = format!(
-        "{} runs of {} planned ones: each scenario with {} seeds and each policy, telemetry noise {}, network {}.",
+        "{} runs of {} planned ones ({} left out, {} broken): each scenario with {} seeds and each policy, telemetry noise {}, network {}.",
         report.runs.len(),
         report.planned,
+        report.left_out,
+        report.broken.len(),
         report.seeds.len(),
         noise.join(", "),
         report.network
