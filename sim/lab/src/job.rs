@@ -82,6 +82,15 @@ impl Measure {
         }
     }
 
+    /// The least and the greatest value that can be.
+    #[must_use]
+    pub const fn range(self) -> (f64, f64) {
+        match self {
+            Self::LocalisationPercent | Self::ContainmentPercent | Self::Composite => (0.0, 100.0),
+            _ => (0.0, f64::INFINITY),
+        }
+    }
+
     /// A value as people read it.
     #[must_use]
     pub fn shown(self, value: f64) -> f64 {

@@ -23,7 +23,7 @@ pub use noise::{NOISE_PERCENT_MAX, with_noise};
 pub use report::{DrawError, html};
 pub use seed::seeded;
 pub use shrink::{BROKEN, Failure, Reduction, Shrunk, Try, reductions, shrink};
-pub use stats::{Estimate, Share};
+pub use stats::{Estimate, Share, TOLD_MIN};
 pub use tournament::{
     Bout, BoutResult, Cell, LENGTH_MAX, Round, Standings, Tournament, VILLAINS, Versus, play_bout,
 };

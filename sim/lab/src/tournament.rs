@@ -225,17 +225,18 @@ fn of_pair(
 }
 
 fn cell(villain: &str, felix: &str, rounds: &[Round]) -> Cell {
-    let estimate = |measure: &dyn Fn(&BoutResult) -> f64| {
+    let estimate = |range, measure: &dyn Fn(&BoutResult) -> f64| {
         let values = of_pair(villain, felix, rounds, measure);
-        Estimate::of(&[values.into_values().collect()])
+        Some(Estimate::of(&[values.into_values().collect()])?.within(range))
     };
+    let counted = (0.0, f64::INFINITY);
     let many = |count: usize| number(u64::try_from(count).unwrap_or(u64::MAX));
     Cell {
         villain: villain.to_owned(),
         felix: felix.to_owned(),
-        served_percent: estimate(&|result| result.served_percent),
-        faults: estimate(&|result| many(result.faults)),
-        actions: estimate(&|result| many(result.actions)),
+        served_percent: estimate((0.0, 100.0), &|result| result.served_percent),
+        faults: estimate(counted, &|result| many(result.faults)),
+        actions: estimate(counted, &|result| many(result.actions)),
     }
 }
 

@@ -1,11 +1,13 @@
 //! What a benchmark and a tournament say on the terminal.
 
-use arena_lab::{Estimate, Measure, Pair, Report, Row, ScenarioRow, Share, Standings};
+use arena_lab::{Estimate, Measure, Pair, Report, Row, ScenarioRow, Share, Standings, TOLD_MIN};
 
 use crate::screen::{self, Cell, Tone, talk};
 
 /// Scenarios of which a person is told one by one; the report has all of them.
 const SCENARIOS_TOLD_MAX: usize = 40;
+/// Ends that differ less from the mean look equally far with two digits.
+const SKEW_SHOWN: f64 = 0.005;
 
 /// The tables of a benchmark, for stdout.
 pub(super) fn bench(report: &Report) -> String {
@@ -46,7 +48,10 @@ fn share(share: Option<&Share>) -> Cell {
     let Some(share) = share else {
         return "-".into();
     };
-    let text = format!("{:.0} [{:.0}-{:.0}]", share.percent, share.low, share.high);
+    let text = match share.n {
+        0..TOLD_MIN => format!("{:.0}", share.percent),
+        _ => format!("{:.0} [{:.0}-{:.0}]", share.percent, share.low, share.high),
+    };
     let tone = if share.count == share.n {
         Tone::Good
     } else {
@@ -55,17 +60,21 @@ fn share(share: Option<&Share>) -> Cell {
     Cell(text, tone)
 }
 
-/// A mean, and half of its interval's width.
+/// A mean with its interval: half of its width, or both ends where these are not equally far.
 fn estimate(measure: Measure, estimate: Option<&Estimate>) -> String {
     let Some(estimate) = estimate else {
         return "-".to_owned();
     };
     let mean = measure.shown(estimate.mean);
-    let half = estimate.high.map(|high| measure.shown(high) - mean);
-    half.map_or_else(
-        || format!("{mean:.2}"),
-        |half| format!("{mean:.2} ±{half:.2}"),
-    )
+    let Some((low, high)) = estimate.low.zip(estimate.high) else {
+        return format!("{mean:.2}");
+    };
+    let (low, high) = (measure.shown(low), measure.shown(high));
+    // What cannot be is cut off, so the mean is not always in the middle.
+    if (high - mean - (mean - low)).abs() < SKEW_SHOWN {
+        return format!("{mean:.2} ±{:.2}", high - mean);
+    }
+    format!("{mean:.2} [{low:.2}, {high:.2}]")
 }
 
 fn pairs(report: &Report) -> String {

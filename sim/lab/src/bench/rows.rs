@@ -77,7 +77,7 @@ pub(super) fn by_scenario(matrix: &Matrix, runs: &[Trial]) -> Vec<ScenarioRow> {
 fn row(policy: &str, noise: u32, runs: &[&Trial]) -> Row {
     let estimates = Measure::ALL.iter().filter_map(|measure| {
         let values = by_name(runs, |run| run.measure(*measure));
-        Some((*measure, Estimate::of(&values)?))
+        Some((*measure, Estimate::of(&values)?.within(measure.range())))
     });
     let is_to_heal = |run: &Trial| run.expect == Expect::Heal;
     Row {

@@ -3,7 +3,7 @@
 use super::{Page, Table};
 use crate::bench::{Pair, Report, Row};
 use crate::job::Measure;
-use crate::stats::{Estimate, Share};
+use crate::stats::{Estimate, Share, TOLD_MIN};
 
 pub(super) fn policies(page: &mut Page, report: &Report) {
     page.section(
@@ -37,7 +37,10 @@ fn policy(row: &Row) -> Vec<String> {
 fn share(share: Option<&Share>) -> String {
     share.map_or_else(
         || "-".to_owned(),
-        |share| format!("{:.1} [{:.1}, {:.1}]", share.percent, share.low, share.high),
+        |share| match share.n {
+            0..TOLD_MIN => format!("{:.1}", share.percent),
+            _ => format!("{:.1} [{:.1}, {:.1}]", share.percent, share.low, share.high),
+        },
     )
 }
 

@@ -12,6 +12,9 @@ use serde::Serialize;
 use student::t_975;
 pub use wilson::Share;
 
+/// Of fewer values no interval is told: t of one degree of freedom is 12.7, so two give one that says nothing.
+pub const TOLD_MIN: usize = 3;
+
 /// A mean with its spread.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Estimate {
@@ -21,7 +24,7 @@ pub struct Estimate {
     pub scenarios: usize,
     /// Of the scenarios' means: each scenario weighs the same.
     pub mean: f64,
-    /// The mean's 95 % confidence interval; null where there is but one value or scenario to tell from.
+    /// The mean's 95 % confidence interval; null where there are fewer than [`TOLD_MIN`] values or scenarios to tell from.
     pub low: Option<f64>,
     /// Its other end.
     pub high: Option<f64>,
@@ -32,6 +35,15 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// With an interval that holds no value that cannot be.
+    pub(crate) fn within(self, (least, most): (f64, f64)) -> Self {
+        Self {
+            low: self.low.map(|low| low.max(least)),
+            high: self.high.map(|high| high.min(most)),
+            ..self
+        }
+    }
+
     /// Of values by scenario; `None` without any.
     pub(crate) fn of(by_scenario: &[Vec<f64>]) -> Option<Self> {
         let groups: Vec<&Vec<f64>> = by_scenario
@@ -73,9 +85,12 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / count(values.len())
 }
 
-/// Of the 95 % confidence interval of the values' mean (Student); `None` for a single value.
+/// Of the 95 % confidence interval of the values' mean (Student); `None` for fewer than [`TOLD_MIN`] values.
 fn half_width(values: &[f64]) -> Option<f64> {
-    let freedom = values.len().checked_sub(1).filter(|freedom| *freedom > 0)?;
+    if values.len() < TOLD_MIN {
+        return None;
+    }
+    let freedom = values.len() - 1;
     let mean = mean(values);
     let squares: f64 = values
         .iter()
@@ -128,12 +143,26 @@ mod tests {
 
     #[test]
     fn runs_of_one_scenario_are_not_independent() {
-        // Two scenarios, each without any spread: a hundred seeds more teach nothing about a third scenario.
-        let few = Estimate::of(&[vec![1.0; 2], vec![3.0; 2]]).expect("values");
-        let many = Estimate::of(&[vec![1.0; 100], vec![3.0; 100]]).expect("values");
+        // Three scenarios, each without any spread: a hundred seeds more teach nothing about a fourth scenario.
+        let few = Estimate::of(&[vec![1.0; 2], vec![3.0; 2], vec![5.0; 2]]).expect("values");
+        let many = Estimate::of(&[vec![1.0; 100], vec![3.0; 100], vec![5.0; 100]]).expect("values");
         assert_eq!((few.low, few.high), (many.low, many.high));
-        close(few.high.expect("two scenarios"), 2.0 + 12.706);
+        // By hand: standard deviation 2, t(2) = 4.303.
+        close(
+            few.high.expect("three scenarios"),
+            3.0 + 4.303 * 2.0 / 3f64.sqrt(),
+        );
         assert!(!few.is_clear());
+    }
+
+    #[test]
+    fn an_interval_is_of_what_can_be() {
+        let two = Estimate::of(&[vec![4.0, 9.0]]).expect("values");
+        assert_eq!((two.low, two.high), (None, None));
+        let wide = Estimate::of(&[vec![1.0, 60.0, 99.0]]).expect("values");
+        assert!(wide.low < Some(0.0) && wide.high > Some(100.0));
+        let told = wide.within((0.0, 100.0));
+        assert_eq!((told.low, told.high), (Some(0.0), Some(100.0)));
     }
 
     #[test]
