@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use arena_faults::FaultName;
-use arena_scenario::Scenario;
+use arena_scenario::{Layout, Scenario, Selector};
 
 /// A fault, and what it is compared by.
 pub(crate) type Row = (FaultName, &'static str);
@@ -77,5 +77,21 @@ pub(crate) fn scenario(name: &str) -> Scenario {
     let (_, text) = found.unwrap_or_else(|| panic!("no scenario {name}"));
     let mut scenario = Scenario::parse(name, text).unwrap_or_else(|mistake| panic!("{mistake}"));
     scenario.steady_state.hold = HOLD;
+    pin(&mut scenario);
     scenario
+}
+
+/// Names a role's only replica by its place: an arena whose parts a scenario names is laid out alike with every seed (docs/bench.md), so that
+/// live and simulated runs are about the same one.
+fn pin(scenario: &mut Scenario) {
+    let layout = Layout::of(&scenario.topology, scenario.seed);
+    for injection in &mut scenario.injections {
+        let Selector::Role { service, .. } = &injection.target else {
+            continue;
+        };
+        let replicas: Vec<_> = layout.replicas(service).collect();
+        if let [only] = replicas.as_slice() {
+            injection.target = Selector::Entity(only.clone());
+        }
+    }
 }
