@@ -62,7 +62,7 @@ bench-gym *ARGS:
     cargo build --quiet --release -p arena-cli
     cd sim/gym && ARENA_BIN={{ absolute_path(arena) }} {{ env("ARENA_PYTHON", "python3") }} examples/speed.py {{ ARGS }}
 
-# Each fault, and the death of each party in the middle of it (`cargo test` has one fault a carrier for that)
+# Each fault, and the death of each party in the middle of it (`cargo test` has the soak for that)
 test-faults *FAULTS:
     ARENA_FAULTS="{{ FAULTS }}" cargo test -p arena-cli --test faults_live -- --include-ignored --nocapture
 
