@@ -1,6 +1,7 @@
 //! What is under way: to the bus, from it, and what rings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arena_proto::{Lease, Schema, Telemetry, Timestamp};
 
@@ -114,29 +115,8 @@ impl Bus {
     #[inline]
     pub(super) fn send_up(&mut self, now: Timestamp, from: Party, kind: Kind, lane: usize, up: Up) {
         self.now = self.now.max(now);
-        let member = &mut self.parties[from.index()];
-        if !member.connected {
-            return;
-        }
-        let session = member.session;
-        if member.out.is_cut() {
-            member.out.hold(now, Event::Up { from, session, up });
-            return;
-        }
-        let Passage { first, second } = member.out.way.pass(now, kind);
-        let lanes = self.lanes;
-        if let Some(at) = second {
-            let up = up.clone();
-            self.queue.push(at, Event::Up { from, session, up });
-        }
-        if let Some(at) = first {
-            let event = Event::Up { from, session, up };
-            if lanes {
-                self.queue.push_in_lane(lane, at, event);
-            } else {
-                self.queue.push(at, event);
-            }
-        }
+        let lane = self.lanes.then_some(lane);
+        self.set_out(now, from, kind, up, (Duration::ZERO, lane));
     }
 
     /// The same with something that the bus needs until `ready` to work on: it has effect only then.
@@ -149,6 +129,19 @@ impl Bus {
         up: Up,
     ) {
         let work = ready.saturating_since(now);
+        self.set_out(now, from, kind, up, (work, None));
+    }
+
+    /// `work`: so much later than it arrives it has effect. A lane takes what arrives in the order of the sending.
+    #[inline]
+    fn set_out(
+        &mut self,
+        now: Timestamp,
+        from: Party,
+        kind: Kind,
+        up: Up,
+        (work, lane): (Duration, Option<usize>),
+    ) {
         let member = &mut self.parties[from.index()];
         if !member.connected {
             return;
@@ -159,9 +152,16 @@ impl Bus {
             return;
         }
         let Passage { first, second } = member.out.way.pass(now, kind);
-        for at in [first, second].into_iter().flatten() {
+        if let Some(at) = second {
             let up = up.clone();
             self.queue.push(at + work, Event::Up { from, session, up });
+        }
+        if let Some(at) = first {
+            let event = Event::Up { from, session, up };
+            match lane {
+                Some(lane) => self.queue.push_in_lane(lane, at + work, event),
+                None => self.queue.push(at + work, event),
+            };
         }
     }
 
