@@ -2,7 +2,9 @@
 //! token, a KV key, a file name and a label.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A name or id that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,20 +42,21 @@ fn cut(text: &str) -> String {
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $what:literal, $valid:ident, $error:ident, $pattern:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        ///
+        /// A clone shares the text, and is found equal to it without reading it.
+        #[derive(Debug, Clone, Eq, PartialOrd, Ord)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        #[cfg_attr(feature = "openapi", schema(pattern = $pattern))]
-        #[serde(transparent)]
-        pub struct $name(String);
+        #[cfg_attr(feature = "openapi", schema(pattern = $pattern, value_type = String))]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks and takes a text.
-            pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
-                let text = text.into();
-                if $valid(&text) {
-                    Ok(Self(text))
+            pub fn new(text: impl AsRef<str>) -> Result<Self, NameError> {
+                let text = text.as_ref();
+                if $valid(text) {
+                    Ok(Self(text.into()))
                 } else {
-                    Err(NameError::$error { what: $what, text: cut(&text) })
+                    Err(NameError::$error { what: $what, text: cut(text) })
                 }
             }
 
@@ -61,6 +64,18 @@ macro_rules! text_newtype {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+            }
+        }
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.0.hash(state);
             }
         }
 
@@ -75,6 +90,12 @@ macro_rules! text_newtype {
 
             fn from_str(text: &str) -> Result<Self, NameError> {
                 Self::new(text)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -199,10 +220,8 @@ impl IncidentId {
     #[must_use]
     pub fn derive(entity: &Entity, symptom: &str, opened_at: crate::Timestamp) -> Self {
         let text = format!("{entity} {symptom} {}", opened_at.unix_nanos());
-        Self(format!(
-            "inc-{:012x}",
-            crate::trace::fnv1a_64(text.as_bytes()) >> 16
-        ))
+        let hash = crate::trace::fnv1a_64(text.as_bytes()) >> 16;
+        Self(format!("inc-{hash:012x}").into())
     }
 }
 
@@ -210,7 +229,7 @@ impl PlanId {
     /// `<incident id>.<revision>`.
     #[must_use]
     pub fn derive(incident: &IncidentId, revision: u32) -> Self {
-        Self(format!("{incident}.{revision}"))
+        Self(format!("{incident}.{revision}").into())
     }
 }
 
@@ -218,13 +237,13 @@ impl CommandId {
     /// The command of one rung and attempt of an incident: issuing it again is the same command.
     #[must_use]
     pub fn derive(incident: &IncidentId, revision: u32) -> Self {
-        Self(format!("cmd-{incident}.{revision}"))
+        Self(format!("cmd-{incident}.{revision}").into())
     }
 
     /// A command that came without an id, by its place in the stream.
     #[must_use]
     pub fn from_sequence(sequence: u64) -> Self {
-        Self(format!("cmd-s{sequence}"))
+        Self(format!("cmd-s{sequence}").into())
     }
 }
 
@@ -233,15 +252,13 @@ impl FaultId {
     #[must_use]
     pub fn derive(fault: &str, target: &Entity, at: crate::Timestamp, nonce: u64) -> Self {
         let text = format!("{fault} {target} {} {nonce}", at.unix_nanos());
-        Self(format!(
-            "flt-{:012x}",
-            crate::trace::fnv1a_64(text.as_bytes()) >> 16
-        ))
+        let hash = crate::trace::fnv1a_64(text.as_bytes()) >> 16;
+        Self(format!("flt-{hash:012x}").into())
     }
 
     /// A fault that came without an id, by its place in the stream.
     #[must_use]
     pub fn from_sequence(sequence: u64) -> Self {
-        Self(format!("flt-s{sequence}"))
+        Self(format!("flt-s{sequence}").into())
     }
 }

@@ -16,6 +16,10 @@ use arena_proto::InjectRequest;
 use arena_scenario::{Scenario, Topology};
 use arena_sim::{Healer, Setup, Sim, Villain};
 
+/// That of the `arena` binary.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const NODES: [u32; 5] = [3, 10, 100, 1_000, 10_000];
 /// Targets of the project, in virtual seconds a second.
 const TARGETS: [(u32, f64); 3] = [(100, 10_000.0), (1_000, 1_000.0), (10_000, 50.0)];

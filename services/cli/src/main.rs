@@ -42,6 +42,10 @@ use args::{Arguments, Command};
 use clap::{CommandFactory as _, Parser as _};
 use exit::{Exit, Failure};
 
+/// A simulated arena of thousands of nodes is many small things that live long: side by side they are walked at twice the speed (ADR 10).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Command::Gym(args) = &arguments.command {
