@@ -11,7 +11,7 @@
 //! [`Signal::is_quiet`]: crate::signal::Signal::is_quiet
 
 use arena_expression::{Comparison, Plain, Term};
-use arena_proto::{ServiceSample, Telemetry, Timestamp};
+use arena_proto::{Telemetry, Timestamp};
 
 /// A signal of a node, by its places: the entity's among the tracks, and its own among the entity's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,6 @@ pub(crate) struct Calm {
     bounds: Vec<Bound>,
     /// Which bounds the message at hand has left.
     left: Vec<usize>,
-    services: Vec<ServiceSample>,
     /// Sampled at this time or later: every process is warm, and no clock was set back.
     from: Option<Timestamp>,
 }
@@ -90,11 +89,10 @@ impl Calm {
         self.known = false;
     }
 
-    /// Begins to note what must be, after a message with these services.
-    pub(crate) fn begin(&mut self, telemetry: &Telemetry) {
+    /// Begins to note what must be, after a message.
+    pub(crate) fn begin(&mut self) {
         self.known = true;
         self.bounds.clear();
-        self.services.clone_from(&telemetry.services);
         self.from = None;
     }
 
@@ -167,13 +165,11 @@ impl Calm {
         }
     }
 
-    /// Whether the message can change nothing but the signals that [`Calm::next_left`] gives then; its entries fit the schema, and its
-    /// values are not those of the one before it.
+    /// Whether the message can change nothing but the signals that [`Calm::next_left`] gives then; its entries fit the schema, its services
+    /// are those of the one before it, and its values are not.
     pub(crate) fn holds(&mut self, telemetry: &Telemetry) -> bool {
         self.left.clear();
-        let same = self.known
-            && self.from.is_none_or(|from| telemetry.time >= from)
-            && self.services == telemetry.services;
+        let same = self.known && self.from.is_none_or(|from| telemetry.time >= from);
         // A message of states alone has no reading, which is not the same as one that is missing.
         if same && !telemetry.values.is_empty() {
             let bounds = self.bounds.iter().enumerate();

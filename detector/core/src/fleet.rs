@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arena_proto::{
     Entity, IncidentEvent, NodeName, Number, Numbers, ProcessState, Schema, ServiceClass,
-    ServiceName, Telemetry,
+    ServiceName, ServiceSample, Telemetry,
 };
 
 use crate::book::Process;
@@ -54,7 +54,7 @@ impl Fleet {
 
     /// How many services of the node run.
     pub(crate) fn running(&self, node: &NodeName) -> usize {
-        self.latest(node).map_or(0, |latest| latest.running)
+        self.latest(node).map_or(0, Latest::running)
     }
 
     /// Fills in what was measured last. Of a node that was never heard, the event keeps what it said before.
@@ -74,9 +74,7 @@ pub(crate) struct Latest {
     cpu_columns: Vec<Option<usize>>,
     /// Of the last message that had any.
     values: Vec<f32>,
-    /// The two running services that used the most CPU, the busier first.
-    busiest: [Option<usize>; 2],
-    running: usize,
+    services: Vec<ServiceSample>,
     stillness: Stillness,
 }
 
@@ -91,37 +89,22 @@ impl Latest {
             cpu_columns: services.map(|service| cpu_of(&service.name)).collect(),
             schema: Arc::clone(schema),
             values: Vec::new(),
-            busiest: [None; 2],
-            running: 0,
+            services: Vec::new(),
             stillness: Stillness::new(schema),
         }
     }
 
-    /// A message of states only leaves the readings as they were.
-    pub(crate) fn take(&mut self, telemetry: &Telemetry) {
-        let states = telemetry.services.iter().map(|service| service.state);
-        self.running = states.filter(|s| *s == ProcessState::Running).count();
-        if telemetry.values.is_empty() {
-            return;
+    /// Says whether the services are as they were. A message of states only leaves the readings as they were.
+    pub(crate) fn take(&mut self, telemetry: &Telemetry) -> bool {
+        let same = self.services == telemetry.services;
+        if !same {
+            self.services.clone_from(&telemetry.services);
         }
-        self.stillness.take(&self.values, telemetry);
-        self.values.clone_from(&telemetry.values);
-        let running = |at: usize| {
-            let sample = telemetry.services.get(at);
-            sample.is_some_and(|sample| sample.state == ProcessState::Running)
-        };
-        let mut busiest = [(None, 0.0); 2];
-        for (at, column) in self.cpu_columns.iter().enumerate() {
-            let cpu = column.and_then(|column| self.values.get(column).copied());
-            match cpu {
-                Some(cpu) if running(at) && cpu > busiest[0].1 => {
-                    busiest = [(Some(at), cpu), busiest[0]];
-                }
-                Some(cpu) if running(at) && cpu > busiest[1].1 => busiest[1] = (Some(at), cpu),
-                _ => {}
-            }
+        if !telemetry.values.is_empty() {
+            self.stillness.take(&self.values, telemetry);
+            self.values.clone_from(&telemetry.values);
         }
-        self.busiest = busiest.map(|(at, _)| at);
+        same
     }
 
     /// Whether its values say anything.
@@ -129,10 +112,40 @@ impl Latest {
         &self.stillness
     }
 
-    /// Which service of the schema is the neighbour; nobody is when nobody else used any CPU.
+    fn is_running(&self, at: usize) -> bool {
+        let sample = self.services.get(at);
+        sample.is_some_and(|sample| sample.state == ProcessState::Running)
+    }
+
+    /// How many services run.
+    fn running(&self) -> usize {
+        (0..self.services.len())
+            .filter(|at| self.is_running(*at))
+            .count()
+    }
+
+    /// Which service of the schema is the neighbour: of the others that run, the first of those that used the most CPU; nobody is when
+    /// nobody else used any.
     pub(crate) fn neighbour(&self, of: Option<&ServiceName>) -> Option<usize> {
-        let mut busiest = self.busiest.into_iter().flatten();
-        busiest.find(|at| Some(&self.schema.services[*at].name) != of)
+        let mut busiest = (None, 0.0);
+        for (at, (service, column)) in self
+            .schema
+            .services
+            .iter()
+            .zip(&self.cpu_columns)
+            .enumerate()
+        {
+            let cpu = column.and_then(|column| self.values.get(column).copied());
+            match cpu {
+                Some(cpu)
+                    if cpu > busiest.1 && self.is_running(at) && Some(&service.name) != of =>
+                {
+                    busiest = (Some(at), cpu);
+                }
+                _ => {}
+            }
+        }
+        busiest.0
     }
 
     fn facts(&self, entity: &Entity) -> Numbers {

@@ -134,10 +134,10 @@ impl Node {
         let Some((_, latest)) = &mut self.schema else {
             return;
         };
-        latest.take(telemetry);
+        let same_services = latest.take(telemetry);
         let moves = latest.stillness().moves();
         let message = Message::new(reader, telemetry, latest);
-        if !reader.thorough && moves && self.calm.holds(telemetry) {
+        if !reader.thorough && same_services && moves && self.calm.holds(telemetry) {
             while let Some((place, bound)) = self.calm.next_left() {
                 let sample = place.track.checked_sub(1);
                 let sample = sample.and_then(|at| telemetry.services.get(at));
@@ -149,7 +149,7 @@ impl Node {
             return;
         }
         let samples = std::iter::once(None).chain(telemetry.services.iter().map(Some));
-        self.calm.begin(telemetry);
+        self.calm.begin();
         for (at, (track, sample)) in self.tracks.iter_mut().zip(samples).enumerate() {
             track.read(&message, sample, changes);
             track.expect(at, reader.policy, sample, &mut self.calm);

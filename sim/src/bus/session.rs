@@ -21,18 +21,22 @@ use crate::queue::EntryId;
 /// Between two cuts by chance there is at least this.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 
-/// A party, as the bus knows it.
+/// A party, as the bus knows it. In memory as it is written here: what a message of telemetry needs lies together.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Member {
-    pub(super) clock: Clock,
-    pub(super) out: Side,
-    pub(super) back: Side,
     /// Told to the party; the bus sees the same.
     pub(super) connected: bool,
     /// Its program runs.
     alive: bool,
     /// Counts connections: what was under way over an earlier one is gone.
     pub(super) session: u32,
+    pub(super) clock: Clock,
+    pub(super) schemas: Vec<(SchemaId, Arc<Schema>)>,
+    /// Who hears its telemetry, besides those who hear all.
+    pub(super) heard_by: Vec<Party>,
+    pub(super) out: Side,
+    pub(super) back: Side,
     /// Pings go out at this time and every so often after.
     connected_at: Timestamp,
     notices: Option<EntryId>,
@@ -40,17 +44,15 @@ pub(super) struct Member {
     cuts: Chance,
     pub(super) outboxes: Vec<Outbox>,
     pub(super) readers: Vec<Reader>,
-    pub(super) schemas: Vec<(SchemaId, Arc<Schema>)>,
     pub(super) claim: Option<Claim>,
-    /// Who hears its telemetry, besides those who hear all.
-    pub(super) heard_by: Vec<Party>,
 }
 
 /// One way of a link, and what a cut holds up on it.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Side {
-    pub(super) way: Way,
     cuts: u32,
+    pub(super) way: Way,
     held: Vec<Event>,
     held_since: Timestamp,
 }

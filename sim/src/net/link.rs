@@ -31,13 +31,14 @@ pub(crate) struct Passage {
 
 /// One way of a link.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub(crate) struct Way {
-    defects: Defects,
-    delay: Duration,
     plain: bool,
-    chance: Chance,
+    delay: Duration,
     /// Nothing in order arrives before this.
     floor: Timestamp,
+    defects: Defects,
+    chance: Chance,
 }
 
 impl Way {

@@ -20,47 +20,49 @@ use super::users::Users;
 use super::{BEGIN, Route};
 use crate::chance::{Chance, Purpose};
 
-/// One service.
+/// One service. In memory as it is written here: what every sample of a calm one looks at lies together, as ten thousand nodes have more of
+/// these than a processor keeps at hand.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Service {
-    pub(super) process: Option<Process>,
-    /// Of the last process that ended.
-    pub(super) last_generation: u32,
     pub(super) route: Route,
     /// What a probe would say, as it was told last.
     pub(super) answers: bool,
+    /// Those of its outbound legs that it sends requests through.
+    pub(super) calls: [Option<u8>; 2],
+    /// Of `traffic`.
+    pub(super) users: Option<Box<Users>>,
+    /// Of a ledger.
+    pub(super) disk: Option<Box<Disk>>,
+    pub(super) usage: Usage,
+    /// How long it had been calm when it was sampled last.
+    pub(super) calm_at: Duration,
+    /// Bytes of its entries.
+    pub(super) stored_bytes: f64,
+    pub(super) process: Option<Process>,
+    /// At its inbound leg.
+    pub(super) inbound: Meter,
+    /// Of its own calls.
+    pub(super) upstream: Meter,
+    /// Its folder has a quota, and is full: by which fault, and how many MiB of it are disposable.
+    pub(super) quota: Option<(FaultId, u64)>,
+    /// Of the last process that ended.
+    pub(super) last_generation: u32,
     pub(super) squatter: Option<Squatter>,
     /// The pid that the agent has told as the holder of the port.
     pub(super) told_holder: Option<u32>,
-    /// Its folder has a quota, and is full: by which fault, and how many MiB of it are disposable.
-    pub(super) quota: Option<(FaultId, u64)>,
-    /// Bytes of its entries.
-    pub(super) stored_bytes: f64,
     /// Requests that it works on or waits with.
     pub(super) in_hand: u32,
-    pub(super) usage: Usage,
+    /// It can hurt a request.
+    pub(super) disturbs: bool,
     /// What its one thread has taken on is done then.
     pub(super) busy_until: Timestamp,
     /// The inbound leg.
     pub(super) leg: Leg,
     /// The outbound legs, in the order of `depends_on`.
     pub(super) outs: Vec<Out>,
-    /// Those that it sends requests through.
-    pub(super) calls: [Option<u8>; 2],
-    /// Of a ledger.
-    pub(super) disk: Option<Disk>,
-    /// Of `traffic`.
-    pub(super) users: Option<Users>,
-    /// It can hurt a request.
-    pub(super) disturbs: bool,
-    /// At its inbound leg.
-    pub(super) inbound: Meter,
-    /// Of its own calls.
-    pub(super) upstream: Meter,
     /// For the referee.
     pub(super) felt: Felt,
-    /// How long it had been calm when it was sampled last.
-    pub(super) calm_at: Duration,
     /// What its work takes.
     pub(super) chance: Chance,
     /// How long starts take.
@@ -147,8 +149,8 @@ impl Service {
             leg: Leg::new(seed, place.key),
             outs: outs.collect(),
             calls,
-            disk: (place.role == Role::Ledger).then(Disk::default),
-            users: (place.role == Role::Traffic).then(Users::default),
+            disk: (place.role == Role::Ledger).then(Box::default),
+            users: (place.role == Role::Traffic).then(Box::default),
             disturbs: false,
             felt: Felt::default(),
             calm_at: Duration::ZERO,

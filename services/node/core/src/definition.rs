@@ -26,12 +26,16 @@ pub(crate) struct Versions {
     bad: Option<Definition>,
     /// `running` is, or was, such a one.
     spoiled: bool,
+    /// `running` is the last good one: looked at with every step, and so known without comparing the two.
+    proved: bool,
 }
 
 impl Versions {
     pub(crate) fn new(file: Definition, saved: &SavedService) -> Self {
+        let running = saved.running.clone().unwrap_or_else(|| file.clone());
         Self {
-            running: saved.running.clone().unwrap_or_else(|| file.clone()),
+            proved: saved.last_good.as_ref() == Some(&running),
+            running,
             last_good: saved.last_good.clone(),
             rolled_back_from: saved.rolled_back_from.clone().filter(|from| *from == file),
             bad: None,
@@ -65,6 +69,7 @@ impl Versions {
     pub(crate) fn start(&mut self) {
         self.running = self.next().clone();
         self.spoiled = self.bad.is_some();
+        self.proved = self.last_good.as_ref() == Some(&self.running);
     }
 
     /// What runs, or ran last, is a bad definition.
@@ -109,12 +114,13 @@ impl Versions {
 
     /// What runs is not known yet to be good.
     pub(crate) fn is_on_trial(&self) -> bool {
-        !self.spoiled && self.last_good.as_ref() != Some(&self.running)
+        !self.spoiled && !self.proved
     }
 
     /// What runs has been healthy for long enough.
     pub(crate) fn held(&mut self) {
         self.last_good = Some(self.running.clone());
+        self.proved = true;
     }
 
     /// Which version runs, for a person; empty when it is the one in `arena.toml`.
@@ -154,8 +160,8 @@ impl Service {
         } else if news && bad.is_none() && is_down && self.wanted && may_start {
             self.start_by_command(now, out);
         } else if bad.is_none() && self.is_gone() && self.versions.spoiled {
-            self.versions.running = self.versions.next().clone();
-            self.versions.spoiled = false;
+            // What nobody runs is what a start would start; none is bad now.
+            self.versions.start();
             self.changed = true;
         }
     }

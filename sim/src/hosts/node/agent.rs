@@ -15,34 +15,35 @@ use crate::wire::{Message, Party, Token};
 /// that comes last before `LEASE_SILENCE` (5 s).
 const LEASE_HEARD_EVERY: Duration = Duration::from_secs(4);
 
-/// See the module.
+/// See the module. In memory as it is written here, see [`super::NodeHost`].
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Agent {
-    pub(super) core: Node,
     /// Different for each start.
     pub(super) boot_id: u64,
-    pub(super) pid: u32,
-    /// As telemetry tells them.
-    pub(super) samples: Vec<ServiceSample>,
-    pub(super) filter: Filter,
     /// Of the last message of telemetry.
     pub(super) seq: u64,
     /// The schema that is in KV `schema`, with its id.
     pub(super) told: Option<(Arc<Schema>, SchemaId)>,
+    /// As telemetry tells them.
+    pub(super) samples: Vec<ServiceSample>,
+    pub(super) filter: Filter,
+    pub(super) pid: u32,
+    /// The bus is there.
+    pub(super) connected: bool,
     /// A status that waits for the end of a silence.
     pub(super) status_waits: bool,
+    /// Evidence is captured: nothing else is done meanwhile.
+    pub(super) held_up: bool,
+    /// When a renewal of the lease was last told to the core, by the node's clock.
+    pub(super) heard_at: Timestamp,
+    pub(super) core: Node,
     /// Deliveries whose work is not done.
     pub(super) commands: BTreeMap<CommandId, Token>,
     pub(super) faults: BTreeMap<FaultId, Token>,
     /// Which start of each service was asked which faults it makes.
     pub(super) asked: BTreeMap<ServiceName, u32>,
-    /// Evidence is captured: nothing else is done meanwhile.
-    pub(super) held_up: bool,
     pub(super) backlog: Vec<Input>,
-    /// The bus is there.
-    pub(super) connected: bool,
-    /// When a renewal of the lease was last told to the core, by the node's clock.
-    pub(super) heard_at: Timestamp,
 }
 
 impl Agent {

@@ -31,21 +31,22 @@ use probing::Probing;
 /// A sidecar's inbound legs are at these ports, counted from a service's own: only that there is one matters.
 const LEG_PORTS: u16 = 1000;
 
-/// One node.
+/// One node. In memory as it is written here: what a message of telemetry needs lies together, with the agent's.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct NodeHost {
     ix: NodeIx,
+    /// How many agents there were.
+    boots: u32,
+    /// The last message of telemetry: once nobody has it any more, the next one is written into it.
+    message: Arc<Telemetry>,
+    /// `None` while it is dead.
+    agent: Option<Agent>,
+    alarm: Alarm,
     pub(crate) name: NodeName,
     config: NodeConfig,
     services: BTreeMap<ServiceName, Supervised>,
     folder: Folder,
-    /// `None` while it is dead.
-    agent: Option<Agent>,
-    /// The last message of telemetry: once nobody has it any more, the next one is written into it.
-    message: Arc<Telemetry>,
-    /// How many agents there were.
-    boots: u32,
-    alarm: Alarm,
 }
 
 /// A service, as far as it is there without an agent.
