@@ -33,6 +33,26 @@ fn the_schema_is_the_published_one() {
     expect_file!["../../docs/gym-schema.json"].assert_eq(&format!("{schema:#}\n"));
 }
 
+/// Another seed would lay its arena out without who is named, and be refused in the middle of somebody's training.
+#[test]
+fn a_generated_scenario_that_names_its_parts_plays_with_each_seed() {
+    let mut named = arena_scenario::generate(1, 150, None);
+    named.retain(|scenario| !scenario.truth.roots.is_empty());
+    assert!(named.len() >= 5, "{} name their parts", named.len());
+    for scenario in &named {
+        let mut talk =
+            Talk::new(&json!({"scenario_text": scenario.to_toml(), "villain": "scenario"}));
+        let mut begin = |seed: u64| {
+            let begun = talk.ask(&json!({"type": "reset", "seed": seed}));
+            assert_eq!(begun["seed"], seed, "{}", scenario.name);
+            begun["observations"].clone()
+        };
+        let (one, other) = (begin(1), begin(2));
+        assert_ne!(one, other, "{}: the seed is that of chance", scenario.name);
+        assert_eq!(one, begin(1), "{}", scenario.name);
+    }
+}
+
 /// Steps with an idle healer until the end: how many steps, of how many at most, and the last answer.
 fn idle(options: &Value) -> (u64, u64, Value) {
     let mut talk = Talk::new(options);

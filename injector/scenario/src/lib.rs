@@ -20,6 +20,7 @@ mod read_fault;
 mod roles;
 mod rules;
 mod schema;
+mod seed;
 mod select;
 mod source;
 mod write;

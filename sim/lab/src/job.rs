@@ -9,12 +9,11 @@ use serde::Serialize;
 use crate::bench::Skipped;
 use crate::course::Course;
 use crate::noise::with_noise;
-use crate::seed::seeded;
 
 /// One run to make.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// As it is played with the run's seed ([`crate::seeded`]), and with its noise.
+    /// As it is played with the run's seed ([`Scenario::seeded`]), and with its noise.
     pub scenario: Arc<Scenario>,
     /// Of all chance in the run; the scenario's own may differ, as it lays the arena out.
     pub seed: u64,
@@ -222,8 +221,8 @@ impl Matrix {
 fn variant(scenario: &Scenario, seed: u64, noise: u32) -> Result<Arc<Scenario>, String> {
     let hazy = with_noise(scenario, noise);
     let file = format!("{} with {noise} % noise", scenario.name);
-    let variant = seeded(&hazy, seed)?;
-    Scenario::parse(&file, &variant.to_toml())
+    hazy.seeded(seed)
+        .and_then(|variant| Scenario::parse(&file, &variant.to_toml()))
         .map(Arc::new)
         .map_err(|mistake| mistake.to_string())
 }

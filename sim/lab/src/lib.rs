@@ -9,7 +9,6 @@ mod course;
 mod job;
 mod noise;
 mod report;
-mod seed;
 mod shrink;
 mod stats;
 mod tournament;
@@ -21,7 +20,6 @@ pub use course::{Course, Lane, Span};
 pub use job::{Job, Matrix, Measure, Outcome, Trial};
 pub use noise::{NOISE_PERCENT_MAX, with_noise};
 pub use report::{DrawError, html};
-pub use seed::seeded;
 pub use shrink::{BROKEN, Failure, Reduction, Shrunk, Try, reductions, shrink};
 pub use stats::{Estimate, Share, TOLD_MIN};
 pub use tournament::{

@@ -256,9 +256,11 @@ fn compare(villain: &str, left: &str, right: &str, rounds: &[Round]) -> Versus {
 
 /// The arena of a bout: it ends by its time alone.
 fn scenario(bout: &Bout) -> Result<Scenario, String> {
-    let mut scenario = Scenario::parse("tournament", ARENA).map_err(|error| error.to_string())?;
+    let arena = Scenario::parse("tournament", ARENA);
+    let mut scenario = arena
+        .and_then(|arena| arena.seeded(bout.seed))
+        .map_err(|error| error.to_string())?;
     debug_assert_eq!(scenario.truth.expect, Expect::NoAction);
-    scenario.seed = bout.seed;
     scenario.limit = bout.length + SETTLE;
     scenario.healed.within = scenario.limit.saturating_sub(scenario.healed.hold);
     Ok(scenario)

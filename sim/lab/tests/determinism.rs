@@ -49,11 +49,12 @@ fn played(seed: u64, log: LogLevel, thorough: bool) -> Played {
     let curated = arena_scenario::curated();
     let turn = usize::try_from(seed).expect("a small seed");
     let (name, text) = curated[turn % curated.len()];
-    let mut scenario = Scenario::parse(name, text).expect("a curated scenario is valid");
-    scenario.seed = seed;
+    let scenario = Scenario::parse(name, text).and_then(|scenario| scenario.seeded(seed));
+    let scenario = scenario.expect("a curated scenario is valid with each seed");
     let healer = POLICIES[turn / curated.len() % POLICIES.len()];
     let healer = policy::healer(healer, seed).expect("a known policy");
     let mut setup = Setup::new(scenario, healer);
+    setup.seed = seed;
     setup.log = log;
     setup.thorough = thorough;
     play(setup).unwrap_or_else(|error| panic!("seed {seed}, {name}: {error}"))

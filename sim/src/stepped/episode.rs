@@ -50,7 +50,7 @@ impl Episode {
             return Err(Mistake::new(
                 format!(
                     "{} found no steady state with the seed {}",
-                    scenario.name, scenario.seed
+                    scenario.name, chosen.seed
                 ),
                 "seed",
                 "use another seed, or a longer steady_state.within in the scenario",
@@ -66,7 +66,7 @@ impl Episode {
             sim,
         };
         let begun = Begun {
-            seed: scenario.seed,
+            seed: chosen.seed,
             scenario: scenario.name.clone(),
             at_ms: episode.sim.now_ms(),
             observations: episode.observations(),

@@ -162,6 +162,8 @@ impl Form {
 pub struct Chosen {
     /// With the seed that its layout and its targets come from.
     pub scenario: Scenario,
+    /// Of all chance in the run.
+    pub seed: u64,
     /// Who heals.
     pub felix: FelixPlayer,
     /// Who hurts.
@@ -208,10 +210,12 @@ impl Options {
         }
         self.check_players()?;
         let budget = self.budget.clone().unwrap_or_default();
+        let (scenario, seed) = self.scenario(seed.or(self.seed))?;
         Ok(Chosen {
             purse: budget.check()?,
             budget,
-            scenario: self.scenario(seed.or(self.seed))?,
+            scenario,
+            seed,
             felix: self.felix.unwrap_or_default(),
             villain: self.villain.unwrap_or_default(),
             step: Duration::from_millis(step_ms),
@@ -243,7 +247,8 @@ impl Options {
         Ok(())
     }
 
-    fn scenario(&self, seed: Option<u64>) -> Result<Scenario, Mistake> {
+    /// The scenario as it is played with this seed, or with its own; and which one that is.
+    fn scenario(&self, seed: Option<u64>) -> Result<(Scenario, u64), Mistake> {
         let (name, text) = match (&self.scenario, &self.scenario_text) {
             (Some(_), Some(_)) => {
                 return Err(Mistake::new(
@@ -256,25 +261,21 @@ impl Options {
             (None, Some(text)) => ("scenario_text", text.as_str()),
             (None, None) => ("free-play", FREE),
         };
-        let wrong = |mistake: &dyn std::fmt::Display| {
+        if let Some(seed) = seed.filter(|seed| *seed > SEED_MAX) {
+            let what = format!("the seed {seed}");
+            return Err(Mistake::new(what, "seed", "use 0 to 2^63 - 1"));
+        }
+        let seeded = Scenario::parse(name, text).and_then(|scenario| {
+            let seed = seed.unwrap_or(scenario.seed);
+            Ok((scenario.seeded(seed)?, seed))
+        });
+        seeded.map_err(|mistake| {
             Mistake::new(
                 mistake.to_string(),
                 "options.scenario",
                 "`arena scenarios check FILE` tells what a scenario may say",
             )
-        };
-        let mut scenario = Scenario::parse(name, text).map_err(|mistake| wrong(&mistake))?;
-        if let Some(seed) = seed {
-            if seed > SEED_MAX {
-                let what = format!("the seed {seed}");
-                return Err(Mistake::new(what, "seed", "use 0 to 2^63 - 1"));
-            }
-            scenario.seed = seed;
-            // Another seed hits other targets: whether they can take the faults is checked anew.
-            scenario =
-                Scenario::parse(name, &scenario.to_toml()).map_err(|mistake| wrong(&mistake))?;
-        }
-        Ok(scenario)
+        })
     }
 }
 
@@ -313,7 +314,7 @@ impl Chosen {
     /// The run that it is.
     pub fn setup(&self) -> Result<Setup, Mistake> {
         let request = VillainRequest {
-            seed: Some(self.scenario.seed),
+            seed: Some(self.seed),
             ..self.budget.request()
         };
         let healer = match self.felix {
@@ -329,6 +330,7 @@ impl Chosen {
             VillainPlayer::Adaptive => Villain::Adaptive(request),
         };
         let mut setup = Setup::new(self.scenario.clone(), healer);
+        setup.seed = self.seed;
         setup.villain = villain;
         setup.log = LogLevel::Hash;
         Ok(setup)

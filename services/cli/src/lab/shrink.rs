@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arena_lab::{BROKEN, Failure as Failing, Job, Outcome, Shrunk, play_guarded, seeded, shrink};
+use arena_lab::{BROKEN, Failure as Failing, Job, Outcome, Shrunk, play_guarded, shrink};
 use arena_scenario::Scenario;
 use clap::Args;
 use tokio::sync::oneshot;
@@ -72,9 +72,11 @@ pub(crate) async fn run(args: ShrinkArgs) -> Result<(), Failure> {
     let [source] = sources.as_slice() else {
         return Err(Exit::Usage.because("a folder of several scenarios\n  mend: name one of them"));
     };
-    let original = source.read(None)?;
+    let original = source.read()?;
     let seed = args.seed.unwrap_or(original.seed);
-    let mut scenario = seeded(&original, seed).map_err(|mistake| Exit::Usage.because(mistake))?;
+    let mut scenario = original
+        .seeded(seed)
+        .map_err(|mistake| Exit::Usage.because(mistake))?;
     scenario.name = name(&original.name);
     let job = Job {
         scenario: Arc::new(scenario),
@@ -92,8 +94,10 @@ pub(crate) async fn run(args: ShrinkArgs) -> Result<(), Failure> {
     talk!("{} fails: {}", original.name, case.failing);
     let failing = case.failing.to_string();
     let (mut shrunk, interrupted) = spawned(case).await?;
-    shrunk.scenario =
-        seeded(&shrunk.scenario, seed).map_err(|mistake| Exit::Failed.because(mistake))?;
+    shrunk.scenario = shrunk
+        .scenario
+        .seeded(seed)
+        .map_err(|mistake| Exit::Failed.because(mistake))?;
     let text = head(&args, (&original.name, seed), &failing, &shrunk) + &shrunk.scenario.to_toml();
     match &args.out {
         Some(path) => {
@@ -155,7 +159,7 @@ async fn spawned(case: Case) -> Result<(Shrunk, bool), Failure> {
     let run = move || {
         let fails = |one: &Scenario| {
             // As a person will play it: who no longer names anybody is laid out with the run's seed, too.
-            let Ok(played) = seeded(one, case.job.seed) else {
+            let Ok(played) = one.seeded(case.job.seed) else {
                 return false;
             };
             let job = Job {

@@ -33,7 +33,7 @@ fn curated() -> Result<Vec<Scenario>, Failure> {
             name: (*name).to_owned(),
             text: (*text).to_owned(),
         };
-        source.read(None)
+        source.read()
     })
     .collect()
 }
@@ -55,7 +55,7 @@ fn named(name: &str) -> Result<Vec<Scenario>, Failure> {
             "the suite {name}: it is neither curated, controls, generated:N nor a file or folder that can be read"
         )),
     })?;
-    sources.iter().map(|source| source.read(None)).collect()
+    sources.iter().map(Source::read).collect()
 }
 
 /// Rows are by name: two scenarios of one name would be one.

@@ -55,7 +55,7 @@ pub(crate) struct RunArgs {
     /// In the simulator: the same cores on a virtual clock
     #[arg(long)]
     sim: bool,
-    /// Another seed than the scenario's. In the simulator a generated arena whose parts the scenario names stays as it is
+    /// Another seed than the scenario's. A generated arena whose parts the scenario names stays as it is
     #[arg(long)]
     seed: Option<u64>,
     /// Print the record as JSON; of several a list
@@ -158,7 +158,18 @@ async fn play(
     options: &Options,
     signals: &mut Signals,
 ) -> Result<Record, Failure> {
-    let scenario = source.read(args.seed)?;
+    let scenario = source.read()?;
+    let seed = args.seed.unwrap_or(scenario.seed);
+    let scenario = scenario
+        .seeded(seed)
+        .map_err(|mistake| Exit::Usage.because(mistake))?;
+    if scenario.seed != seed {
+        talk!(
+            "{}: it names who is in its arena, and keeps its seed {}",
+            scenario.name,
+            scenario.seed
+        );
+    }
     talk!(
         "{}: {} (seed {}, policy {})",
         scenario.name,

@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 
 use anyhow::Context as _;
 use arena_chassis::Clock;
-use arena_lab::seeded;
 use arena_scenario::Scenario;
 use arena_scenario::record::{
     CleanUp, FORMAT, Head, Milestones, Mode, Record, Simulated, Versions,
@@ -128,9 +127,11 @@ async fn play(
     source: &source::Source,
     signals: &mut Signals,
 ) -> Result<Record, Failure> {
-    let scenario = source.read(None)?;
+    let scenario = source.read()?;
     let seed = args.seed.unwrap_or(scenario.seed);
-    let scenario = seeded(&scenario, seed).map_err(|mistake| Exit::Usage.because(mistake))?;
+    let scenario = scenario
+        .seeded(seed)
+        .map_err(|mistake| Exit::Usage.because(mistake))?;
     let plan = Plan {
         seed,
         policy: args.policy.clone(),

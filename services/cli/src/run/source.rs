@@ -17,17 +17,9 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Reads and checks it. With another seed it is another scenario, which is checked as well.
-    pub(crate) fn read(&self, seed: Option<u64>) -> Result<Scenario, Failure> {
-        let scenario = Scenario::parse(&self.name, &self.text);
-        let mut scenario = scenario.map_err(|mistake| Exit::Usage.because(mistake))?;
-        if let Some(seed) = seed {
-            scenario.seed = seed;
-            let text = scenario.to_toml();
-            return Scenario::parse(&format!("{} with seed {seed}", self.name), &text)
-                .map_err(|mistake| Exit::Usage.because(mistake));
-        }
-        Ok(scenario)
+    /// Reads and checks it.
+    pub(crate) fn read(&self) -> Result<Scenario, Failure> {
+        Scenario::parse(&self.name, &self.text).map_err(|mistake| Exit::Usage.because(mistake))
     }
 }
 

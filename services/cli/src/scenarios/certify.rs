@@ -60,7 +60,7 @@ struct Certificate {
 pub(super) async fn run(args: CertifyArgs) -> Result<(), Failure> {
     let mut all: Vec<Read> = Vec::new();
     for source in source::find(&args.files)? {
-        let scenario = source.read(None)?;
+        let scenario = source.read()?;
         all.push((source, scenario));
     }
     let stop = CancellationToken::new();

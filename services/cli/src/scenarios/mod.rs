@@ -128,7 +128,7 @@ fn word(value: &impl Serialize) -> String {
 /// Tells every mistake, not the first alone.
 fn check(files: &[String]) -> Result<(), Failure> {
     let sources = source::find(files)?;
-    let wrong = sources.iter().filter_map(|source| source.read(None).err());
+    let wrong = sources.iter().filter_map(|source| source.read().err());
     let wrong: Vec<Failure> = wrong.collect();
     for failure in &wrong {
         talk!("{:#}", failure.error);

@@ -108,7 +108,7 @@ fn scripted(name: &str) -> Result<VillainRequest, Failure> {
             "{name} is a folder\n  mend: name one scenario: a file, or one of `arena scenarios list`"
         )));
     };
-    source.read(None)?;
+    source.read()?;
     Ok(VillainRequest {
         policy: Some(VillainPolicy::Scripted),
         scenario_name: source.name.clone(),
