@@ -18,7 +18,7 @@ use arena_sim::{Healer, Setup, Sim, Villain};
 
 /// That of the `arena` binary.
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const NODES: [u32; 5] = [3, 10, 100, 1_000, 10_000];
 /// Targets of the project, in virtual seconds a second.

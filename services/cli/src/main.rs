@@ -44,7 +44,7 @@ use exit::{Exit, Failure};
 
 /// A simulated arena of thousands of nodes is many small things that live long: side by side they are walked at twice the speed (ADR 10).
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
