@@ -100,7 +100,7 @@ fn telemetry(name: &NodeName, seq: u64, well: bool, now: Timestamp) -> Telemetry
         schema_id: schema(name).id(),
         time: now,
         values: vec![5.0],
-        services: vec![ServiceSample {
+        services: [ServiceSample {
             state,
             probe,
             pid: Some(42),
@@ -108,7 +108,8 @@ fn telemetry(name: &NodeName, seq: u64, well: bool, now: Timestamp) -> Telemetry
             restarts: 0,
             since: now,
             exit_code: None,
-        }],
+        }]
+        .into(),
     }
 }
 

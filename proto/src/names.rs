@@ -41,9 +41,8 @@ fn cut(text: &str) -> String {
 
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $what:literal, $valid:ident, $error:ident, $pattern:literal) => {
+        // A clone shares the text, and is found equal to it without reading it.
         $(#[$doc])*
-        ///
-        /// A clone shares the text, and is found equal to it without reading it.
         #[derive(Debug, Clone, Eq, PartialOrd, Ord)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[cfg_attr(feature = "openapi", schema(pattern = $pattern, value_type = String))]

@@ -1,6 +1,7 @@
 //! Telemetry and its schema. Names travel once, in the [`Schema`]; a [`Telemetry`] message carries columns of numbers.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use crate::generated as wire;
 use crate::trace::fnv1a_64;
@@ -28,8 +29,8 @@ pub struct Telemetry {
     pub time: Timestamp,
     /// One value a column of the schema; NaN where there is no reading. Empty in a message that only tells of a state.
     pub values: Vec<f32>,
-    /// One entry a service of the schema.
-    pub services: Vec<ServiceSample>,
+    /// One entry a service of the schema. Messages between two changes of a state share them.
+    pub services: Arc<[ServiceSample]>,
 }
 
 /// The state of one service.

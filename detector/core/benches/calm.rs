@@ -113,7 +113,7 @@ fn node(at: usize, now: Timestamp) -> anyhow::Result<Node> {
         schema_id: schema.id(),
         time: now,
         values: calm.clone(),
-        services: vec![sample; 2],
+        services: vec![sample; 2].into(),
     };
     Ok(Node {
         schema: Arc::new(schema),

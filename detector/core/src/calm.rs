@@ -23,13 +23,12 @@ pub(crate) struct Place {
 /// What one column must say for one signal. As small as can be: ten thousand nodes have more of these than a processor keeps at hand.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bound {
-    column: u32,
-    /// At least this.
-    low: f32,
-    /// At most this.
-    high: f32,
+    /// At least this, or at most.
+    level: f32,
+    column: u16,
     track: u16,
-    signal: u16,
+    signal: u8,
+    at_least: bool,
     /// There must be no reading.
     missing: bool,
     /// The rule is this comparison and no more: without a reading it has no answer.
@@ -38,12 +37,14 @@ struct Bound {
 
 impl Bound {
     fn holds(&self, values: &[f32]) -> bool {
-        let value = usize::try_from(self.column)
-            .ok()
-            .and_then(|at| values.get(at));
-        value.is_some_and(|value| {
-            let lies = (self.low..=self.high).contains(value);
-            lies && !self.missing || value.is_nan() && self.missing
+        values.get(usize::from(self.column)).is_some_and(|value| {
+            if self.missing {
+                value.is_nan()
+            } else if self.at_least {
+                *value >= self.level
+            } else {
+                *value <= self.level
+            }
         })
     }
 
@@ -140,21 +141,21 @@ impl Calm {
             }),
             Plain::Or(sides) => sides.iter().all(|side| self.keep_false(side, column)),
             Plain::Compare(Term::Variable(at), comparison, Term::Literal(level)) => {
-                let (low, high) = match comparison {
-                    Comparison::Greater => (f32::NEG_INFINITY, at_most(*level)),
-                    Comparison::GreaterOrEqual => (f32::NEG_INFINITY, at_most(level.next_down())),
-                    Comparison::Less => (at_least(*level), f32::INFINITY),
-                    Comparison::LessOrEqual => (at_least(level.next_up()), f32::INFINITY),
+                let (is_at_least, level) = match comparison {
+                    Comparison::Greater => (false, at_most(*level)),
+                    Comparison::GreaterOrEqual => (false, at_most(level.next_down())),
+                    Comparison::Less => (true, at_least(*level)),
+                    Comparison::LessOrEqual => (true, at_least(level.next_up())),
                     Comparison::Equal | Comparison::NotEqual => return false,
                 };
                 let bound = column(*at)
-                    .and_then(|at| u32::try_from(at).ok())
+                    .and_then(|at| u16::try_from(at).ok())
                     .map(|column| Bound {
+                        level,
                         column,
-                        low,
-                        high,
                         track: 0,
                         signal: 0,
+                        at_least: is_at_least,
                         missing: false,
                         alone: false,
                     });

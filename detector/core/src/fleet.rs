@@ -74,7 +74,7 @@ pub(crate) struct Latest {
     cpu_columns: Vec<Option<usize>>,
     /// Of the last message that had any.
     values: Vec<f32>,
-    services: Vec<ServiceSample>,
+    services: Arc<[ServiceSample]>,
     stillness: Stillness,
 }
 
@@ -89,16 +89,17 @@ impl Latest {
             cpu_columns: services.map(|service| cpu_of(&service.name)).collect(),
             schema: Arc::clone(schema),
             values: Vec::new(),
-            services: Vec::new(),
+            services: Arc::default(),
             stillness: Stillness::new(schema),
         }
     }
 
     /// Says whether the services are as they were. A message of states only leaves the readings as they were.
     pub(crate) fn take(&mut self, telemetry: &Telemetry) -> bool {
-        let same = self.services == telemetry.services;
-        if !same {
-            self.services.clone_from(&telemetry.services);
+        let shared = Arc::ptr_eq(&self.services, &telemetry.services);
+        let same = shared || self.services == telemetry.services;
+        if !shared {
+            self.services = Arc::clone(&telemetry.services);
         }
         if !telemetry.values.is_empty() {
             self.stillness.take(&self.values, telemetry);

@@ -169,19 +169,15 @@ impl Detector {
         let (storm, liveness) = (self.liveness.storm(), &self.liveness);
         let hearing = self.observer.tell(now, storm, || liveness.crowd(now));
         outputs.extend(hearing.map(Output::Observer));
-        outputs.extend(self.judge(now));
+        self.judge(now, outputs);
     }
 
     /// What follows from the signals as they stand.
-    fn judge(&mut self, now: Timestamp) -> Vec<Output> {
-        let mut events = self.board.judge(now, &self.fleet);
-        for event in &mut events {
-            self.fleet.describe(event);
+    fn judge(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
+        for mut event in self.board.judge(now, &self.fleet) {
+            self.fleet.describe(&mut event);
+            outputs.push(Output::Publish(Box::new(event)));
         }
-        let events = events.into_iter();
-        events
-            .map(|event| Output::Publish(Box::new(event)))
-            .collect()
     }
 
     /// When to send [`Input::Tick`] at the latest.

@@ -46,7 +46,7 @@ impl Detector {
             && self.alerts.has_started()
         {
             self.tell_alerts(now, &pair, &symptom);
-            outputs = self.judge(now);
+            self.judge(now, &mut outputs);
         }
         let Some(entity) = alert.entity.clone() else {
             self.forget_alert(now, &alert.fingerprint);
@@ -93,7 +93,8 @@ impl Detector {
                 self.report_told(now, told);
             }
         }
-        let outputs = self.judge(now);
+        let mut outputs = Vec::new();
+        self.judge(now, &mut outputs);
         for (pair, symptom) in self.alerts.raised() {
             self.tell_alerts(now, &pair, &symptom);
         }

@@ -83,7 +83,7 @@ async fn tell(bus: &Bus, seq: u64) -> Result<(), BusError> {
         schema_id: schema().id(),
         time: at(0),
         values: vec![12.5],
-        services: Vec::new(),
+        services: [].into(),
     };
     bus.publish_telemetry(&telemetry).await
 }

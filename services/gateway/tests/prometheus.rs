@@ -86,7 +86,7 @@ async fn agent(nats: &NatsServer) -> tokio::task::JoinHandle<()> {
                 schema_id: schema.id(),
                 time: Timestamp::from_unix_millis(1_700_000_000_000),
                 values: vec![12.5],
-                services: vec![ServiceSample {
+                services: [ServiceSample {
                     state: ProcessState::Running,
                     probe: ProbeVerdict::Passing,
                     pid: Some(42),
@@ -94,7 +94,8 @@ async fn agent(nats: &NatsServer) -> tokio::task::JoinHandle<()> {
                     restarts: 3,
                     since: Timestamp::from_unix_millis(1_700_000_000_000),
                     exit_code: None,
-                }],
+                }]
+                .into(),
             };
             bus.publish_telemetry(&telemetry).await.unwrap();
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;

@@ -11,7 +11,7 @@ pub(crate) struct View {
     /// For KV `status`.
     pub(crate) status: NodeStatus,
     /// For telemetry; in the order of the status's services.
-    pub(crate) samples: Vec<ServiceSample>,
+    pub(crate) samples: Arc<[ServiceSample]>,
 }
 
 /// The latest view.

@@ -326,7 +326,7 @@ async fn told_to_stop_it_stores_the_open_bucket() {
             schema_id: schema.id(),
             time: Timestamp::EPOCH,
             values: vec![1.0],
-            services: Vec::new(),
+            services: [].into(),
         };
         node.publish_telemetry(&sample).await.unwrap();
         node.flush().await.unwrap();

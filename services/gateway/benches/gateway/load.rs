@@ -41,7 +41,7 @@ pub(crate) async fn nodes(bus: Bus) -> anyhow::Result<()> {
                 schema_id: schema.id(),
                 time: Timestamp::EPOCH,
                 values: vec![value; schema.columns.len()],
-                services: Vec::new(),
+                services: [].into(),
             };
             bus.publish_telemetry(&telemetry).await?;
         }

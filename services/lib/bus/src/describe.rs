@@ -103,7 +103,7 @@ fn telemetry(telemetry: &Telemetry, schema: Option<&Schema>) -> String {
         );
         return line;
     };
-    for (service, sample) in schema.services.iter().zip(&telemetry.services) {
+    for (service, sample) in schema.services.iter().zip(telemetry.services.iter()) {
         let _ = write!(line, "  {} {} {}", service.name, sample.state, sample.probe);
     }
     for (column, value) in schema.columns.iter().zip(&telemetry.values) {

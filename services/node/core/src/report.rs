@@ -1,5 +1,7 @@
 //! What the node tells of itself: to KV `status`, to telemetry, and to the next agent.
 
+use std::sync::Arc;
+
 use arena_proto::{
     NodeStatus, ProcessState, RestartOwner, ServiceSample, ServiceStatus, Timestamp,
 };
@@ -30,7 +32,7 @@ impl Node {
 
     /// For telemetry: one entry a service, in the order of their names.
     #[must_use]
-    pub fn samples(&self) -> Vec<ServiceSample> {
+    pub fn samples(&self) -> Arc<[ServiceSample]> {
         self.services
             .values()
             .map(|service| ServiceSample {

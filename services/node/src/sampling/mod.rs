@@ -143,7 +143,7 @@ impl Sampler {
         let asked =
             self.own
                 .iter_mut()
-                .zip(&view.samples)
+                .zip(view.samples.iter())
                 .map(|(own, sample)| async move {
                     own.ask(now, sample.generation, answers(sample)).await
                 });

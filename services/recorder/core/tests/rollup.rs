@@ -30,7 +30,7 @@ fn telemetry(values: &[f32]) -> Telemetry {
         // An hour late: the node's clock does not decide.
         time: at(-3_600_000),
         values: values.to_vec(),
-        services: Vec::new(),
+        services: [].into(),
     }
 }
 

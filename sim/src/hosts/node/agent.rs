@@ -26,7 +26,7 @@ pub(super) struct Agent {
     /// The schema that is in KV `schema`, with its id.
     pub(super) told: Option<(Arc<Schema>, SchemaId)>,
     /// As telemetry tells them.
-    pub(super) samples: Vec<ServiceSample>,
+    pub(super) samples: Arc<[ServiceSample]>,
     pub(super) filter: Filter,
     pub(super) pid: u32,
     /// The bus is there.
@@ -52,7 +52,7 @@ impl Agent {
             core: Node::new(config),
             boot_id,
             pid,
-            samples: Vec::new(),
+            samples: Arc::default(),
             filter,
             seq: 0,
             told: None,

@@ -101,7 +101,9 @@ impl NodeHost {
         telemetry.seq = agent.seq;
         telemetry.schema_id = id;
         telemetry.time = ground.bus.clock(party, time);
-        telemetry.services.clone_from(&agent.samples);
+        if !Arc::ptr_eq(&telemetry.services, &agent.samples) {
+            telemetry.services = Arc::clone(&agent.samples);
+        }
         if agent.filter.lets_pass(&schema, telemetry) {
             let message = Arc::clone(&self.message);
             ground.publish(party, Message::Telemetry(message, schema));
@@ -156,7 +158,7 @@ pub(super) fn blank(node: &NodeName) -> Telemetry {
         schema_id: SchemaId(0),
         time: Timestamp::EPOCH,
         values: Vec::new(),
-        services: Vec::new(),
+        services: Arc::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `telemetry-skew`: the node's clock is wrong, and with it every time that its telemetry tells.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arena_faults::Params;
@@ -35,7 +36,7 @@ impl Stage for Skew {
     fn pass(&mut self, _now: Timestamp, mut message: Message, _: &Chance) -> Vec<Message> {
         let telemetry = &mut message.telemetry;
         telemetry.time = self.of(telemetry.time);
-        for service in &mut telemetry.services {
+        for service in Arc::make_mut(&mut telemetry.services) {
             service.since = self.of(service.since);
         }
         vec![message]
