@@ -85,7 +85,7 @@ pub fn telemetry(name: &str, cpu: f32, observed: &[&str]) -> Input {
         schema_id: schema.id(),
         time: ms(0),
         values: vec![cpu, cpu / 2.0],
-        services: Vec::new(),
+        services: [].into(),
     };
     Input::Telemetry(telemetry, Arc::new(schema))
 }
