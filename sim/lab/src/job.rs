@@ -54,6 +54,7 @@ pub enum Measure {
 impl Measure {
     /// All, in the order of the tables.
     pub const ALL: [Self; 9] = [
+        Self::Composite,
         Self::DetectMs,
         Self::RecoverMs,
         Self::LocalisationPercent,
@@ -62,7 +63,6 @@ impl Measure {
         Self::CollateralUserSeconds,
         Self::ContainmentPercent,
         Self::FalseIncidentsNodeDay,
-        Self::Composite,
     ];
 
     /// In a word, with the unit that [`Measure::shown`] gives.
@@ -78,6 +78,24 @@ impl Measure {
             Self::ContainmentPercent => "spread %",
             Self::FalseIncidentsNodeDay => "false/node-day",
             Self::Composite => "score",
+        }
+    }
+
+    /// In a sentence, for who meets it for the first time; docs/score.md has the formula.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::DetectMs => "From the first fault until an incident names what is to blame.",
+            Self::RecoverMs => "From the first fault until users were well for good.",
+            Self::LocalisationPercent => "The share of what is to blame that was named first.",
+            Self::Needless => "Actions a run at what is to blame that cured nothing.",
+            Self::Wrong => "Actions a run at what is not to blame.",
+            Self::CollateralUserSeconds => {
+                "User-seconds a run that misplaced actions may have cost."
+            }
+            Self::ContainmentPercent => "The greatest share of the rest that was hurt at once.",
+            Self::FalseIncidentsNodeDay => "Incidents about nothing, for each node and day.",
+            Self::Composite => "The composite of all of these, 0 to 100: more is better.",
         }
     }
 

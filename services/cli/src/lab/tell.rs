@@ -11,8 +11,9 @@ const SKEW_SHOWN: f64 = 0.005;
 
 /// The tables of a benchmark, for stdout.
 pub(super) fn bench(report: &Report) -> String {
-    let mut head = vec!["policy", "noise", "runs", "met %", "healed %"];
-    head.extend(Measure::ALL.map(Measure::title));
+    let [score, others @ ..] = Measure::ALL.map(Measure::title);
+    let mut head = vec!["policy", score, "noise", "runs", "met %", "healed %"];
+    head.extend(others);
     let rows: Vec<Vec<Cell>> = report.policies.iter().map(policy).collect();
     let mut text = screen::table(&head, &rows);
     if !report.pairs.is_empty() {
@@ -32,15 +33,17 @@ pub(super) fn bench(report: &Report) -> String {
 }
 
 fn policy(row: &Row) -> Vec<Cell> {
+    let estimates = Measure::ALL.map(|measure| estimate(measure, row.measures.get(&measure)));
+    let [score, others @ ..] = estimates.map(Cell::from);
     let mut cells = vec![
         row.policy.as_str().into(),
+        score,
         row.noise.to_string().into(),
         row.met.map_or(0, |share| share.n).to_string().into(),
         share(row.met.as_ref()),
         share(row.healed.as_ref()),
     ];
-    let estimates = Measure::ALL.map(|measure| estimate(measure, row.measures.get(&measure)));
-    cells.extend(estimates.map(Cell::from));
+    cells.extend(others);
     cells
 }
 
@@ -78,9 +81,10 @@ fn estimate(measure: Measure, estimate: Option<&Estimate>) -> String {
 }
 
 fn pairs(report: &Report) -> String {
-    let shown = [Measure::DetectMs, Measure::RecoverMs, Measure::Composite];
+    let shown = [Measure::DetectMs, Measure::RecoverMs];
     let mut head = vec![
         "first minus second, same seeds",
+        Measure::Composite.title(),
         "noise",
         "runs",
         "met %-points",
@@ -92,16 +96,18 @@ fn pairs(report: &Report) -> String {
             _ => told.into(),
         };
         let met = estimate(Measure::Composite, pair.met.as_ref());
+        let measure = |measure| {
+            let difference = pair.difference.get(&measure);
+            star(estimate(measure, difference), difference)
+        };
         let mut cells: Vec<Cell> = vec![
             format!("{} - {}", pair.left, pair.right).into(),
+            measure(Measure::Composite),
             pair.noise.to_string().into(),
             pair.runs.to_string().into(),
             star(met, pair.met.as_ref()),
         ];
-        cells.extend(shown.map(|measure| {
-            let difference = pair.difference.get(&measure);
-            star(estimate(measure, difference), difference)
-        }));
+        cells.extend(shown.map(measure));
         cells
     };
     let rows: Vec<Vec<Cell>> = report.pairs.iter().map(row).collect();

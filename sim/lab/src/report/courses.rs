@@ -77,25 +77,21 @@ fn chosen(report: &Report) -> Vec<&str> {
 }
 
 fn numbers(course: &Course) -> Table {
-    let mut table = Table::new(["what", "which", "from", "to"]);
+    let mut table = Table::of_words(&["what", "which", "from", "to"]);
     let seconds = |ms: u64| format!("{}.{:03} s", ms / 1000, ms % 1000);
     for span in &course.spans {
-        let lane = span.lane.as_str().to_owned();
         table.rows.push(vec![
-            lane,
-            span.label.clone(),
-            seconds(span.from_ms),
-            seconds(span.to_ms),
+            span.lane.as_str().into(),
+            span.label.as_str().into(),
+            seconds(span.from_ms).into(),
+            seconds(span.to_ms).into(),
         ]);
     }
     if let Some(healed) = course.healed_ms {
-        let none = String::new();
-        table.rows.push(vec![
-            "healed".to_owned(),
-            none.clone(),
-            seconds(healed),
-            none,
-        ]);
+        let at = seconds(healed);
+        table
+            .rows
+            .push(vec!["healed".into(), "".into(), at.into(), "".into()]);
     }
     table
 }

@@ -43,7 +43,7 @@ pub(super) fn map(page: &mut Page, report: &Report) {
     // A stable sort: those that are alike stay by name.
     scenarios.sort_by(|left, right| ease(left).total_cmp(&ease(right)));
     page.raw(
-        "<div class=\"wide\"><table class=\"heat\">\n<thead><tr><th scope=\"col\">scenario</th>",
+        "<div class=\"wide\" tabindex=\"0\"><table class=\"heat\">\n<thead><tr><th scope=\"col\">scenario</th>",
     );
     for policy in &policies {
         let _ = write!(page.text, "<th scope=\"col\">{}</th>", escape(policy));

@@ -73,19 +73,28 @@ impl Page {
     }
 
     fn table(&mut self, table: &Table) {
-        self.raw("<div class=\"wide\" tabindex=\"0\"><table>\n");
-        if !table.caption.is_empty() {
-            let _ = writeln!(self.text, "<caption>{}</caption>", escape(&table.caption));
-        }
-        self.raw("<thead><tr>");
+        let class = if table.is_words {
+            " class=\"words\""
+        } else {
+            ""
+        };
+        let _ = write!(
+            self.text,
+            "<div class=\"wide\" tabindex=\"0\"><table{class}>\n<thead><tr>"
+        );
         for head in &table.head {
-            let _ = write!(self.text, "<th scope=\"col\">{}</th>", escape(head));
+            // A heading may wrap, but not within a word.
+            let head = escape(head).replace('-', "\u{2011}");
+            let _ = write!(self.text, "<th scope=\"col\">{head}</th>");
         }
         self.raw("</tr></thead>\n<tbody>\n");
         for row in &table.rows {
             self.raw("<tr>");
             for (index, cell) in row.iter().enumerate() {
-                let text = escape(cell);
+                let mut text = escape(&cell.text);
+                if let Some(beneath) = &cell.beneath {
+                    let _ = write!(text, "<small>{}</small>", escape(beneath));
+                }
                 let _ = match index {
                     0 => write!(self.text, "<th scope=\"row\">{text}</th>"),
                     _ => write!(self.text, "<td>{text}</td>"),
@@ -97,20 +106,49 @@ impl Page {
     }
 }
 
-/// Cells as text.
-#[derive(Default)]
 struct Table {
-    caption: String,
+    /// Its cells are words, which wrap, and not numbers.
+    is_words: bool,
     head: Vec<String>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Vec<Cell>>,
+}
+
+/// Of a table.
+struct Cell {
+    text: String,
+    /// A second line, in small: what is to be known about the first.
+    beneath: Option<String>,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            beneath: None,
+        }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
 }
 
 impl Table {
-    fn new<const N: usize>(head: [&str; N]) -> Self {
+    /// Of numbers.
+    fn new(head: &[&str]) -> Self {
         Self {
-            caption: String::new(),
-            head: head.map(str::to_owned).to_vec(),
+            is_words: false,
+            head: head.iter().copied().map(str::to_owned).collect(),
             rows: Vec::new(),
+        }
+    }
+
+    fn of_words(head: &[&str]) -> Self {
+        Self {
+            is_words: true,
+            ..Self::new(head)
         }
     }
 }
@@ -142,7 +180,7 @@ fn head(page: &mut Page, report: &Report) {
     let noise: Vec<String> = report
         .noise
         .iter()
-        .map(|level| format!("{level} %"))
+        .map(|level| format!("{level}\u{a0}%"))
         .collect();
     let text = format!(
         "{} runs of {} planned ones ({} left out, {} broken): each scenario with {} seeds and each policy, telemetry noise {}, network {}.",
@@ -162,7 +200,7 @@ fn head(page: &mut Page, report: &Report) {
 
 fn foot(page: &mut Page, machine: &Machine) {
     page.section("Where and how fast", "");
-    let mut table = Table::new(["what", "value"]);
+    let mut table = Table::of_words(&["what", "value"]);
     let load = |load: Option<f64>| load.map_or_else(|| "?".to_owned(), |load| format!("{load:.2}"));
     let memory = machine
         .memory_mib
@@ -194,8 +232,8 @@ fn foot(page: &mut Page, machine: &Machine) {
         ),
     ];
     table.rows = rows
-        .map(|(what, value)| vec![what.to_owned(), value])
-        .to_vec();
+        .map(|(what, value)| vec![what.into(), value.into()])
+        .into();
     page.table(&table);
 }
 

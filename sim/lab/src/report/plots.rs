@@ -13,6 +13,13 @@ use crate::stats::{count, quantile};
 /// Labels and lines of an axis; more are a blur on a phone.
 const TICKS: usize = 8;
 
+/// A line, in the plot's units.
+const THIN: u32 = 2;
+/// More than that the lowest line is not: it would be a bar.
+const THICK: u32 = 8;
+/// Of the width: so much further right is each line with its intervals than the last one, so that all are seen.
+const ASIDE: f64 = 0.006;
+
 /// A line of a plot.
 struct Line {
     /// Whose it is.
@@ -50,7 +57,7 @@ pub(super) fn times(page: &mut Page, report: &Report) -> Result<(), DrawError> {
             "Time to recover: share of the runs (%) by seconds",
         ),
     ] {
-        let mut table = Table::new([
+        let mut table = Table::new(&[
             "policy", "runs", "5 %", "25 %", "50 %", "75 %", "95 %", "100 %",
         ]);
         let mut lines = Vec::new();
@@ -63,9 +70,9 @@ pub(super) fn times(page: &mut Page, report: &Report) -> Result<(), DrawError> {
             if values.is_empty() {
                 continue;
             }
-            let mut row = vec![policy.to_owned(), values.len().to_string()];
+            let mut row = vec![policy.into(), values.len().to_string().into()];
             for percent in [5, 25, 50, 75, 95, 100] {
-                row.push(format!("{:.2} s", quantile(&values, percent)));
+                row.push(format!("{:.2} s", quantile(&values, percent)).into());
             }
             table.rows.push(row);
             lines.push(steps(policy, &values));
@@ -108,8 +115,10 @@ pub(super) fn noise(page: &mut Page, report: &Report) -> Result<(), DrawError> {
         "At N % noise so many percent of every node's telemetry are lost, as many told twice, and each is late by 20 ms a percent. \
          Bars are 95 % confidence intervals.",
     );
-    let mut table = Table::new(["policy", "noise", "score"]);
+    let mut table = Table::new(&["policy", "noise", "score"]);
     let mut lines = Vec::new();
+    let most = report.noise.iter().max().copied().unwrap_or_default();
+    let aside = ASIDE * f64::from(most);
     for policy in policies(report) {
         let mut line = Line {
             name: policy.to_owned(),
@@ -120,15 +129,16 @@ pub(super) fn noise(page: &mut Page, report: &Report) -> Result<(), DrawError> {
             let Some(score) = row.measures.get(&Measure::Composite) else {
                 continue;
             };
-            let noise = f64::from(row.noise);
-            line.points.push((noise, score.mean));
+            let at = f64::from(row.noise) + aside * count(lines.len());
+            line.points.push((at, score.mean));
             let ends = score.low.zip(score.high);
-            line.spread
-                .extend(ends.map(|(low, high)| (noise, low, high)));
+            line.spread.extend(ends.map(|(low, high)| (at, low, high)));
             let shown = super::tables::estimate(Measure::Composite, Some(score));
-            table
-                .rows
-                .push(vec![policy.to_owned(), format!("{} %", row.noise), shown]);
+            table.rows.push(vec![
+                policy.into(),
+                format!("{} %", row.noise).into(),
+                shown,
+            ]);
         }
         line.points
             .sort_by(|left, right| left.0.total_cmp(&right.0));
@@ -165,6 +175,13 @@ fn plot(lines: &[Line], across: &str, up: &str) -> Result<String, DrawError> {
     Ok(finish(&svg))
 }
 
+/// Of lines that lie on each other the upper ones are thinner, so that all are seen.
+fn width(index: usize, lines: usize) -> u32 {
+    let [index, last] = [index, lines - 1].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    let more = last.saturating_mul(THIN).min(THICK - THIN);
+    THIN + more * (last - index) / last.max(1)
+}
+
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 fn draw(svg: &mut String, lines: &[Line], across: &str, up: &str) -> Drawn {
@@ -197,7 +214,12 @@ fn draw(svg: &mut String, lines: &[Line], across: &str, up: &str) -> Drawn {
         .light_line_style(TRANSPARENT)
         .draw()?;
     for (index, line) in lines.iter().enumerate() {
-        let style = series(index).stroke_width(2);
+        let width = if line.spread.is_empty() {
+            width(index, lines.len())
+        } else {
+            THIN
+        };
+        let style = series(index).stroke_width(width);
         chart.draw_series(LineSeries::new(line.points.iter().copied(), style))?;
         chart.draw_series(line.spread.iter().map(|(at, low, high)| {
             PathElement::new(vec![(*at, low.max(0.0)), (*at, *high)], style)

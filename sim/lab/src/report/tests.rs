@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::bench::Report;
+use crate::job::Measure;
 use crate::report::html;
 use crate::work::fixtures::{matrix, play};
 use crate::work::{Orders, run_all};
@@ -26,12 +27,28 @@ fn it_has_each_plot_and_its_numbers() {
     assert_eq!(page.matches("<svg").count(), 3 + 4);
     assert_eq!(
         page.matches("<figure>").count(),
-        page.matches("<details>").count()
+        page.matches("<summary>The numbers").count()
     );
     assert!(page.contains("dies-crash, seed 1, none: not met"));
     assert!(page.contains("--share:100"));
     if let Ok(path) = std::env::var("ARENA_REPORT") {
         std::fs::write(path, page).expect("written");
+    }
+}
+
+#[test]
+fn the_score_comes_first_and_intervals_lie_beneath_their_means() {
+    let page = page(&["dies-crash", "hang-edge"], &["rules", "none"], &[0, 20]);
+    let head = |first: &str| {
+        format!("<th scope=\"col\">{first}</th><th scope=\"col\">score</th><th scope=\"col\">met %")
+    };
+    assert!(page.contains(&head("policy")) && page.contains(&head("policies")));
+    let row = "<tr><th scope=\"row\">none<small>noise 20 %, 6 runs</small></th><td>";
+    assert!(page.contains(row), "whose row, and of how many runs");
+    assert!(page.contains("<td>0.0<small>[0.0, "), "its interval");
+    for measure in Measure::ALL {
+        let told = format!("<dt>{}</dt><dd>{}</dd>", measure.title(), measure.about());
+        assert!(page.contains(&told), "{told}");
     }
 }
 
