@@ -119,7 +119,7 @@ async fn users(arena: &Arena, seq: u64, error_percent: f32) {
         schema_id: schema.id(),
         time: arena_chassis::Clock::new().now(),
         values: vec![error_percent],
-        services: vec![],
+        services: [].into(),
     };
     arena.node.publish_telemetry(&telemetry).await.unwrap();
 }

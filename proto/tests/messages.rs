@@ -422,7 +422,7 @@ fn telemetry() -> impl Strategy<Value = Telemetry> {
             schema_id: SchemaId(a.3),
             time: Timestamp::from_unix_nanos(a.4),
             values,
-            services,
+            services: services.into(),
         })
 }
 

@@ -150,7 +150,7 @@ fn telemetry(node: &NodeName, schema_id: SchemaId, seq: u64) -> Telemetry {
         schema_id,
         time: START,
         values: vec![1.0],
-        services: Vec::new(),
+        services: [].into(),
     }
 }
 

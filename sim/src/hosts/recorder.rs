@@ -131,7 +131,7 @@ mod tests {
                 schema_id: SchemaId(0),
                 time: BEGINNING,
                 values: vec![value],
-                services: Vec::new(),
+                services: [].into(),
             };
             let schema = Schema {
                 node,

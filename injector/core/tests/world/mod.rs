@@ -541,7 +541,7 @@ fn users(now: Timestamp, percent: f64) -> (Telemetry, Arc<Schema>) {
         schema_id: schema.id(),
         time: now,
         values: vec![percent as f32, 20.0],
-        services: vec![],
+        services: [].into(),
     };
     (telemetry, Arc::new(schema))
 }

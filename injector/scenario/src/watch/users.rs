@@ -91,7 +91,7 @@ mod tests {
             schema_id: SchemaId(0),
             time: Timestamp::EPOCH,
             values: std::iter::once(7.0).chain(values).collect(),
-            services: Vec::new(),
+            services: [].into(),
         };
         users.hear(at_ms, &telemetry, &schema);
     }

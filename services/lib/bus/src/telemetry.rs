@@ -237,7 +237,7 @@ mod tests {
             schema_id: SchemaId(0),
             time: Timestamp::EPOCH,
             values: Vec::new(),
-            services: Vec::new(),
+            services: [].into(),
         }
     }
 

@@ -133,7 +133,7 @@ async fn on_telemetry() {
     short.values = vec![1.0, 2.0];
     bodies.push(short.encode());
     short.values.clear();
-    short.services.clear();
+    short.services = [].into();
     bodies.push(short.encode());
     for body in &bodies {
         client

@@ -202,7 +202,7 @@ pub fn telemetry(on: &str, seq: u64) -> Telemetry {
         schema_id: schema(on).id(),
         time: at(i64::try_from(seq).unwrap()),
         values: vec![12.5],
-        services: vec![ServiceSample {
+        services: [ServiceSample {
             state: ProcessState::Running,
             probe: ProbeVerdict::Passing,
             pid: Some(42),
@@ -210,7 +210,8 @@ pub fn telemetry(on: &str, seq: u64) -> Telemetry {
             restarts: 0,
             since: at(0),
             exit_code: None,
-        }],
+        }]
+        .into(),
     }
 }
 

@@ -125,7 +125,7 @@ impl World {
             schema_id: self.schema.id(),
             time: self.now,
             values: if states_only { Vec::new() } else { values },
-            services: vec![sample.clone(), sample],
+            services: [sample.clone(), sample].into(),
         };
         let schema = Arc::clone(&self.schema);
         self.filter.offer(self.now, schema, telemetry);
