@@ -91,6 +91,16 @@ fn what_is_asked_wrongly_is_told_before_anything_is_played() {
         ),
         (&["tournament", "--for", "1s"], 2, "30s to 8m"),
         (&["shrink", "dies-crash", "--policy", "x"], 2, "use one of"),
+        (
+            &["shrink", "dies-crash", "--out", "/proc/small.toml"],
+            2,
+            "cannot write /proc/small.toml",
+        ),
+        (
+            &["shrink", "dies-crash", "--out", "/tmp"],
+            2,
+            "cannot write /tmp: is a directory",
+        ),
     ] {
         let output = arena(arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
@@ -220,16 +230,40 @@ fn what_does_not_fail_is_told_so() {
     let output = arena(&["shrink", "control-quiet", "--policy", "noop"]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("there is nothing to shrink"));
+    for until in ["quiet", "cured,quiet"] {
+        let output = arena(&["shrink", "dies-crash", "--policy", "noop", "--until", until]);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        let told = said(&output);
+        assert!(told.contains("quiet: it does not fail so"), "{told}");
+        assert!(told.contains("name some of what fails: "), "{told}");
+    }
+}
+
+#[test]
+fn all_that_is_asked_for_still_fails_in_what_is_left() {
+    let wanted = ["cured", "root_found"];
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("small.toml");
     let output = arena(&[
         "shrink",
-        "dies-crash",
+        "three-roles-of-many",
+        "--seed",
+        "3",
         "--policy",
         "noop",
         "--until",
-        "quiet",
+        &wanted.join(","),
+        "--out",
+        &path.to_string_lossy(),
     ]);
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("quiet does not fail in it"));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let failing = failed(&path, "3");
+    for name in wanted {
+        let names = failing.as_array().expect("a list");
+        assert!(names.contains(&name.into()), "{name}: {failing}");
+    }
+    let left = std::fs::read_dir(&folder).expect("a folder").count();
+    assert_eq!(left, 1, "nothing but the scenario");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arena_lab::{BROKEN, Failure as Failing, Job, Outcome, Shrunk, play_guarded, shrink};
+use arena_lab::{BROKEN, Failure as Failing, Job, Shrunk, play_guarded, shrink};
 use arena_scenario::Scenario;
 use clap::Args;
 use tokio::sync::oneshot;
@@ -24,7 +24,7 @@ const NAME_MAX: usize = 50;
 Examples:
   arena shrink three-roles-of-many --seed 7 > small.toml     the part of it that fails
   arena shrink my.toml --seed 7 --policy random --out small.toml
-  arena shrink my.toml --until wrong_target                  as long as that criterion fails
+  arena shrink my.toml --until cured,wrong_target            as long as these two fail
 
 It takes away, in this order and one at a time: faults (halves of them first), nodes, replicas
 and the batch job, load, bad telemetry, conditions and targets, times. What counts as healed
@@ -40,9 +40,9 @@ pub(crate) struct ShrinkArgs {
     /// Who heals
     #[arg(long, default_value = "rules")]
     policy: String,
-    /// The criterion or rule that has to fail, whatever else does [default: all those that fail now, and no others]
-    #[arg(long, value_name = "FAILURE")]
-    until: Option<String>,
+    /// Criteria and rules that have to fail, whatever else does [default: all those that fail now, and no others]
+    #[arg(long, value_name = "FAILURE,...", value_delimiter = ',')]
+    until: Vec<String>,
     /// The network between the arena's parts: quiet, lossy, wan or chaos
     #[arg(long, value_name = "PRESET", default_value = "quiet")]
     network: String,
@@ -68,6 +68,9 @@ struct Case {
 pub(crate) async fn run(args: ShrinkArgs) -> Result<(), Failure> {
     super::check_healers(std::slice::from_ref(&args.policy))?;
     crate::run::sim::network(&args.network)?;
+    if let Some(path) = &args.out {
+        files::prepare_file(path)?;
+    }
     let sources = source::find(std::slice::from_ref(&args.scenario))?;
     let [source] = sources.as_slice() else {
         return Err(Exit::Usage.because("a folder of several scenarios\n  mend: name one of them"));
@@ -127,26 +130,25 @@ fn name(of: &str) -> String {
 /// How it fails; that it does not is told.
 fn failing(args: &ShrinkArgs, job: &Job) -> Result<Failing, Failure> {
     let run = play_guarded(job);
-    let told = |run: &Result<Outcome, String>| match run {
-        Ok(outcome) => outcome.failed.join(", "),
-        Err(why) => format!("{BROKEN} ({why})"),
-    };
     let Some(failing) = Failing::of(&run) else {
         return Err(Exit::Failed.because(format!(
             "{} with seed {} meets its goal under {}: there is nothing to shrink\n  mend: `arena bench --suite {} --json` shows which seeds fail",
             args.scenario, job.seed, args.policy, args.scenario
         )));
     };
-    let Some(wanted) = &args.until else {
+    if args.until.is_empty() {
         return Ok(failing);
-    };
-    let among = Failing::Among(wanted.clone());
-    if among.is_of(&run) {
-        return Ok(among);
     }
+    let wanted = Failing::Among(args.until.iter().cloned().collect());
+    if wanted.is_of(&run) {
+        return Ok(wanted);
+    }
+    let fails = match &run {
+        Ok(outcome) => outcome.failed.join(", "),
+        Err(why) => format!("{BROKEN} ({why})"),
+    };
     Err(Exit::Usage.because(format!(
-        "{wanted} does not fail in it\n  mend: what fails is {}",
-        told(&run)
+        "--until {wanted}: it does not fail so\n  mend: name some of what fails: {fails}"
     )))
 }
 

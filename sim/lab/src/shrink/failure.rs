@@ -13,8 +13,8 @@ pub const BROKEN: &str = "broken";
 pub enum Failure {
     /// These criteria were not fulfilled, and no others.
     Exactly(BTreeSet<String>),
-    /// This one was not, among others perhaps.
-    Among(String),
+    /// These were not, among others perhaps.
+    Among(BTreeSet<String>),
 }
 
 impl Failure {
@@ -31,7 +31,7 @@ impl Failure {
         let names = names(run);
         match self {
             Self::Exactly(these) => names == *these,
-            Self::Among(this) => names.contains(this),
+            Self::Among(these) => these.is_subset(&names),
         }
     }
 }
@@ -46,13 +46,9 @@ fn names(run: &Result<Outcome, String>) -> BTreeSet<String> {
 
 impl fmt::Display for Failure {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exactly(names) => {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                to.write_str(&names.join(", "))
-            }
-            Self::Among(name) => to.write_str(name),
-        }
+        let (Self::Exactly(names) | Self::Among(names)) = self;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        to.write_str(&names.join(", "))
     }
 }
 
@@ -98,8 +94,13 @@ mod tests {
         is_of(&failure, &["healed_ms"], false);
         is_of(&failure, &["healed_ms", "cured", "wrong_target"], false);
         assert_eq!(failure.to_string(), "cured, healed_ms");
-        let among = Failure::Among("healed_ms".to_owned());
+    }
+
+    #[test]
+    fn all_that_are_asked_for_have_to_fail_whatever_else_does() {
+        let among = Failure::Among(["cured", "healed_ms"].map(str::to_owned).into());
         is_of(&among, &["healed_ms", "cured"], true);
+        is_of(&among, &["healed_ms", "cured", "wrong_target"], true);
         is_of(&among, &["cured"], false);
         is_of(&among, &[], false);
     }
