@@ -1,6 +1,6 @@
 //! The stepped mode as who plays it sees it: its schema is published, and nothing that the healer is shown tells of a fault.
 
-use arena_faults::{CATALOGUE, FaultName};
+use arena_faults::{CATALOGUE, FaultName, told};
 use arena_sim::stepped::{Session, schema};
 use expect_test::expect_file;
 use serde_json::{Value, json};
@@ -109,44 +109,6 @@ fn a_villain_that_is_done_ends_the_episode_once_no_incident_is_open() {
     }
 }
 
-/// The name stands there as a word of its own: `crash` is not found in `crashed`, nor `node-silent` in `node_silent`.
-fn names(text: &str, name: &str) -> bool {
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-    text.match_indices(name).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + name.len()..].chars().next();
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    })
-}
-
-/// What of the truth is told in this text.
-fn leaks(text: &str, ids: &[String]) -> Vec<String> {
-    let known = CATALOGUE.iter().map(|name| name.as_str());
-    let words = known.chain([
-        "fault", "faults", "villain", "injected", "injector", "chaos",
-    ]);
-    let named = words
-        .filter(|word| names(text, word))
-        .map(ToOwned::to_owned);
-    let ids = ids.iter().filter(|id| text.contains(id.as_str())).cloned();
-    named.chain(ids).collect()
-}
-
-#[test]
-fn a_leak_would_be_found() {
-    let ids = ["flt-1".to_owned()];
-    assert_eq!(
-        leaks(r#"{"message":"made by port-squat"}"#, &ids),
-        ["port-squat"]
-    );
-    assert_eq!(
-        leaks(r#"{"makes":["gray","hang"]}"#, &ids),
-        ["hang", "gray"]
-    );
-    assert_eq!(leaks("helper of flt-1", &ids), ["flt-1"]);
-    assert_eq!(leaks("it crashed, node_silent", &ids), Vec::<String>::new());
-}
-
 /// Makes one fault, and reads all that the healer sees until it is over.
 fn plays_with(name: FaultName) -> (usize, Vec<String>) {
     let mut talk = Talk::new(&json!({"form": "both", "scenario_text": null}));
@@ -158,7 +120,7 @@ fn plays_with(name: FaultName) -> (usize, Vec<String>) {
         .iter()
         .filter_map(Value::as_str)
         .collect();
-    let mut found = leaks(&begun["observations"]["felix"].to_string(), &[]);
+    let mut found = told(&begun["observations"]["felix"].to_string(), &[]);
     let mut ids: Vec<String> = Vec::new();
     let mut incidents = 0;
     for step in 0..STEPS {
@@ -194,8 +156,8 @@ fn plays_with(name: FaultName) -> (usize, Vec<String>) {
                 .map(ToOwned::to_owned),
         );
         let felix = &reply["observations"]["felix"];
-        found.extend(leaks(&felix.to_string(), &ids));
-        found.extend(leaks(&reply["infos"]["felix"].to_string(), &ids));
+        found.extend(told(&felix.to_string(), &ids));
+        found.extend(told(&reply["infos"]["felix"].to_string(), &ids));
         incidents += felix["full"]["incidents"].as_array().map_or(0, Vec::len);
     }
     assert!(!ids.is_empty(), "nobody takes {name}");
@@ -206,16 +168,16 @@ fn plays_with(name: FaultName) -> (usize, Vec<String>) {
 
 #[test]
 fn nothing_that_the_healer_sees_tells_of_a_fault() {
-    let mut told = Vec::new();
+    let mut leaks = Vec::new();
     let mut with_incidents = 0;
     for name in CATALOGUE {
         let (incidents, found) = plays_with(*name);
         with_incidents += usize::from(incidents > 0);
         if !found.is_empty() {
-            told.push(format!("{name}: {}", found.join(", ")));
+            leaks.push(format!("{name}: {}", found.join(", ")));
         }
     }
-    assert_eq!(told, Vec::<String>::new());
+    assert_eq!(leaks, Vec::<String>::new());
     assert!(
         with_incidents >= FOUND_MIN,
         "only {with_incidents} of {} faults were found by the detector: this shows too little",

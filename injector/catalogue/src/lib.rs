@@ -11,6 +11,7 @@ mod name;
 mod param;
 mod reference;
 mod target;
+mod told;
 mod written;
 
 pub use error::CatalogueError;
@@ -20,3 +21,4 @@ pub use name::FaultName;
 pub use param::{Kind, Param, Params};
 pub use reference::reference;
 pub use target::TargetError;
+pub use told::told;

@@ -1,11 +1,16 @@
 //! `arena-node helper`: the processes that faults need beside a service. They burn CPU, take memory, open files, start
 //! threads, or squat on a port. Not for people: the agent starts them.
 //!
+//! What a helper is told stands in its environment and not on its command line: who holds a port is told on the bus by his command
+//! line, to those who heal, and they must not learn that a fault put him there, or which. So a squatter has the command line of the
+//! service whose port it takes, as a child that outlived it would.
+//!
 //! Invariant: a helper ends by itself when its time is over, when its entry in the undo journal is gone, or, in a service's
 //! group, when the group's leader is gone; whoever started it may be dead.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -21,10 +26,21 @@ use arena_proto::Timestamp;
 use arena_supervisor::{Identity, identity_of};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
 
-/// The first argument that makes `arena-node` a helper.
-pub(crate) const SUBCOMMAND: &str = "helper";
-/// The first argument that makes `arena-node` start a helper and end: so the helper has no agent as its parent.
+/// What makes `arena-node` a helper, or what starts one: [`HELPER`] or [`LAUNCHER`].
+pub(crate) const ROLE: &str = "ARENA_HELPER";
+/// It is a helper.
+pub(crate) const HELPER: &str = "helper";
+/// It starts a helper with the rest of its own command line and ends: so the helper has no agent as its parent.
 pub(crate) const LAUNCHER: &str = "orphan";
+
+/// The names of what a [`Call`] says.
+const KIND: &str = "ARENA_HELPER_KIND";
+const FAULT: &str = "ARENA_HELPER_FAULT";
+const ENTRY: &str = "ARENA_HELPER_ENTRY";
+const LEADER: &str = "ARENA_HELPER_LEADER";
+const TTL_MS: &str = "ARENA_HELPER_TTL_MS";
+const FIRST: &str = "ARENA_HELPER_FIRST";
+const SECOND: &str = "ARENA_HELPER_SECOND";
 
 /// How often it looks whether it should end, and grows.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -98,11 +114,11 @@ impl Kind {
     }
 }
 
-/// A helper's command line.
+/// What a helper is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) kind: Kind,
-    /// The fault's id, for whoever looks for it in `ps`.
+    /// The fault's id, for whoever looks for it in `ps e`.
     pub(crate) fault: String,
     /// The fault's entry in the undo journal: tells the helpers of one arena from those of another, too.
     pub(crate) entry: PathBuf,
@@ -112,68 +128,71 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// After the subcommand; the first three are what a helper is found by.
-    pub(crate) fn arguments(&self) -> Vec<OsString> {
-        let (first, second) = self.kind.numbers();
-        let ttl_ms = self.ttl.as_millis().to_string();
-        let leader = self.leader.unwrap_or(0).to_string();
-        vec![
-            self.kind.as_str().into(),
-            self.fault.clone().into(),
-            self.entry.clone().into(),
-            leader.into(),
-            ttl_ms.into(),
-            first.to_string().into(),
-            second.to_string().into(),
+    /// What a helper is found by.
+    pub(crate) fn mark(&self) -> [(&'static str, OsString); 4] {
+        [
+            (ROLE, HELPER.into()),
+            (KIND, self.kind.as_str().into()),
+            (FAULT, self.fault.clone().into()),
+            (ENTRY, self.entry.clone().into()),
         ]
     }
 
-    fn read(arguments: &[OsString]) -> Option<Self> {
-        let [kind, fault, entry, leader, ttl_ms, first, second] = arguments else {
-            return None;
-        };
-        let number = |text: &OsString| text.to_str()?.parse::<u64>().ok();
-        let leader = u32::try_from(number(leader)?).ok()?;
+    /// All of it, for the environment of a helper.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&'static str, OsString)> {
+        let (first, second) = self.kind.numbers();
+        let numbers = [
+            (LEADER, u128::from(self.leader.unwrap_or(0))),
+            (TTL_MS, self.ttl.as_millis()),
+            (FIRST, first.into()),
+            (SECOND, second.into()),
+        ];
+        let numbers = numbers.map(|(name, number)| (name, number.to_string().into()));
+        self.mark().into_iter().chain(numbers)
+    }
+
+    fn read(said: impl Fn(&str) -> Option<OsString>) -> Option<Self> {
+        let text = |name| said(name)?.into_string().ok();
+        let number = |name| text(name)?.parse::<u64>().ok();
+        let leader = u32::try_from(number(LEADER)?).ok()?;
         Some(Self {
-            kind: Kind::read(kind.to_str()?, number(first)?, number(second)?)?,
-            fault: fault.to_str()?.to_owned(),
-            entry: entry.into(),
+            kind: Kind::read(&text(KIND)?, number(FIRST)?, number(SECOND)?)?,
+            fault: text(FAULT)?,
+            entry: said(ENTRY)?.into(),
             leader: (leader > 0).then_some(leader),
-            ttl: Duration::from_millis(number(ttl_ms)?),
+            ttl: Duration::from_millis(number(TTL_MS)?),
         })
     }
 }
 
-/// Runs a helper or a launcher, when this is what the command line asks for.
+/// Runs a helper or a launcher, when this is what the environment asks for.
 pub(crate) fn main() -> Option<ExitCode> {
-    let mut arguments = std::env::args_os().skip(1);
-    let subcommand = arguments.next()?;
-    let arguments: Vec<OsString> = arguments.collect();
-    let run = match subcommand.to_str()? {
-        SUBCOMMAND => help,
+    let run = match std::env::var_os(ROLE)?.to_str()? {
+        HELPER => help,
         LAUNCHER => launch,
         _ => return None,
     };
-    let Some(call) = Call::read(&arguments) else {
-        eprintln!(
-            "arena-node {SUBCOMMAND} is for the agent: KIND FAULT ENTRY LEADER TTL_MS NUMBERS"
-        );
+    let Some(call) = Call::read(|name| std::env::var_os(name)) else {
+        eprintln!("{ROLE} is for the agent: it does not say what to do");
         return Some(ExitCode::from(2));
     };
     Some(match run(&call) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("arena-node {SUBCOMMAND} {}: {error}", call.kind.as_str());
+            eprintln!("arena-node {HELPER} {}: {error}", call.kind.as_str());
             ExitCode::FAILURE
         }
     })
 }
 
 /// Nobody waits for the helper but the system once this has ended.
-fn launch(call: &Call) -> std::io::Result<()> {
+fn launch(_: &Call) -> std::io::Result<()> {
+    let mut line = std::env::args_os().skip(2);
+    let name = line.next().unwrap_or_else(|| HELPER.into());
     Command::new(std::env::current_exe()?)
-        .arg(SUBCOMMAND)
-        .args(call.arguments())
+        .arg0(name)
+        .args(line)
+        .env(ROLE, HELPER)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -331,10 +350,12 @@ fn squat(life: &Life, port: u16) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
-    fn a_command_line_is_read_as_it_was_written_and_no_number_is_too_big() {
+    fn a_call_is_read_as_it_was_written_and_no_number_is_too_big() {
         for kind in [
             Kind::Burn { cores: 3 },
             Kind::Memory {
@@ -358,11 +379,15 @@ mod tests {
                 leader: Some(7),
                 ttl: Duration::from_millis(1500),
             };
-            assert_eq!(Call::read(&call.arguments()), Some(call));
+            let said: BTreeMap<&str, OsString> = call.environment().collect();
+            assert_eq!(Call::read(|name| said.get(name).cloned()), Some(call));
         }
         let cut = Kind::read("burn", 1_000, 0);
         assert_eq!(cut, Some(Kind::Burn { cores: CORES_MAX }));
         assert_eq!(Kind::read("dig", 1, 1), None);
-        assert_eq!(Call::read(&["burn".into()]), None);
+        assert_eq!(
+            Call::read(|name| (name == KIND).then(|| "burn".into())),
+            None
+        );
     }
 }

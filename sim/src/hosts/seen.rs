@@ -147,9 +147,9 @@ fn service(
         standby: detail.standby,
         can_roll_back: detail.can_roll_back,
         can_clean_disk: detail.can_clean_disk,
-        port_holder: detail.port_holder.as_ref().map(|(_, line)| told(line)),
+        port_holder: detail.port_holder.as_ref().map(|(_, line)| line.clone()),
         depends_on: known.depends_on.iter().map(ToString::to_string).collect(),
-        message: told(&known.message),
+        message: known.message.clone(),
         metrics,
     }
 }
@@ -159,7 +159,7 @@ fn incident(now: Timestamp, event: &IncidentEvent) -> IncidentSeen {
         entity: signal.entity.to_string(),
         symptom: signal.symptom.clone(),
         state: signal.state.to_string(),
-        evidence: told(&signal.evidence),
+        evidence: signal.evidence.clone(),
     });
     IncidentSeen {
         id: event.id.to_string(),
@@ -174,7 +174,7 @@ fn incident(now: Timestamp, event: &IncidentEvent) -> IncidentSeen {
             .map(ToString::to_string)
             .collect(),
         open_ms: millis(now, event.opened_at),
-        reason: told(&event.reason),
+        reason: event.reason.clone(),
         signals: signals.collect(),
         facts: event
             .context
@@ -192,37 +192,10 @@ fn outcome(outcome: &Outcome) -> OutcomeSeen {
         target: outcome.target().to_string(),
         state: outcome.state.to_string(),
         reason: outcome.reason.map(|reason| reason.to_string()),
-        message: told(&outcome.message),
+        message: outcome.message.clone(),
     }
-}
-
-/// A text without the ids of faults: the command line of a helper that squats on a port has its fault's, and whoever heals is not told those.
-fn told(text: &str) -> String {
-    const MARK: &str = "flt-";
-    let mut pieces = text.split(MARK);
-    let mut told = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        told.push_str(MARK);
-        told.push('*');
-        told.push_str(piece.trim_start_matches(|letter: char| letter.is_ascii_hexdigit()));
-    }
-    told
 }
 
 fn millis(now: Timestamp, at: Timestamp) -> u64 {
     u64::try_from(now.saturating_since(at).as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::told;
-
-    #[test]
-    fn ids_of_faults_are_not_told() {
-        assert_eq!(
-            told("held by 12 (helper squat flt-0465fc3453dc --port 1), flt-64"),
-            "held by 12 (helper squat flt-* --port 1), flt-*"
-        );
-        assert_eq!(told("exit code 3"), "exit code 3");
-    }
 }

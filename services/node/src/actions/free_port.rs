@@ -4,6 +4,7 @@
 //! is signalled by a handle that cannot come to mean another one.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -96,7 +97,7 @@ fn protected(pid: u32, node: &NodeName, leaders: &BTreeSet<u32>) -> Option<Strin
     }
     // What an agent starts knows its node. Of this node's own, whoever is in no service's group is a leftover.
     let environment = entry.environ().ok()?;
-    let other = environment.get(std::ffi::OsStr::new("ARENA_NODE"))?;
+    let other = environment.get(OsStr::new("ARENA_NODE"))?;
     let other = other.to_string_lossy();
     (other != node.as_str()).then(|| format!("a service of {other}"))
 }
@@ -114,8 +115,8 @@ fn is_arenas(program: &Path) -> bool {
 
 /// What a fault put there is in the way like any stranger; whose it is, its environment says.
 fn is_helper(entry: &Entry) -> bool {
-    let line = entry.cmdline().unwrap_or_default();
-    line.get(1).is_some_and(|word| word == helper::SUBCOMMAND)
+    let said = entry.environ().unwrap_or_default();
+    said.contains_key(OsStr::new(helper::ROLE))
 }
 
 /// This process, its parent, and so on.

@@ -1,5 +1,6 @@
-//! Helper processes: started for a fault, found again by their command line, ended by pid and start time.
+//! Helper processes: started for a fault, found again by their environment, ended by pid and start time.
 
+use std::ffi::{OsStr, OsString};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use super::{Faults, Refusal, is_alive, settled};
-use crate::helper::{Call, Kind, LAUNCHER, SUBCOMMAND};
+use crate::helper::{Call, HELPER, Kind, LAUNCHER, ROLE};
 
 /// A launcher starts a process and ends: longer than this takes only a machine that is out of everything.
 const LAUNCH_MAX: Duration = Duration::from_secs(5);
@@ -31,7 +32,7 @@ pub(super) fn start_in_service(
     };
     let group = i32::try_from(process.pid).map_err(std::io::Error::other)?;
     let call = call(faults, effect, kind, Some(process.pid));
-    let mut child = command(SUBCOMMAND, &call)?.process_group(group).spawn()?;
+    let mut child = command(&call)?.process_group(group).spawn()?;
     if let Some(pid) = child.id() {
         faults.members.add(service.clone(), pid);
     }
@@ -50,7 +51,7 @@ pub(super) fn start_in_service(
 /// Starts one in a process group of its own; when somebody ends it, the core hears of it.
 pub(super) fn start_beside(faults: &Faults, effect: &Effect, kind: Kind) -> std::io::Result<()> {
     let call = call(faults, effect, kind, None);
-    let mut child = command(SUBCOMMAND, &call)?.process_group(0).spawn()?;
+    let mut child = command(&call)?.process_group(0).spawn()?;
     let watch = Watch::new(faults, effect);
     tokio::spawn(async move {
         let _ = child.wait().await;
@@ -59,15 +60,20 @@ pub(super) fn start_beside(faults: &Faults, effect: &Effect, kind: Kind) -> std:
     Ok(())
 }
 
-/// Starts one that has no agent as its parent, in a session of its own; when somebody ends it, the core hears of it.
+/// Starts one that has no agent as its parent, in a session of its own, with this command line; when somebody ends it, the core
+/// hears of it.
 pub(super) async fn start_orphan(
     faults: &Faults,
     effect: &Effect,
     kind: Kind,
+    command_line: &[String],
 ) -> std::io::Result<Identity> {
     let call = call(faults, effect, kind, None);
     let watch = Watch::new(faults, effect);
-    let mut launcher: Child = command(LAUNCHER, &call)?
+    let mut launcher: Child = process(&call)?
+        .env(ROLE, LAUNCHER)
+        .arg(LAUNCHER)
+        .args(command_line)
         // By this FREE_PORT knows whose leftover it is.
         .env("ARENA_NODE", faults.node.as_str())
         .process_group(0)
@@ -98,11 +104,17 @@ fn call(faults: &Faults, effect: &Effect, kind: Kind, leader: Option<u32>) -> Ca
     }
 }
 
-fn command(subcommand: &str, call: &Call) -> std::io::Result<Command> {
+/// A helper whose command line says what it does, for people who look for what takes their machine.
+fn command(call: &Call) -> std::io::Result<Command> {
+    let mut command = process(call)?;
+    command.args([HELPER, call.kind.as_str()]);
+    Ok(command)
+}
+
+fn process(call: &Call) -> std::io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command
-        .arg(subcommand)
-        .args(call.arguments())
+        .envs(call.environment())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
@@ -165,15 +177,9 @@ pub(super) async fn end(faults: &Faults, effect: &Effect, kind: Kind) -> Result<
     ))
 }
 
-/// Whoever has the command line of this fault's helpers.
+/// Whoever has the environment of this fault's helpers.
 pub(super) fn find(faults: &Faults, effect: &Effect, kind: Kind) -> Vec<Identity> {
-    let mut wanted = call(faults, effect, kind, None).arguments();
-    wanted.truncate(3);
-    wanted.insert(0, SUBCOMMAND.into());
-    let wanted: Vec<String> = wanted
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let mark = call(faults, effect, kind, None).mark();
     let Ok(all) = procfs::process::all_processes() else {
         return Vec::new();
     };
@@ -181,8 +187,10 @@ pub(super) fn find(faults: &Faults, effect: &Effect, kind: Kind) -> Vec<Identity
         .filter_map(|process| {
             // The identity comes first: what is read after it is about this process, or about nobody.
             let identity = identity_of(u32::try_from(process.pid()).ok()?)?;
-            let line = process.cmdline().ok()?;
-            (line.get(1..=wanted.len())? == wanted).then_some(identity)
+            let said = process.environ().ok()?;
+            let is_said =
+                |(name, value): &(&str, OsString)| said.get(OsStr::new(name)) == Some(value);
+            mark.iter().all(is_said).then_some(identity)
         })
         .collect()
 }

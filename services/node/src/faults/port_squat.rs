@@ -1,4 +1,5 @@
-//! `port-squat`: an orphan waits for the service's port, the service is killed, and the orphan holds the port from then on.
+//! `port-squat`: an orphan waits for the service's port, the service is killed, and the orphan holds the port from then on. It looks
+//! like a child of the service that outlived it.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use procfs::process::{FDTarget, Process};
 
 use super::{Faults, Refusal, helpers, process};
 use crate::helper::Kind;
+use crate::spec::Program;
 
 /// The orphan tries each millisecond; what is left of the service may take a moment to end.
 const SQUAT_MAX: Duration = Duration::from_secs(5);
@@ -15,11 +17,14 @@ const SQUAT_MAX: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 pub(super) async fn apply(faults: &Faults, effect: &Effect) -> Result<(), Refusal> {
-    let kind = kind(faults, effect).ok_or_else(|| {
+    let (kind, program) = kind(faults, effect).ok_or_else(|| {
         let message = "the service has no port".to_owned();
         (FaultReason::Unsupported, message)
     })?;
-    let orphan = helpers::start_orphan(faults, effect, kind)
+    // What runs may be called otherwise than what was started: a wrapper becomes what it wraps.
+    let command_line = effect.process.and_then(|process| command_line(process.pid));
+    let command_line = command_line.unwrap_or_else(|| program.spawn.argv.clone());
+    let orphan = helpers::start_orphan(faults, effect, kind, &command_line)
         .await
         .map_err(helpers::no_helper)?;
     process::crash(faults, effect)?;
@@ -32,6 +37,13 @@ pub(super) async fn apply(faults: &Faults, effect: &Effect) -> Result<(), Refusa
         let message = format!("pid {} did not get the port", orphan.pid);
         (FaultReason::Unsupported, message)
     })
+}
+
+/// `None`: it is just ending.
+fn command_line(pid: u32) -> Option<Vec<String>> {
+    let process = Process::new(i32::try_from(pid).ok()?).ok()?;
+    let words = process.cmdline().ok()?;
+    (!words.is_empty()).then_some(words)
 }
 
 /// A squatter has no socket but the one that it listens on. Who holds a port is found out by looking at every process, which
@@ -49,12 +61,15 @@ fn listens(pid: u32) -> bool {
 
 pub(super) async fn revert(faults: &Faults, effect: &Effect) -> Result<(), String> {
     match kind(faults, effect) {
-        Some(kind) => helpers::end(faults, effect, kind).await,
+        Some((kind, _)) => helpers::end(faults, effect, kind).await,
         None => Ok(()),
     }
 }
 
-fn kind(faults: &Faults, effect: &Effect) -> Option<Kind> {
+fn kind<'a>(faults: &'a Faults, effect: &Effect) -> Option<(Kind, &'a Program)> {
     let program = faults.programs.get(effect.service.as_ref()?)?;
-    program.port.map(|port| Kind::Squat { port })
+    let kind = Kind::Squat {
+        port: program.port?,
+    };
+    Some((kind, program))
 }

@@ -1,5 +1,6 @@
 //! An arena of one node for one test: nats-server, the agent, two services, and somebody to ask.
 
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command as StdCommand, ExitStatus, Stdio};
 use std::time::Duration;
@@ -370,10 +371,9 @@ impl Arena {
             .expect("processes")
             .flatten();
         all.filter(|process| {
-            let line = process.cmdline().unwrap_or_default();
-            line.get(1)
-                .is_some_and(|word| word == "helper" || word == "orphan")
-                && line.get(4).is_some_and(|entry| entry.starts_with(&journal))
+            let said = process.environ().unwrap_or_default();
+            said.get(OsStr::new("ARENA_HELPER_ENTRY"))
+                .is_some_and(|entry| entry.to_string_lossy().starts_with(&journal))
         })
         .filter_map(|process| u32::try_from(process.pid()).ok())
         .collect()

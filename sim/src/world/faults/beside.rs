@@ -45,15 +45,21 @@ impl World {
         service: ServiceIx,
         effect: &Effect,
     ) -> (Duration, Result<(), Refusal>) {
-        let Some(port) = self.places.services[service.at()].port else {
+        let place = &self.places.services[service.at()];
+        let Some(port) = place.port else {
             let why = "the service has no port".to_owned();
             return (HELPER, Err((FaultReason::Unsupported, why)));
         };
+        // It looks like a child of the service that outlived it.
+        let words = place.command.iter();
+        let words: Vec<String> = words
+            .map(|word| word.replace("{port}", &port.to_string()))
+            .collect();
         let strangers = &mut self.nodes[node.at()].strangers;
         *strangers += 1;
         let holder = PortHolder {
             pid: PID_FIRST + *strangers,
-            command_line: format!("arena-node helper squat {} --port {port}", effect.fault),
+            command_line: words.join(" "),
         };
         self.services[service.at()].squatter = Some(Squatter {
             fault: effect.fault.clone(),
