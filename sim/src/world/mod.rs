@@ -124,7 +124,7 @@ enum Timer {
     LookAtPort(ServiceIx, u32),
     /// A fault ends at its time to live by itself, whoever forgot it.
     Ends(NodeIx, FaultId),
-    /// A leak has reached what kills its process.
+    /// A leak of a process that has a limit has another piece.
     Full(ServiceIx, ProcessRef),
     /// The agent sees that the disposable file of a full disk is gone.
     FillGone(NodeIx, FaultId),
@@ -329,7 +329,7 @@ impl World {
             Timer::LookAtPort(service, generation) => self.look_at_port(now, service, generation),
             Timer::Ends(node, fault) => self.undo(now, node, &fault),
             Timer::Full(service, process) if self.is_of(service, process) => {
-                self.full(now, service);
+                self.look_at_memory(now, service);
             }
             Timer::Full(..) => {}
             Timer::FillGone(node, fault) => self.happenings.push(Happening::FaultGone {

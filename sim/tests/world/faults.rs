@@ -344,6 +344,29 @@ fn a_leak_ends_a_process_that_has_a_limit() {
     assert!(host.happened.iter().any(ended));
 }
 
+/// Each of them stays below the limit.
+#[test]
+fn two_leaks_together_end_a_process_that_has_a_limit() {
+    let physics = Physics {
+        process_memory_bytes_max: 1e8,
+        ..Physics::default()
+    };
+    let mut host = Host::on(&shop(), 20, 7, physics).calm();
+    let service = host.service(ORDERS);
+    for rate in ["10", "20"] {
+        let params = [("rate", rate), ("ceiling", "64")];
+        host.inject(FaultName::MemoryLeak, ORDERS, &params);
+    }
+    let ended = |host: &Host| {
+        let ended = |happening: &Happening| matches!(happening, Happening::Exited { service: of, code: Some(137), .. } if *of == service);
+        host.happened.iter().any(ended)
+    };
+    host.run(2750 * MS);
+    assert!(!ended(&host), "7 MiB and 82 are taken, and 95 are allowed");
+    host.run(250 * MS);
+    assert!(ended(&host), "7 MiB and 90 would be taken");
+}
+
 #[test]
 fn what_cannot_be_made_is_refused_with_the_reason_of_the_live_node() {
     let mut host = Host::shop().calm();

@@ -25,6 +25,8 @@ const HELPER: Duration = Duration::from_millis(8);
 const STARTING_BYTES: f64 = 1e5;
 /// See [`STARTING_BYTES`].
 const STARTING_FILES: f64 = 5.0;
+/// Between two looks at what leaks have taken: a piece of the fastest takes 2 ms.
+const PIECE_MIN: Duration = Duration::from_millis(1);
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// See the module.
@@ -69,6 +71,13 @@ impl Growth {
         (self.rate * elapsed.as_secs_f64())
             .floor()
             .min(self.ceiling)
+    }
+
+    /// From then until its next piece; `None` when it has all.
+    fn next_after(self, elapsed: Duration) -> Option<Duration> {
+        let next = self.after(elapsed) + 1.0;
+        let grows = next <= self.ceiling && self.rate > 0.0;
+        grows.then(|| Duration::from_secs_f64(next / self.rate).saturating_sub(elapsed))
     }
 }
 
@@ -211,7 +220,7 @@ impl World {
         });
         match kind {
             Kind::Burn(_) => self.share_cpu(now, node),
-            Kind::Memory(growth) => self.kills_at(now, service, growth),
+            Kind::Memory(_) => self.look_at_memory(now, service),
             _ => {}
         }
         self.touch(now, service);
@@ -241,25 +250,29 @@ impl World {
         MEMORY_OTHERS_BYTES + taken.map(|taken| taken.memory_bytes).sum::<f64>()
     }
 
-    /// A leak that will be more than a process may have ends it then.
-    fn kills_at(&mut self, now: Timestamp, service: ServiceIx, growth: Growth) {
+    /// What a process may have ends it when its leaks have taken more, all of them together: it is looked at with each of their pieces.
+    pub(in crate::world) fn look_at_memory(&mut self, now: Timestamp, service: ServiceIx) {
+        let most = self.physics.process_memory_bytes_max;
+        if most.is_infinite() {
+            return;
+        }
         let state = &self.services[service.at()];
         let (Some(taken), Some(process)) = (state.taken(now), state.process.as_ref()) else {
             return;
         };
-        let room = (self.physics.process_memory_bytes_max - taken.memory_bytes) / MIB;
-        if room < growth.ceiling && growth.rate > 0.0 {
-            let after = Duration::from_secs_f64((room.max(0.0) + 1.0).ceil() / growth.rate);
-            self.timers
-                .push(now + after, Timer::Full(service, process.reference));
+        if taken.memory_bytes > most {
+            return self.kill(now, service);
         }
-    }
-
-    /// A leak may have reached what a process may have.
-    pub(in crate::world) fn full(&mut self, now: Timestamp, service: ServiceIx) {
-        let taken = self.services[service.at()].taken(now);
-        if taken.is_some_and(|taken| taken.memory_bytes > self.physics.process_memory_bytes_max) {
-            self.kill(now, service);
+        let pieces = process
+            .inside
+            .iter()
+            .filter_map(|inside| match inside.kind {
+                Kind::Memory(growth) => growth.next_after(now.saturating_since(inside.since)),
+                _ => None,
+            });
+        if let Some(wait) = pieces.min() {
+            let timer = Timer::Full(service, process.reference);
+            self.timers.push(now + wait.max(PIECE_MIN), timer);
         }
     }
 
