@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use arena_proto::{Message as _, Telemetry, Timestamp};
+use arena_proto::{Message as _, ServiceSample, Telemetry, Timestamp};
 
 use crate::ground::BEGINNING;
 use crate::log::{EventLog, Log, LogLevel};
@@ -67,13 +67,27 @@ impl Recorder {
         self.write(now, kind, &String::from_utf8_lossy(&body));
     }
 
-    /// Folded into one number: each value by its bits, in the order of the telling.
+    /// Folded into one number: everything that it says, in the order of the telling; each value by its bits. The node is known by its boot.
     fn telemetry(&mut self, telemetry: &Telemetry) {
-        let mut digest = self.digest ^ telemetry.seq;
-        for value in &telemetry.values {
+        let Telemetry {
+            node: _,
+            boot_id,
+            seq,
+            schema_id,
+            time,
+            values,
+            services,
+        } = telemetry;
+        let mut digest = self.digest ^ seq;
+        for value in values {
             digest = fold(digest, u64::from(value.to_bits()));
         }
-        self.digest = fold(digest, telemetry.boot_id);
+        for service in services.iter() {
+            digest = fold_service(digest, service);
+        }
+        digest = fold(digest, time.unix_nanos().cast_unsigned());
+        digest = fold(digest, schema_id.0);
+        self.digest = fold(digest, *boot_id);
         self.messages += 1;
     }
 
@@ -106,6 +120,29 @@ impl Recorder {
     }
 }
 
+fn fold_service(digest: u64, service: &ServiceSample) -> u64 {
+    let ServiceSample {
+        state,
+        probe,
+        pid,
+        generation,
+        restarts,
+        since,
+        exit_code,
+    } = service;
+    let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+    // No process has pid 0, and no exit code is so small.
+    let code = exit_code.unwrap_or(i32::MIN).cast_unsigned();
+    [
+        pair(*state as u32, *probe as u32),
+        pair(pid.unwrap_or(0), code),
+        pair(*generation, *restarts),
+        since.unix_nanos().cast_unsigned(),
+    ]
+    .into_iter()
+    .fold(digest, fold)
+}
+
 /// The multiplier of FNV-1a in 64 bits, one word at a time: order counts, and every bit.
 const fn fold(digest: u64, word: u64) -> u64 {
     (digest.rotate_left(23) ^ word).wrapping_mul(0x0000_0100_0000_01b3)
@@ -113,42 +150,90 @@ const fn fold(digest: u64, word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use arena_proto::{NodeName, Schema, SchemaId};
+    use arena_proto::{NodeName, ProbeVerdict, ProcessState, Schema, SchemaId};
+    use std::collections::BTreeSet;
     use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
 
+    fn telemetry() -> Telemetry {
+        Telemetry {
+            node: NodeName::new("node-1").unwrap(),
+            boot_id: 1,
+            seq: 1,
+            schema_id: SchemaId(0),
+            time: BEGINNING,
+            values: vec![1.0],
+            services: [service()].into(),
+        }
+    }
+
+    fn service() -> ServiceSample {
+        ServiceSample {
+            state: ProcessState::Running,
+            probe: ProbeVerdict::Passing,
+            pid: Some(1),
+            generation: 1,
+            restarts: 0,
+            since: BEGINNING,
+            exit_code: None,
+        }
+    }
+
+    fn hash(telemetry: Telemetry) -> String {
+        let schema = Schema {
+            node: telemetry.node.clone(),
+            columns: Vec::new(),
+            services: Vec::new(),
+        };
+        let now = BEGINNING + Duration::from_secs(3);
+        let mut recorder = Recorder::new(LogLevel::Hash);
+        let message = Message::Telemetry(Arc::new(telemetry), Arc::new(schema));
+        recorder.message(now, &message);
+        recorder.second(now, "{}");
+        let so_far = recorder.so_far(now);
+        let log = recorder.finish(now);
+        assert_eq!(so_far, log);
+        log.sha256
+    }
+
     /// What is measured after the last full ten seconds is a part of the run, too.
     #[test]
-    fn the_last_telemetry_of_a_run_is_in_its_hash() {
-        let hash = |value: f32| {
-            let node = NodeName::new("node-1").unwrap();
-            let telemetry = Telemetry {
-                node: node.clone(),
-                boot_id: 1,
-                seq: 1,
-                schema_id: SchemaId(0),
-                time: BEGINNING,
-                values: vec![value],
-                services: [].into(),
-            };
-            let schema = Schema {
-                node,
-                columns: Vec::new(),
-                services: Vec::new(),
-            };
-            let now = BEGINNING + Duration::from_secs(3);
-            let mut recorder = Recorder::new(LogLevel::Hash);
-            let message = Message::Telemetry(Arc::new(telemetry), Arc::new(schema));
-            recorder.message(now, &message);
-            recorder.second(now, "{}");
-            let so_far = recorder.so_far(now);
-            let log = recorder.finish(now);
-            assert_eq!(so_far, log);
-            log.sha256
-        };
-        assert_eq!(hash(1.0), hash(1.0));
-        assert_ne!(hash(1.0), hash(2.0));
+    fn all_that_the_last_telemetry_of_a_run_says_is_in_its_hash() {
+        let of_message: [fn(&mut Telemetry); 6] = [
+            |_| {},
+            |said| said.boot_id = 2,
+            |said| said.seq = 2,
+            |said| said.schema_id = SchemaId(1),
+            |said| said.time = BEGINNING + Duration::from_nanos(1),
+            |said| said.values[0] = 2.0,
+        ];
+        let of_service: [fn(&mut ServiceSample); 7] = [
+            |said| said.state = ProcessState::Starting,
+            |said| said.probe = ProbeVerdict::Failing,
+            |said| said.pid = None,
+            |said| said.generation = 2,
+            |said| said.restarts = 1,
+            |said| said.since = BEGINNING + Duration::from_nanos(1),
+            |said| said.exit_code = Some(0),
+        ];
+        let message = of_message.iter().map(|change| {
+            let mut said = telemetry();
+            change(&mut said);
+            hash(said)
+        });
+        let service = of_service.iter().map(|change| {
+            let mut said = service();
+            change(&mut said);
+            hash(Telemetry {
+                services: [said].into(),
+                ..telemetry()
+            })
+        });
+        let hashes: Vec<String> = message.chain(service).collect();
+        assert_eq!(hash(telemetry()), hashes[0]);
+        let different: BTreeSet<&String> = hashes.iter().collect();
+        assert_eq!(different.len(), hashes.len());
     }
 }
