@@ -52,6 +52,29 @@ fn what_dies_is_started_and_what_hangs_is_restarted() {
 }
 
 #[test]
+fn an_encore_keeps_the_stages_of_a_scenario() {
+    for (name, after_ms) in [("spike-and-delay", 1000), ("hang-above-slow-disk", 2000)] {
+        let mut setup = setup(name, "rules", 1);
+        setup.encore = true;
+        let run = played(setup);
+        let told = format!("{name}: {}\n{}", run.why, story(&run));
+        assert_eq!(run.ending, Ending::Met, "{told}");
+        let encore = run.facts.encore.as_ref().expect("it was made once more");
+        for facts in [&run.facts, &**encore] {
+            let begun = facts.faults.iter().map(|fault| fault.armed_ms);
+            let [Some(first), Some(second)] = begun.collect::<Vec<_>>()[..] else {
+                panic!("two faults are made: {told}");
+            };
+            // Who makes them once more looks four times a second.
+            let late_ms = (second - first).abs_diff(after_ms);
+            assert!(late_ms <= 250, "{first} ms and {second} ms: {told}");
+        }
+        let score = run.score.as_ref().expect("a score");
+        assert_eq!(score.encore.healed, Some(true), "{told}");
+    }
+}
+
+#[test]
 fn where_nobody_heals_it_stays_ill() {
     for name in ["dies-crash", "hang-payments"] {
         for healer in ["none", "noop"] {

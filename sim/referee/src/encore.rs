@@ -22,10 +22,12 @@ pub struct Replay<'a> {
     pub injection: &'a Injection,
     /// In what it was made before.
     pub target: Entity,
+    /// So long after the first of them, as before.
+    pub after: Duration,
 }
 
-/// What is to be made once more, at once, in the order in which it was made before; `Err`: why there is no encore. Faults at what is to
-/// blame must all be replayable; of the others those that are.
+/// What is to be made once more, in the order and with the pauses in which it took effect before; `Err`: why there is no encore. Faults
+/// at what is to blame must all be replayable; of the others those that are.
 pub fn replays<'a>(scenario: &'a Scenario, facts: &Facts) -> Result<Vec<Replay<'a>>, String> {
     if scenario.truth.expect != Expect::Heal {
         return Err("nothing was to be healed".to_owned());
@@ -54,11 +56,16 @@ pub fn replays<'a>(scenario: &'a Scenario, facts: &Facts) -> Result<Vec<Replay<'
         replays.push((active, injection, fault.target.clone()));
     }
     replays.sort_by_key(|(active, ..)| *active);
-    if replays.is_empty() {
+    let Some((first, ..)) = replays.first() else {
         return Err("no fault was made that could be made again".to_owned());
-    }
+    };
+    let first = *first;
     let replays = replays.into_iter();
-    let replays = replays.map(|(_, injection, target)| Replay { injection, target });
+    let replays = replays.map(|(active, injection, target)| Replay {
+        injection,
+        target,
+        after: Duration::from_millis(active - first),
+    });
     Ok(replays.collect())
 }
 

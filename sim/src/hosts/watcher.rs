@@ -3,7 +3,7 @@
 //!
 //! Absent on purpose: judging, which comes after the run. Invariant: what the world knows goes into `facts.truth` and nowhere else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use arena_proto::{InjectRequest, Timestamp};
@@ -63,6 +63,8 @@ pub(crate) struct Watcher {
     encore: bool,
     /// When the encore begins; `None`: nothing is healed yet.
     encore_ms: Option<u64>,
+    /// What the encore has still to make, and when: the first comes first.
+    again: VecDeque<(u64, InjectRequest)>,
     steady: SteadyWatch,
     reference: Option<Reference>,
     /// Everything with a time was asked for by then.
@@ -85,6 +87,7 @@ impl Watcher {
             phase: Phase::Steady,
             encore,
             encore_ms: None,
+            again: VecDeque::new(),
             steady: SteadyWatch::new(&scenario)?,
             reference: (policy == Policy::Reference).then(Reference::default),
             played_ms: 0,
@@ -176,6 +179,10 @@ impl Watcher {
     }
 
     fn watch(&mut self, now: Timestamp, at_ms: u64) -> Result<Next, SetupError> {
+        let due = self.due(at_ms);
+        if !due.is_empty() {
+            return Ok(Next::Encore(due));
+        }
         let played = at_ms >= self.played_ms;
         let over = if self.is_open_ended {
             let limit = self.scenario.limit.as_millis();
@@ -185,7 +192,7 @@ impl Watcher {
             watch::over(&self.scenario, &self.view, played, at_ms)?
         };
         if let Some((kind, why)) = over {
-            let again = self.again();
+            let again = self.again(at_ms);
             if kind != "healed" || self.phase == Phase::Encore || again.is_empty() {
                 self.view.note(at_ms, kind, "", why);
                 self.phase = Phase::Over { played: true };
@@ -201,8 +208,10 @@ impl Watcher {
             self.view.begin_encore(at_ms, now);
             self.hurt.clear();
             self.phase = Phase::Encore;
-            self.played_ms = at_ms + PLAYED_AFTER_MS;
-            return Ok(Next::Encore(again));
+            let last_ms = again.back().map_or(at_ms, |(due_ms, _)| *due_ms);
+            self.played_ms = last_ms + PLAYED_AFTER_MS;
+            self.again = again;
+            return Ok(Next::Encore(self.due(at_ms)));
         }
         let Some(reference) = &mut self.reference else {
             return Ok(Next::Watch);
@@ -217,19 +226,32 @@ impl Watcher {
         }))
     }
 
-    /// The injections to make once more, where an encore was asked for and the referee sees that one is possible.
-    fn again(&self) -> Vec<InjectRequest> {
+    /// The injections to make once more and their times, where an encore was asked for and the referee sees that one is possible.
+    fn again(&self, at_ms: u64) -> VecDeque<(u64, InjectRequest)> {
         if !self.encore {
-            return Vec::new();
+            return VecDeque::new();
         }
         let replays = arena_referee::replays(&self.scenario, &self.view.facts).unwrap_or_default();
-        let again = replays.iter().map(|replay| InjectRequest {
-            fault: replay.injection.fault.name.to_string(),
-            target: replay.target.to_string(),
-            ttl_ms: ms(replay.injection.ttl),
-            params: replay.injection.params.to_text(),
+        let again = replays.iter().map(|replay| {
+            let request = InjectRequest {
+                fault: replay.injection.fault.name.to_string(),
+                target: replay.target.to_string(),
+                ttl_ms: ms(replay.injection.ttl),
+                params: replay.injection.params.to_text(),
+            };
+            (at_ms + ms(replay.after), request)
         });
         again.collect()
+    }
+
+    /// Takes what of the encore is to be made by now.
+    fn due(&mut self, at_ms: u64) -> Vec<InjectRequest> {
+        let due = self.again.iter().take_while(|(due_ms, _)| *due_ms <= at_ms);
+        let count = due.count();
+        self.again
+            .drain(..count)
+            .map(|(_, request)| request)
+            .collect()
     }
 
     /// What was refused.
