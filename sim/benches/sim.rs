@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use arena_proto::InjectRequest;
+use arena_scenario::judge::IncidentFact;
 use arena_scenario::{Scenario, Topology};
 use arena_sim::{Healer, Setup, Sim, Villain};
 
@@ -88,35 +89,41 @@ fn measure(nodes: u32, thorough: bool) -> anyhow::Result<()> {
     let faults = NODE_SECONDS / u64::from(nodes) / FAULT_EVERY.as_secs();
     let stretch = FAULT_EVERY * u32::try_from(faults.clamp(1, FAULTS_MAX))?;
     let mut victims = victims(nodes)?.into_iter().cycle();
+    let mut crashes = Vec::new();
     for _ in 0..STRETCHES {
         let (begun, events) = (cpu_s()?, sim.events());
         let end = sim.now() + stretch;
-        let mut healed = 0;
+        let before = crashes.len();
         while sim.now() < end {
             let victim = victims.next().context("nobody to crash")?;
             let request = InjectRequest {
                 fault: "crash".to_owned(),
-                target: victim,
+                target: victim.clone(),
                 ttl_ms: 30_000,
                 ..InjectRequest::default()
             };
             let reply = sim.inject(request);
             ensure!(reply.error.is_none(), "{reply:?}");
+            crashes.push(Crash {
+                victim,
+                at_ms: sim.now_ms(),
+            });
             sim.run_until(sim.now() + FAULT_EVERY)?;
-            healed += 1;
         }
         let spent = cpu_s()? - begun;
         println!(
-            "stretch {} {spent} {} {healed}",
+            "stretch {} {spent} {} {}",
             stretch.as_secs(),
-            sim.events() - events
+            sim.events() - events,
+            crashes.len() - before
         );
     }
     let played = sim.finish()?;
-    ensure!(
-        played.facts.incidents.len() >= STRETCHES,
-        "Felix had nothing to heal"
-    );
+    let healed = crashes
+        .iter()
+        .filter(|crash| crash.is_healed(&played.facts.incidents));
+    let (healed, made) = (healed.count(), crashes.len());
+    ensure!(healed == made, "{healed} of {made} crashes were healed");
     println!(
         "end {} {} {}",
         peak_bytes()?,
@@ -124,6 +131,24 @@ fn measure(nodes: u32, thorough: bool) -> anyhow::Result<()> {
         played.log.sha256
     );
     Ok(())
+}
+
+/// A crash that was made.
+struct Crash {
+    victim: String,
+    at_ms: u64,
+}
+
+impl Crash {
+    /// Before the next one an incident about it was opened, cleared by the detector, and resolved.
+    fn is_healed(&self, incidents: &[IncidentFact]) -> bool {
+        let next_ms = self.at_ms + u64::try_from(FAULT_EVERY.as_millis()).unwrap_or(u64::MAX);
+        let mut own = incidents.iter().filter(|incident| {
+            incident.root_cause.to_string() == self.victim && incident.opened_ms >= self.at_ms
+        });
+        let in_time = |ms: Option<u64>| ms.is_some_and(|ms| ms < next_ms);
+        own.any(|incident| in_time(incident.cleared_ms) && in_time(incident.resolved_ms))
+    }
 }
 
 /// Every replica of the role that crashes.
