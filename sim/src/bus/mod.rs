@@ -6,6 +6,8 @@
 //! done ([`Bus::ack`]), and may hold the lease ([`Bus::take_lease`]). Everything that reaches a party comes out of [`Bus::deliver`], in the
 //! order of time.
 //!
+//! `services/lib/bus/tests/simulated` plays the same scripts on this and on a real nats-server, and compares.
+//!
 //! Absent on purpose: bytes, subjects as text, permissions, requests to services; what a message means.
 //!
 //! Invariants, each held by a test:

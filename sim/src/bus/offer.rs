@@ -23,8 +23,13 @@ impl Bus {
             Source::Stream(read) => {
                 let log = &mut self.logs[read.family.stream() as usize];
                 log.expire(now);
-                if let Some(begins) = state.begins.take() {
-                    state.catches_up = true;
+                let begins = state.begins.take();
+                state.catches_up |= begins.is_some();
+                let ephemeral = read.durable.is_none();
+                let last = From::LastPerSubject;
+                // Where nothing of them has come it begins with them anew.
+                let anew = (ephemeral && reached == 0 && read.from == last).then_some(last);
+                if let Some(begins) = begins.or(anew) {
                     match begins {
                         From::All => {}
                         From::New => (state.sent, state.reached) = (log.last(), log.last()),
@@ -51,11 +56,9 @@ impl Bus {
                             state.sent = log.last();
                         }
                     }
-                } else if read.durable.is_none() {
-                    state.first.retain(|sequence| *sequence > reached);
-                    state.sent = state
-                        .sent
-                        .min(reached.max(state.first.front().copied().unwrap_or(reached)));
+                } else if ephemeral {
+                    state.first.clear();
+                    state.sent = reached;
                 }
                 state.at_end = false;
                 self.pump(reader);

@@ -85,6 +85,8 @@ struct Current {
     /// When the bus began to try.
     began: Timestamp,
     alarm: Option<EntryId>,
+    /// Why the last attempt was in vain.
+    why: Refusal,
     /// It waits for the connection.
     stranded: bool,
 }
@@ -176,6 +178,7 @@ impl Bus {
             letter: Arc::new(letter),
             began: now,
             alarm: None,
+            why: Refusal::NoAnswer,
             stranded: false,
         });
         self.attempt(now, outbox);
@@ -215,17 +218,29 @@ impl Bus {
         self.send_up_after(now, written, party, Kind::Loose, Up::Store(store));
     }
 
-    /// Nobody answered an attempt, or its pause is over.
+    /// Nobody answered an attempt, or there is no time for another.
     pub(super) fn unanswered(&mut self, outbox: Outbox, attempt: u32) {
+        self.tried_in_vain(outbox, attempt, Refusal::NoAnswer);
+    }
+
+    fn tried_in_vain(&mut self, outbox: Outbox, attempt: u32, why: Refusal) {
         let now = self.now;
         let state = &mut self.outboxes[outbox.0 as usize];
         let Some(current) = state.current.as_mut().filter(|_| state.attempts == attempt) else {
             return;
         };
-        current.alarm = None;
-        if now < current.began + PUBLISH_MAX {
-            let alarm = Alarm::TryAgain(outbox, attempt);
-            let at = now + ATTEMPT_EVERY;
+        if let Some(alarm) = current.alarm.take() {
+            self.queue.cancel(alarm);
+        }
+        let gives_up_at = current.began + PUBLISH_MAX;
+        if now < gives_up_at {
+            current.why = why;
+            let again_at = now + ATTEMPT_EVERY;
+            let (at, alarm) = if again_at < gives_up_at {
+                (again_at, Alarm::TryAgain(outbox, attempt))
+            } else {
+                (gives_up_at, Alarm::Unanswered(outbox, attempt))
+            };
             current.alarm = Some(self.queue.push(at, super::Event::Alarm(alarm)));
             return;
         }
@@ -235,7 +250,10 @@ impl Bus {
                 let alarm = Alarm::TryAgain(outbox, attempt);
                 current.alarm = Some(self.queue.push(now + pause, super::Event::Alarm(alarm)));
             }
-            Patience::GiveUp => self.close_letter(outbox, Err(Refusal::NoAnswer)),
+            Patience::GiveUp => {
+                let why = current.why;
+                self.close_letter(outbox, Err(why));
+            }
         }
     }
 
@@ -258,8 +276,13 @@ impl Bus {
     /// The bus answered. An answer to an earlier attempt comes to nobody.
     pub(super) fn answered(&mut self, outbox: Outbox, attempt: u32, result: Result<u64, Refusal>) {
         let state = &self.outboxes[outbox.0 as usize];
-        if state.attempts == attempt && state.current.is_some() {
-            self.close_letter(outbox, result);
+        if state.attempts != attempt || state.current.is_none() {
+            return;
+        }
+        match result {
+            // It may have room again in time.
+            Err(Refusal::Full) => self.tried_in_vain(outbox, attempt, Refusal::Full),
+            result => self.close_letter(outbox, result),
         }
     }
 

@@ -10,7 +10,7 @@ use arena_proto::{NodeName, Timestamp};
 
 use super::deliver::Up;
 use super::limits::ACK_PENDING_MAX;
-use super::{Bucket, Bus, Family, LANE_UP, Party, Stream, Subject};
+use super::{Bucket, Bus, Family, LANE_UP, Party, Subject};
 use crate::net::Kind;
 use crate::queue::EntryId;
 
@@ -23,6 +23,14 @@ pub struct Reader(pub(super) u32);
 pub struct Token {
     pub(super) reader: Reader,
     pub(super) sequence: u64,
+}
+
+impl Token {
+    /// The message's number in its stream; in a bucket its revision.
+    #[must_use]
+    pub const fn sequence(self) -> u64 {
+        self.sequence
+    }
 }
 
 /// Where a reader that the bus does not know yet begins.
@@ -154,8 +162,22 @@ pub(super) struct Routes {
     pub(super) bucket: BTreeMap<Bucket, Vec<Reader>>,
 }
 
+impl Routes {
+    /// Where a reader of this source is.
+    fn list(&mut self, source: &Source) -> &mut Vec<Reader> {
+        match source {
+            Source::Stream(read) => match &read.node {
+                Some(node) => self.node.entry(node.clone()).or_default(),
+                None => self.family.entry(read.family).or_default(),
+            },
+            Source::Bucket(bucket, _) => self.bucket.entry(*bucket).or_default(),
+        }
+    }
+}
+
 impl Bus {
-    /// Reads a stream from now on. One that is durable and known goes on where it was, for this party from now on.
+    /// Reads a stream from now on. One that is durable and known goes on where it was, for this party from now on: it may ask for another
+    /// node, or for more in hand, and not for another beginning.
     pub fn read(&mut self, now: Timestamp, party: Party, read: Read) -> Reader {
         self.now = self.now.max(now);
         let known = read.durable.clone().map(|name| (name, read.family));
@@ -163,17 +185,16 @@ impl Bus {
             && let Some(reader) = self.durables.get(known).copied()
         {
             self.forget_reader_of_party(reader);
+            self.unroute(reader);
+            let source = Source::Stream(read);
+            self.routes.list(&source).push(reader);
+            self.readers[reader.0 as usize].source = source;
             self.adopt(now, party, reader);
             return reader;
         }
-        let (family, node) = (read.family, read.node.clone());
         let reader = self.new_reader(Source::Stream(read));
         if let Some(known) = known {
             self.durables.insert(known, reader);
-        }
-        match node {
-            Some(node) => self.routes.node.entry(node).or_default().push(reader),
-            None => self.routes.family.entry(family).or_default().push(reader),
         }
         self.adopt(now, party, reader);
         reader
@@ -184,8 +205,8 @@ impl Bus {
         self.watch_key(now, party, bucket, None)
     }
 
-    /// Watches one key of a bucket.
-    pub fn watch_key(
+    /// Watches one key of a bucket, or all.
+    pub(super) fn watch_key(
         &mut self,
         now: Timestamp,
         party: Party,
@@ -194,7 +215,6 @@ impl Bus {
     ) -> Reader {
         self.now = self.now.max(now);
         let reader = self.new_reader(Source::Bucket(bucket, key.map(str::to_owned)));
-        self.routes.bucket.entry(bucket).or_default().push(reader);
         self.adopt(now, party, reader);
         reader
     }
@@ -220,6 +240,7 @@ impl Bus {
             Source::Stream(read) => Some(read.from),
             Source::Bucket(..) => None,
         };
+        self.routes.list(&source).push(reader);
         self.readers.push(ReaderState {
             party: None,
             source,
@@ -261,19 +282,14 @@ impl Bus {
 
     /// Of nobody, it will never be anybody's again.
     fn drop_ephemeral(&mut self, reader: Reader) {
-        if self.readers[reader.0 as usize].is_durable() {
-            return;
+        if !self.readers[reader.0 as usize].is_durable() {
+            self.unroute(reader);
         }
-        let Routes {
-            family,
-            node,
-            bucket,
-        } = &mut self.routes;
-        let lists = family.values_mut();
-        let lists = lists.chain(node.values_mut()).chain(bucket.values_mut());
-        for list in lists {
-            list.retain(|other| *other != reader);
-        }
+    }
+
+    fn unroute(&mut self, reader: Reader) {
+        let source = &self.readers[reader.0 as usize].source;
+        self.routes.list(source).retain(|other| *other != reader);
     }
 
     /// The program is gone.
@@ -297,22 +313,6 @@ impl Bus {
         for index in 0..self.parties[party.index()].readers.len() {
             let reader = self.parties[party.index()].readers[index];
             self.ask_for(self.now, reader);
-        }
-    }
-
-    /// How many messages of a durable reader are out and not acked, and how many were given back.
-    #[must_use]
-    pub fn unacked(&self, reader: Reader) -> usize {
-        let state = &self.readers[reader.0 as usize];
-        state.out.len() + state.again.len()
-    }
-
-    /// The stream that a reader reads; `None`: it watches a bucket.
-    #[must_use]
-    pub fn stream_of(&self, reader: Reader) -> Option<Stream> {
-        match &self.readers[reader.0 as usize].source {
-            Source::Stream(read) => Some(read.family.stream()),
-            Source::Bucket(..) => None,
         }
     }
 }

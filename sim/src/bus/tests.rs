@@ -211,7 +211,7 @@ fn what_is_not_acked_is_offered_again_after_the_ack_wait_and_no_more_than_may_be
         in_hand_max: 2,
         ..durable("node-1")
     };
-    let reader = arena.bus.read(at(0), party, read);
+    arena.bus.read(at(0), party, read);
     for number in 1..=3 {
         arena.bus.publish(at(0), outbox, command("node-1", number));
     }
@@ -223,13 +223,11 @@ fn what_is_not_acked_is_offered_again_after_the_ack_wait_and_no_more_than_may_be
             .collect::<Vec<_>>()
     };
     assert_eq!(commands(&mut arena), ["0: c-1", "0: c-2"]);
-    assert_eq!(arena.bus.unacked(reader), 2);
     arena.run(16_000);
     // The first is acked before the second is offered again: there is room for the third.
     assert_eq!(commands(&mut arena), ["0: c-1", "0: c-3", "0: c-2"]);
     arena.run(59_000);
     assert_eq!(commands(&mut arena), [""; 0]);
-    assert_eq!(arena.bus.unacked(reader), 0);
 }
 
 #[test]
@@ -295,6 +293,68 @@ fn a_reader_begins_where_it_was_told_to() {
         read(From::Since(at(50))),
         ["0: c-2", "0: c-3", "0: caught up"]
     );
+}
+
+/// Whoever has heard some of them goes on after the last one that came, and whoever has heard none hears the last ones.
+#[test]
+fn who_wants_the_last_ones_and_is_cut_off_hears_nothing_twice() {
+    for (cut_at, expected) in [
+        (100, ["0: c-2", "0: c-3"].as_slice()),
+        (300, ["0: c-4"].as_slice()),
+    ] {
+        let mut arena = Arena::quiet();
+        let link = cut(cut_at, 35_000, Ways::In);
+        let parties = &mut arena.bus.network.parties;
+        parties.insert("detector".to_owned(), link);
+        let [detector, other] = ["detector", "other"].map(|name| arena.bus.join(name));
+        let outbox = arena.bus.outbox(other, Patience::GiveUp);
+        for (name, number) in [("node-1", 1), ("node-2", 2), ("node-1", 3)] {
+            arena.bus.publish(at(0), outbox, command(name, number));
+        }
+        arena.run(200);
+        let read = Read::ephemeral(Family::Command).from(From::LastPerSubject);
+        arena.bus.read(arena.now, detector, read);
+        arena.run(400);
+        let late = arena.take_told();
+        if cut_at > 200 {
+            assert_eq!(late[3..], ["0: c-2", "0: c-3", "0: caught up"]);
+            arena.bus.publish(arena.now, outbox, command("node-1", 4));
+        }
+        arena.run(34_000);
+        arena.came.retain(|delivery| delivery.to == detector);
+        assert_eq!(arena.take_told(), ["0: connected false"]);
+        arena.run(40_000);
+        let mut told = arena.take_told();
+        assert_eq!(told.remove(0), "0: connected true");
+        assert_eq!(told, expected, "cut off at {cut_at} ms");
+    }
+}
+
+#[test]
+fn a_full_stream_is_tried_until_it_has_room_or_the_publisher_gives_up() {
+    // At a minute there is room. The last one has given up 20 ms before.
+    for (since, told) in [
+        (45_000, "the stream is full"),
+        (55_000, "stored 10001"),
+        (49_980, "the stream is full"),
+    ] {
+        let mut arena = Arena::quiet();
+        for number in 1..=u64::from(limits::COMMANDS_MAX) {
+            arena.bus.stored_before(command("node-1", number));
+        }
+        let party = arena.bus.join("remediator");
+        let outbox = arena.bus.outbox(party, Patience::GiveUp);
+        arena.run(since);
+        arena.bus.publish(arena.now, outbox, command("node-1", 0));
+        arena.run(since + 10_000);
+        assert_eq!(arena.take_told(), [format!("0: {told}")]);
+        arena.run(since + 11_000);
+        assert_eq!(arena.take_told(), [""; 0]);
+        let last = arena.bus.kept(Stream::Commands).last();
+        let is_there =
+            matches!(last, Some(Message::Command(command)) if command.id.as_str() == "c-0");
+        assert_eq!(is_there, told.starts_with("stored"), "since {since}");
+    }
 }
 
 #[test]
