@@ -19,12 +19,6 @@ mod hosts;
 mod play;
 mod setup;
 mod sim;
-#[allow(
-    clippy::all,
-    clippy::pedantic,
-    dead_code,
-    reason = "until the bus is there"
-)]
 mod wire;
 
 pub use play::{Played, play};

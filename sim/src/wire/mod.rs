@@ -20,7 +20,7 @@ use arena_proto::{
 use crate::bus::{
     self, Arrival, Bucket, Family, From, Message as Stored, Outbox, Patience, Read, Ticket,
 };
-use crate::net::{Link, Network};
+use crate::net::Network;
 use crate::world::NodeIx;
 
 /// As a node tries again what the bus gave up on (`services/node/src/publish.rs`).
@@ -94,6 +94,10 @@ struct Seat {
 
 /// The bus, and who is on it.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "one carries, the other knows who says what"
+)]
 pub(crate) struct Bus {
     bus: bus::Bus,
     names: Vec<NodeName>,
@@ -115,10 +119,7 @@ impl Bus {
     ) -> Self {
         let mut by_index: Vec<_> = names.iter().map(|(name, ix)| (*ix, name.clone())).collect();
         by_index.sort();
-        network
-            .parties
-            .entry(WATCHER.to_owned())
-            .or_insert_with(Link::default);
+        network.parties.entry(WATCHER.to_owned()).or_default();
         let mut bus = bus::Bus::new(network, seed, began);
         bus.stored_before(control);
         Self {
