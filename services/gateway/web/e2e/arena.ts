@@ -114,11 +114,12 @@ function binary(): string {
 }
 
 /**
- * Ports that nobody has now, each another one, below those that the system hands out by itself: what is started meanwhile gets none of them.
+ * Ports that nobody has now, each another one, below those that the system hands out by itself and those that `arena run` and the tests in Rust
+ * take (20,000 and up): what is started meanwhile gets none of them.
  */
 async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
-  for (let port = 20_000 + Math.floor(Math.random() * 10_000); ports.length < count; port += 1) {
+  for (let port = 10_000 + Math.floor(Math.random() * 9_000); ports.length < count; port += 1) {
     if (await isFree(port)) ports.push(port);
   }
   return ports;

@@ -16,5 +16,5 @@ pub use arena::{Arena, ArenaBuilder};
 pub use nats::NatsServer;
 pub use signal::{Frozen, signal};
 pub use tempfile::TempDir;
-pub use turns::Turns;
+pub use turns::{Machine, Turns};
 pub use wait::{free_port, temp_dir, wait_for};

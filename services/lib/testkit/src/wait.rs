@@ -8,8 +8,11 @@ use tempfile::TempDir;
 /// How long [`wait_for`] waits before it fails the test: far more than anything takes on a busy machine, so that only a
 /// condition that never comes true reaches it.
 const WAIT_MAX: Duration = Duration::from_mins(1);
-/// Between two looks: short beside a test, long beside the cost of a look.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// After the first look; from then on twice as long each time, for what did not come at once takes its time, and a look may start
+/// a process: they would take the CPU from what is waited for.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+/// Short beside a test.
+const PAUSE_MAX: Duration = Duration::from_millis(100);
 
 /// Waits until `condition` gives a value, and gives it.
 ///
@@ -17,11 +20,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// When it never does; names `what`.
 pub async fn wait_for<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let look = async {
+        let mut pause = PAUSE_MIN;
         loop {
             if let Some(value) = condition().await {
                 return value;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(pause).await;
+            pause = PAUSE_MAX.min(pause * 2);
         }
     };
     tokio::time::timeout(WAIT_MAX, look)

@@ -6,10 +6,10 @@ use std::process::Output;
 use std::time::Duration;
 
 use arena_config::arena::Arena as Config;
-use arena_testkit::{Arena, ArenaBuilder, Frozen, Turns, signal};
+use arena_testkit::{Arena, ArenaBuilder, Frozen, signal};
 use serde_json::Value;
 
-static TURNS: Turns = Turns::new();
+use crate::TURNS;
 
 /// Longer than anything that is waited for here takes on a busy machine; what does not come by then never comes.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -60,7 +60,7 @@ async fn a_cascade_is_one_incident_and_one_action_at_its_root() {
 /// The same machine is busy, for two reasons that want two cures.
 #[tokio::test]
 async fn a_noisy_neighbour_is_throttled_and_an_own_burn_is_restarted() {
-    let _turn = TURNS.alone().await;
+    let _turn = TURNS.machine().await;
     let arena = start(&neighbours());
     ok(
         &arena,
@@ -238,7 +238,7 @@ async fn of_two_remediators_one_acts() {
 /// A person decides: nothing happens before the yes, and a no is kept to.
 #[tokio::test]
 async fn what_waits_for_a_person_waits_for_that_person() {
-    let _turn = TURNS.one().await;
+    let _turn = TURNS.alone().await;
     let arena = shop();
     ok(&arena, &["mode", "approve"]);
     let pid = service(&arena, "node-1/orders")["pid"].clone();

@@ -3,6 +3,8 @@
 use arena_testkit::{Arena, ArenaBuilder, wait_for};
 use serde_json::Value;
 
+use crate::TURNS;
+
 const ONE_NODE: &str = r#"
 [[node]]
 name = "node-1"
@@ -38,6 +40,7 @@ fn refused(arena: &Arena, arguments: &[&str]) -> (Option<i32>, String) {
 
 #[tokio::test]
 async fn a_villain_is_started_shown_and_stopped() {
+    let _turn = TURNS.one().await;
     let arena = start();
     assert_eq!(status(&arena)["state"], "STOPPED");
     assert_eq!(refused(&arena, &["villain", "stop"]).0, Some(3));

@@ -5,6 +5,8 @@
 use arena_testkit::{Arena, ArenaBuilder, wait_for};
 use serde_json::Value;
 
+use crate::TURNS;
+
 /// What ails each service, what it shows, and what has to cure it. Each is on a node of its own, so that nobody takes them for one trouble,
 /// and has a name of its own, so that none is another's replica: of those only half may have faults at once.
 const SICKNESSES: &[[&str; 4]] = &[
@@ -71,6 +73,7 @@ fn healed(arena: &Arena) -> Option<Vec<String>> {
 
 #[tokio::test]
 async fn each_is_cured_by_what_truly_cures_it() {
+    let _turn = TURNS.one().await;
     let arena = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), &config())
         .env("OTEL_SDK_DISABLED", "true")
         .arg("--chaos")

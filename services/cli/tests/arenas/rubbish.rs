@@ -2,6 +2,8 @@
 
 use arena_testkit::{Arena, ArenaBuilder, wait_for};
 
+use crate::TURNS;
+
 const ONE_NODE: &str = r#"
 [[node]]
 name = "laptop"
@@ -52,6 +54,7 @@ fn pids(arena: &Arena) -> Vec<String> {
 
 #[tokio::test]
 async fn rubbish_on_every_subject_hurts_nobody() {
+    let _turn = TURNS.one().await;
     let arena = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), ONE_NODE)
         .env("OTEL_SDK_DISABLED", "true")
         .arg("--chaos")

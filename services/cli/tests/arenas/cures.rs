@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use arena_testkit::{Arena, ArenaBuilder, Turns, wait_for};
+use arena_testkit::{Arena, ArenaBuilder, wait_for};
 use serde_json::{Value, json};
 
-static TURNS: Turns = Turns::new();
+use crate::TURNS;
 
 /// A service without any help of ours. Each command here is one line, so that a test can exchange it.
 const WEB: &str = r#"

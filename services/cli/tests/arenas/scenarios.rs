@@ -6,12 +6,10 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use arena_config::arena::Arena as Config;
-use arena_testkit::{Arena, ArenaBuilder};
+use arena_testkit::{Arena, ArenaBuilder, TempDir, temp_dir};
 use serde_json::Value;
-use tokio::sync::Mutex;
 
-/// One arena at a time: two on a small machine would be each other's noisy neighbour.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+use crate::TURNS;
 
 /// Nothing happens for a few seconds.
 const CALM: &str = r#"
@@ -34,19 +32,14 @@ topology = { nodes = 2, replicas = 1 }
 expect = "no-action"
 "#;
 
-/// Where the arenas of the runs are.
-fn temporary() -> PathBuf {
-    std::env::temp_dir().join(format!("arena-scenarios-{}", std::process::id()))
-}
-
-/// A place to run scenarios in: nothing runs there yet, and the temporary folders are in it.
-fn place() -> Arena {
-    let folder = temporary();
-    std::fs::create_dir_all(&folder).expect("a temporary folder");
-    ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), Config::default_toml())
-        .env("TMPDIR", &folder.to_string_lossy())
+/// A place to run scenarios in: nothing runs there yet. With it the folder in which the arenas of the runs are.
+fn place() -> (Arena, TempDir) {
+    let temporary = temp_dir();
+    let arena = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), Config::default_toml())
+        .env("TMPDIR", &temporary.path().to_string_lossy())
         .arg("--chaos")
-        .prepare()
+        .prepare();
+    (arena, temporary)
 }
 
 fn file(arena: &Arena, name: &str, text: &str) -> String {
@@ -60,18 +53,17 @@ fn said(output: &Output) -> String {
 }
 
 /// Neither processes nor folders.
-fn check_nothing_is_left(arena: &Arena) {
+fn check_nothing_is_left(arena: &Arena, temporary: &TempDir) {
     assert_eq!(arena.leftovers(), Vec::<String>::new());
-    let left = std::fs::read_dir(temporary()).expect("the temporary folder");
+    let left = std::fs::read_dir(temporary.path()).expect("the temporary folder");
     let left: Vec<PathBuf> = left.filter_map(|entry| Some(entry.ok()?.path())).collect();
     assert_eq!(left, Vec::<PathBuf>::new());
-    std::fs::remove_dir(temporary()).expect("it is empty");
 }
 
 #[tokio::test]
 async fn a_scenario_is_healed_judged_recorded_and_cleaned_up() {
-    let _turn = ONE_AT_A_TIME.lock().await;
-    let arena = place();
+    let _turn = TURNS.one().await;
+    let (arena, temporary) = place();
     let output = arena.run(&["run", "dies-crash", "--live", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let record: Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON");
@@ -89,23 +81,23 @@ async fn a_scenario_is_healed_judged_recorded_and_cleaned_up() {
     let kept: Value =
         serde_json::from_slice(&std::fs::read(kept).expect("a record")).expect("JSON");
     assert_eq!(kept, record);
-    check_nothing_is_left(&arena);
+    check_nothing_is_left(&arena, &temporary);
 }
 
 #[tokio::test]
 async fn an_interrupted_run_leaves_nothing_behind() {
-    let _turn = ONE_AT_A_TIME.lock().await;
-    let arena = place();
+    let _turn = TURNS.one().await;
+    let (arena, temporary) = place();
     // While its arena starts, and in the middle of it: the fault was made, and nobody heals.
     interrupt(&arena, &[], "-TERM", "policy none");
     interrupt(&arena, &[], "-INT", "inject");
-    check_nothing_is_left(&arena);
+    check_nothing_is_left(&arena, &temporary);
 }
 
 #[tokio::test]
 async fn a_run_that_panics_leaves_nothing_behind() {
-    let _turn = ONE_AT_A_TIME.lock().await;
-    let arena = place();
+    let _turn = TURNS.one().await;
+    let (arena, temporary) = place();
     let mut command = arena.program("arena");
     command.args(["run", "dies-crash", "--live", "--policy", "none"]);
     let mut child = command
@@ -120,7 +112,7 @@ async fn a_run_that_panics_leaves_nothing_behind() {
     drop(lines);
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(101));
-    check_nothing_is_left(&arena);
+    check_nothing_is_left(&arena, &temporary);
 }
 
 /// Sends a signal to a run that has said this.
@@ -148,8 +140,8 @@ fn interrupt(arena: &Arena, arguments: &[&str], signal: &str, word: &str) {
 
 #[tokio::test]
 async fn the_arena_that_runs_is_used_when_it_is_the_scenarios_and_stays() {
-    let _turn = ONE_AT_A_TIME.lock().await;
-    let arena = place();
+    let _turn = TURNS.one().await;
+    let (arena, temporary) = place();
     let up = arena.up(&["-d", "--wait"]);
     assert!(up.status.success(), "{}", said(&up));
     let small = file(&arena, "small.toml", SMALL);
@@ -170,13 +162,13 @@ async fn the_arena_that_runs_is_used_when_it_is_the_scenarios_and_stays() {
     assert_eq!(status["faults_active"], 0, "{status:#}");
     let down = arena.run(&["down"]);
     assert!(down.status.success(), "{}", said(&down));
-    check_nothing_is_left(&arena);
+    check_nothing_is_left(&arena, &temporary);
 }
 
 #[tokio::test]
 async fn what_cannot_be_played_is_told_before_anything_is_started() {
-    let _turn = ONE_AT_A_TIME.lock().await;
-    let arena = place();
+    let _turn = TURNS.one().await;
+    let (arena, temporary) = place();
     let simulated = arena.run(&["run", "dies-crash"]);
     assert_eq!(simulated.status.code(), Some(2));
     assert!(said(&simulated).contains("--live"), "{}", said(&simulated));
@@ -201,5 +193,5 @@ async fn what_cannot_be_played_is_told_before_anything_is_started() {
     let (first, second) = (arena.run(&generate), arena.run(&generate));
     assert!(first.status.success() && !first.stdout.is_empty());
     assert_eq!(first.stdout, second.stdout, "the same seed, the same bytes");
-    check_nothing_is_left(&arena);
+    check_nothing_is_left(&arena, &temporary);
 }

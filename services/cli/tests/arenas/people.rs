@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use arena_testkit::{Arena, ArenaBuilder, wait_for};
 
+use crate::TURNS;
+
 const ONE_NODE: &str = r#"
 [[node]]
 name = "node-1"
@@ -87,6 +89,7 @@ fn pid_of_orders(arena: &Arena) -> serde_json::Value {
 
 #[tokio::test]
 async fn the_nats_cli_reads_and_writes_the_bus() {
+    let _turn = TURNS.one().await;
     let mend = "Install it: go install github.com/nats-io/natscli/nats@latest.";
     if !have("nats", &["--version"], mend) {
         return;

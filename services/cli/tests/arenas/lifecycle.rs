@@ -7,10 +7,8 @@ use std::process::Stdio;
 
 use arena_testkit::{Arena, ArenaBuilder, free_port, wait_for};
 use serde_json::Value;
-use tokio::sync::Mutex;
 
-/// One arena at a time: two on a small machine would be each other's noisy neighbour.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+use crate::TURNS;
 
 /// Any command line is a service: here Python's own web server.
 const ONE_NODE: &str = r#"
@@ -52,7 +50,7 @@ async fn await_healthy(arena: &Arena) {
 
 #[tokio::test]
 async fn in_the_foreground_sigterm_ends_it_with_0_and_leaves_nothing() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let temporary = arena_testkit::temp_dir();
     let arena = small()
         .env("TMPDIR", temporary.path().to_str().unwrap())
@@ -88,7 +86,7 @@ async fn in_the_foreground_sigterm_ends_it_with_0_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_second_up_is_no_error_and_starts_nothing() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().start();
     let before = arena.leftovers().len();
     let again = arena.up(&["-d", "--wait"]);
@@ -100,7 +98,7 @@ async fn a_second_up_is_no_error_and_starts_nothing() {
 
 #[tokio::test]
 async fn another_arena_than_the_one_that_runs_is_refused_and_left_alone() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().start();
     let before = arena.leftovers();
     let other = arena.data_dir().join("other.toml");
@@ -129,7 +127,7 @@ async fn another_arena_than_the_one_that_runs_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_database_that_cannot_be_used_is_refused_before_anything_starts() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let folder = arena_testkit::temp_dir();
     let nowhere = format!("sqlite:{}", folder.path().join("none/arena.db").display());
     let arena = small().arg("--database").arg(nowhere).prepare();
@@ -145,7 +143,7 @@ async fn a_database_that_cannot_be_used_is_refused_before_anything_starts() {
 
 #[tokio::test]
 async fn without_the_recorder_the_table_is_shown_and_what_is_unknown_is_told() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().start();
     let recorder = arena
         .leftovers()
@@ -170,7 +168,7 @@ async fn without_the_recorder_the_table_is_shown_and_what_is_unknown_is_told() {
 
 #[tokio::test]
 async fn a_server_that_hangs_is_not_taken_for_none() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("nats://{}", listener.local_addr().unwrap());
     let mut status = std::process::Command::new(env!("CARGO_BIN_EXE_arena"));
@@ -214,7 +212,7 @@ fn what_cannot_be_written_or_read_is_no_panic_and_no_success() {
 
 #[tokio::test]
 async fn a_killed_component_comes_back() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().start();
     for component in [
         "arena-detector",
@@ -246,7 +244,7 @@ async fn a_killed_component_comes_back() {
 
 #[tokio::test]
 async fn a_killed_nats_server_comes_back_and_all_find_it_again() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().start();
     let server = arena
         .leftovers()
@@ -268,7 +266,7 @@ async fn a_killed_nats_server_comes_back_and_all_find_it_again() {
 
 #[tokio::test]
 async fn down_clears_up_after_a_killed_up() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().prepare();
     let mut up = arena
         .up_command(&[])
@@ -297,7 +295,7 @@ async fn down_clears_up_after_a_killed_up() {
 
 #[tokio::test]
 async fn a_taken_port_is_named_with_its_holder_before_anything_starts() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().prepare();
     let port: u16 = arena
         .config()
@@ -336,7 +334,7 @@ fn answer_of(gateway: &str, path: &str) -> String {
 
 #[tokio::test]
 async fn the_gateway_starts_and_stops_with_the_arena_and_its_address_is_told() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().gateway().start();
     let gateway = arena.gateway_url();
     // Healthy means that it answers.
@@ -355,7 +353,7 @@ async fn the_gateway_starts_and_stops_with_the_arena_and_its_address_is_told() {
 
 #[tokio::test]
 async fn a_named_port_of_the_gateway_that_is_taken_is_refused() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().gateway().prepare();
     let _holder = TcpListener::bind(arena.gateway_url().trim_start_matches("http://")).unwrap();
     let up = arena.up(&["-d", "--wait"]);
@@ -367,7 +365,7 @@ async fn a_named_port_of_the_gateway_that_is_taken_is_refused() {
 
 #[tokio::test]
 async fn mistakes_in_the_files_are_refused_with_their_place() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let folder = arena_testkit::temp_dir();
     let write = |name: &str, content: &str| -> PathBuf {
         let path = folder.path().join(name);
@@ -409,7 +407,7 @@ async fn mistakes_in_the_files_are_refused_with_their_place() {
 
 #[tokio::test]
 async fn faults_are_refused_unless_they_were_asked_for() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().start();
     let inject = arena.run(&["inject", "crash", "laptop/web"]);
     assert_eq!(inject.status.code(), Some(1));
@@ -422,7 +420,7 @@ async fn faults_are_refused_unless_they_were_asked_for() {
 
 #[tokio::test]
 async fn any_command_line_is_healed() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.alone().await;
     let arena = small().arg("--chaos").start();
     for (fault, symptom) in [
         ("crash", "process_exited"),
@@ -443,7 +441,7 @@ async fn any_command_line_is_healed() {
 
 #[tokio::test]
 async fn what_do_did_is_what_status_shows() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.one().await;
     let arena = small().start();
     let state = || arena.json(&["status", "--json"])["nodes"][0]["services"][0]["state"].clone();
     for (action, after) in [

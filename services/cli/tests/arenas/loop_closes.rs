@@ -8,7 +8,8 @@ use arena_testkit::otlp::{OtlpReceiver, ReceivedSpan};
 use arena_testkit::postgres::PostgresServer;
 use arena_testkit::{Arena, ArenaBuilder, wait_for};
 use serde_json::Value;
-use tokio::sync::Mutex;
+
+use crate::TURNS;
 
 /// A fault, and what has to come of it.
 struct Case {
@@ -57,18 +58,15 @@ const CASES: [Case; 5] = [
     },
 ];
 
-/// One arena at a time: two on a small machine would be each other's noisy neighbour.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
-
 #[tokio::test]
 async fn five_faults_are_healed_and_stored_in_sqlite() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.alone().await;
     five_faults(None).await;
 }
 
 #[tokio::test]
 async fn five_faults_are_healed_and_stored_in_postgresql() {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURNS.alone().await;
     let Some(postgres) = PostgresServer::try_start() else {
         return;
     };

@@ -9,6 +9,8 @@ use arena_proto::{Message as _, Outcome, Plan, Received, Timestamp};
 use arena_testkit::{Arena, ArenaBuilder, wait_for};
 use serde_json::{Value, json};
 
+use crate::TURNS;
+
 const ONE_NODE: &str = r#"
 [[node]]
 name = "laptop"
@@ -42,6 +44,7 @@ fn run(arena: &Arena, arguments: &[&str], code: i32) -> String {
 
 #[tokio::test]
 async fn nothing_is_done_without_a_yes_and_the_story_tells_who_said_it() {
+    let _turn = TURNS.one().await;
     let arena = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), ONE_NODE)
         .env("OTEL_SDK_DISABLED", "true")
         .env("USER", "ann")
@@ -94,6 +97,7 @@ fn state(arena: &Arena) -> Value {
 
 #[tokio::test]
 async fn people_decide_and_everybody_sees_what_and_by_whom() {
+    let _turn = TURNS.one().await;
     let arena = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), ONE_NODE)
         .env("OTEL_SDK_DISABLED", "true")
         .env("USER", "ann")

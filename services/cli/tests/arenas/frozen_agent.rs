@@ -4,6 +4,8 @@
 use arena_testkit::{Arena, ArenaBuilder, Frozen, wait_for};
 use serde_json::Value;
 
+use crate::TURNS;
+
 /// Any command line is a service: here Python's own web server.
 const ONE_NODE: &str = r#"
 [[node]]
@@ -29,6 +31,7 @@ fn status(arena: &Arena) -> Value {
 
 #[tokio::test]
 async fn its_faults_are_overdue_and_nothing_is_offered_until_it_answers() {
+    let _turn = TURNS.one().await;
     let arena = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), ONE_NODE)
         .env("OTEL_SDK_DISABLED", "true")
         .arg("--chaos")
