@@ -6,6 +6,7 @@ mod cures;
 mod decisions;
 mod frozen_agent;
 mod heals_safely;
+mod leaks;
 mod lifecycle;
 mod loop_closes;
 mod people;

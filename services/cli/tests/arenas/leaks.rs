@@ -10,6 +10,8 @@ use arena_faults::told;
 use arena_testkit::{Arena, ArenaBuilder, wait_for};
 use serde_json::Value;
 
+use crate::TURNS;
+
 /// A service for each fault, and a node for the one that is no service's.
 const CONFIG: &str = r#"
 [[node]]
@@ -68,7 +70,7 @@ const CONSTANT: [&str; 2] = ["chaos", "makesFaults"];
 
 /// The subjects that a role may listen to, as `nats.conf` has them, without its own inbox and what asks it for its health.
 fn subjects(role: Role) -> Vec<String> {
-    let config = include_str!("../../../nats.conf");
+    let config = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../nats.conf"));
     let user = format!("user: {}, ", role.as_str());
     let (_, of_role) = config.split_once(&user).expect("the role is in nats.conf");
     let (_, subjects) = of_role.split_once("subscribe: [").expect("it may listen");
@@ -150,6 +152,7 @@ async fn run(arena: &Arena, arguments: &[&str]) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_may_be_heard_by_who_detects_and_heals_tells_of_a_fault() {
+    let _turn = TURNS.one().await;
     let arena = ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), CONFIG)
         .env("OTEL_SDK_DISABLED", "true")
         .arg("--chaos")
