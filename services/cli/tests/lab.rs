@@ -80,7 +80,7 @@ fn what_is_asked_wrongly_is_told_before_anything_is_played() {
         (&["bench", "--policy", "rules,rules"], 2, "named twice"),
         (&["bench", "--seeds", "0"], 2, "1..=10000"),
         (&["bench", "--suite", "generated:0"], 2, "generated:N"),
-        (&["bench", "--suite", "curatd"], 3, "neither curated"),
+        (&["bench", "--suite", "curatd"], 3, "did you mean curated?"),
         (&["bench", "--noise", "90"], 2, "..=50"),
         (&["bench", "--network", "x"], 2, "quiet, lossy"),
         (&["bench", "--out", "/proc/nowhere"], 2, "--out"),

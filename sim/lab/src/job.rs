@@ -202,8 +202,10 @@ impl Matrix {
         let (mut jobs, mut skipped) = (Vec::new(), Vec::new());
         for noise in &self.noise {
             for scenario in &self.scenarios {
+                let hazy = hazy(scenario, *noise);
                 for seed in &self.seeds {
-                    match variant(scenario, *seed, *noise) {
+                    let seeded = hazy.as_ref().map_err(Clone::clone);
+                    match seeded.and_then(|hazy| variant(hazy, *seed)) {
                         Ok(variant) => jobs.extend(self.of_variant(&variant, *seed, *noise)),
                         Err(why) => skipped.push(Skipped {
                             scenario: scenario.name.clone(),
@@ -235,14 +237,17 @@ impl Matrix {
     }
 }
 
-/// With another seed and other telemetry it is another scenario, which is checked as any other: the same as `arena run --seed` plays.
-fn variant(scenario: &Scenario, seed: u64, noise: u32) -> Result<Arc<Scenario>, String> {
-    let hazy = with_noise(scenario, noise);
+/// With other telemetry it is another scenario, which is checked as any other.
+fn hazy(scenario: &Scenario, noise: u32) -> Result<Scenario, String> {
     let file = format!("{} with {noise} % noise", scenario.name);
-    hazy.seeded(seed)
-        .and_then(|variant| Scenario::parse(&file, &variant.to_toml()))
-        .map(Arc::new)
+    Scenario::parse(&file, &with_noise(scenario, noise).to_toml())
         .map_err(|mistake| mistake.to_string())
+}
+
+/// The same as `arena run --seed` plays.
+fn variant(hazy: &Scenario, seed: u64) -> Result<Arc<Scenario>, String> {
+    let seeded = hazy.seeded(seed);
+    seeded.map(Arc::new).map_err(|mistake| mistake.to_string())
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ Examples:
 The same suite, seeds, policies and noise give the same numbers, whatever --jobs is.
 Ctrl-C keeps what was done until then. docs/bench.md tells how to read the report.
 
-Exit codes: 0 all runs were made, 1 some came to no end, 2 usage, 130 interrupted.")]
+Exit codes: 0 all runs were made, 1 some came to no end, 2 usage, 3 no such suite, 130 interrupted.")]
 pub(crate) struct BenchArgs {
     /// What is played: curated, controls, generated:N, files, folders, or curated ones by name
     #[arg(
@@ -37,13 +37,13 @@ pub(crate) struct BenchArgs {
         default_value = "curated"
     )]
     suite: Vec<String>,
-    /// With how many seeds each
+    /// With how many seeds each scenario is played
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=SEEDS_MAX))]
     seeds: u32,
     /// The first seed; generated suites are made of it, too
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=SEED_MAX.unsigned_abs()))]
     seed: u64,
-    /// Who heals
+    /// Who heals: rules (the remediator), none, noop, random, restart or reference (knows the truth)
     #[arg(
         long,
         value_name = "POLICY,...",

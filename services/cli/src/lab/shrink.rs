@@ -37,7 +37,7 @@ pub(crate) struct ShrinkArgs {
     /// Another seed than the scenario's
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=SEED_MAX.unsigned_abs()))]
     seed: Option<u64>,
-    /// Who heals
+    /// Who heals: rules (the remediator), none, noop, random, restart or reference (knows the truth)
     #[arg(long, default_value = "rules")]
     policy: String,
     /// Criteria and rules that have to fail, whatever else does [default: all those that fail now, and no others]

@@ -1,5 +1,7 @@
 //! Which scenarios a suite is made of.
 
+use std::path::Path;
+
 use arena_scenario::{Expect, GENERATED_MAX, Scenario, generate};
 
 use crate::exit::{Exit, Failure};
@@ -49,12 +51,21 @@ fn generated(count: &str, seed: u64) -> Result<Vec<Scenario>, Failure> {
 }
 
 fn named(name: &str) -> Result<Vec<Scenario>, Failure> {
-    let sources = source::find(&[name.to_owned()]).map_err(|failure| Failure {
-        exit: failure.exit,
-        error: failure.error.context(format!(
-            "the suite {name}: it is neither curated, controls, generated:N nor a file or folder that can be read"
-        )),
-    })?;
+    let known = || arena_scenario::curated().iter().map(|(name, _)| *name);
+    if !Path::new(name).exists() && !known().any(|known| known == name) {
+        let suites = ["curated", "controls", "generated:N"];
+        let nearest = arena_config::closest(name, suites.into_iter().chain(known()));
+        let mend = nearest.map_or_else(
+            || {
+                "use curated, controls, generated:N, a file, a folder, or one of `arena scenarios list`"
+                    .to_owned()
+            },
+            |nearest| format!("did you mean {nearest}?"),
+        );
+        let what = format!("there is no suite {name:?}\n  mend: {mend}");
+        return Err(Exit::NotRunning.because(what));
+    }
+    let sources = source::find(&[name.to_owned()])?;
     sources.iter().map(Source::read).collect()
 }
 
@@ -91,10 +102,11 @@ mod tests {
             assert!(error.contains("generated:N with N from 1 to"), "{error}");
         }
         let error = count(&["curatd"]).expect_err("misspelt");
-        assert!(
-            error.contains("neither curated, controls, generated:N"),
-            "{error}"
-        );
+        assert!(error.contains("did you mean curated?"), "{error}");
+        let error = count(&["generated"]).expect_err("of how many?");
+        assert!(error.contains("did you mean generated:N?"), "{error}");
+        let error = count(&["/nowhere"]).expect_err("not there");
+        assert!(error.contains("use curated, controls"), "{error}");
         let error = count(&["curated", "dies-crash"]).expect_err("twice");
         assert!(error.contains("dies-crash is named twice"), "{error}");
     }

@@ -33,7 +33,7 @@ pub(crate) struct TournamentArgs {
     /// Who hurts
     #[arg(long, value_name = "VILLAIN,...", value_delimiter = ',', default_values_t = VILLAINS.map(str::to_owned), value_parser = PossibleValuesParser::new(VILLAINS))]
     villains: Vec<String>,
-    /// Who heals
+    /// Who heals: rules (the remediator), none, noop, random, restart or reference (knows the truth)
     #[arg(
         long,
         value_name = "POLICY,...",

@@ -63,7 +63,10 @@ fn of_folder(folder: &Path) -> Result<Vec<Source>, Failure> {
     }
     paths.sort();
     if paths.is_empty() {
-        let what = format!("no scenario (*.toml) is in {}", folder.display());
+        let what = format!(
+            "no scenario (*.toml) is in {}\n  mend: `arena scenarios generate --seed 1 --count 5 --out FOLDER` makes some",
+            folder.display()
+        );
         return Err(Exit::NotRunning.because(what));
     }
     paths.iter().map(|path| of_file(path)).collect()
