@@ -42,7 +42,7 @@ use args::{Arguments, Command};
 use clap::{CommandFactory as _, Parser as _};
 use exit::{Exit, Failure};
 
-/// A simulated arena of thousands of nodes is many small things that live long: side by side they are walked at twice the speed (ADR 10).
+/// A simulated arena of thousands of nodes is many small things that live long: side by side they are walked faster (ADR 10).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
