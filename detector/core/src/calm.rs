@@ -166,8 +166,8 @@ impl Calm {
         }
     }
 
-    /// Whether the message can change nothing but the signals that [`Calm::next_left`] gives then; its entries fit the schema, its services
-    /// are those of the one before it, and its values are not.
+    /// Whether the message can change nothing but the signals that [`Calm::next_left`] gives then. Who asks has seen that its entries fit the
+    /// schema, that its services are those of the one before it, and that its values are not.
     pub(crate) fn holds(&mut self, telemetry: &Telemetry) -> bool {
         self.left.clear();
         let same = self.known && self.from.is_none_or(|from| telemetry.time >= from);

@@ -31,7 +31,7 @@ impl Fleet {
     /// The other running service of the node that used the most CPU; of a node, its busiest service.
     pub(crate) fn neighbour(&self, entity: &Entity) -> Option<Entity> {
         let latest = self.latest(&entity.node)?;
-        let at = latest.neighbour(entity.service.as_ref())?;
+        let at = latest.neighbour(latest.busiest(), entity.service.as_ref())?;
         let service = latest.schema.services.get(at)?;
         Some(Entity::service(entity.node.clone(), service.name.clone()))
     }
@@ -125,32 +125,32 @@ impl Latest {
             .count()
     }
 
-    /// Which service of the schema is the neighbour: of the others that run, the first of those that used the most CPU; nobody is when
-    /// nobody else used any.
-    pub(crate) fn neighbour(&self, of: Option<&ServiceName>) -> Option<usize> {
-        let mut busiest = (None, 0.0);
-        for (at, (service, column)) in self
-            .schema
-            .services
-            .iter()
-            .zip(&self.cpu_columns)
-            .enumerate()
-        {
+    /// The two running services that used the most CPU, the busier first; of equals the first. Who used none is not one of them.
+    pub(crate) fn busiest(&self) -> [Option<usize>; 2] {
+        let mut busiest = [(None, 0.0); 2];
+        for (at, column) in self.cpu_columns.iter().enumerate() {
             let cpu = column.and_then(|column| self.values.get(column).copied());
-            match cpu {
-                Some(cpu)
-                    if cpu > busiest.1 && self.is_running(at) && Some(&service.name) != of =>
-                {
-                    busiest = (Some(at), cpu);
-                }
+            match cpu.filter(|_| self.is_running(at)) {
+                Some(cpu) if cpu > busiest[0].1 => busiest = [(Some(at), cpu), busiest[0]],
+                Some(cpu) if cpu > busiest[1].1 => busiest[1] = (Some(at), cpu),
                 _ => {}
             }
         }
-        busiest.0
+        busiest.map(|(at, _)| at)
+    }
+
+    /// Which service of the schema is the neighbour, by [`Latest::busiest`]; nobody is when nobody else used any CPU.
+    pub(crate) fn neighbour(
+        &self,
+        busiest: [Option<usize>; 2],
+        of: Option<&ServiceName>,
+    ) -> Option<usize> {
+        let mut busiest = busiest.into_iter().flatten();
+        busiest.find(|at| Some(&self.schema.services[*at].name) != of)
     }
 
     fn facts(&self, entity: &Entity) -> Numbers {
-        let neighbour = self.neighbour(entity.service.as_ref());
+        let neighbour = self.neighbour(self.busiest(), entity.service.as_ref());
         let neighbour = neighbour.and_then(|at| self.schema.services.get(at));
         let mut facts = Numbers::new();
         if self.stillness.is_frozen() {

@@ -1,5 +1,6 @@
 //! One message of a node, and how its times and values are read.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use arena_proto::{Entity, Telemetry, Timestamp};
@@ -32,6 +33,8 @@ pub(crate) struct Message<'a> {
     pub(crate) reader: Reader<'a>,
     pub(crate) values: &'a [f32],
     latest: &'a Latest,
+    /// See [`Latest::busiest`]: known once somebody asks, which a calm message gives no reason to.
+    busiest: OnceCell<[Option<usize>; 2]>,
     pub(crate) sampled: Timestamp,
     skewed: bool,
 }
@@ -46,6 +49,7 @@ impl<'a> Message<'a> {
             reader,
             values: &telemetry.values,
             latest,
+            busiest: OnceCell::new(),
             sampled: theirs,
             skewed: skew > SKEW_MAX,
         }
@@ -67,9 +71,10 @@ impl<'a> Message<'a> {
 
     /// The values as this entity reads them.
     pub(crate) fn sample_of(&self, entity: &Entity) -> Sample<'a> {
+        let busiest = *self.busiest.get_or_init(|| self.latest.busiest());
         Sample {
             values: self.values,
-            neighbour: self.latest.neighbour(entity.service.as_ref()),
+            neighbour: self.latest.neighbour(busiest, entity.service.as_ref()),
         }
     }
 

@@ -109,13 +109,13 @@ pub(crate) fn score(scenario: &Scenario, facts: &Facts) -> Result<EncoreScore, M
             why.unwrap_or_else(|| "it was not asked for".to_owned()),
         ));
     };
-    if !Case::new(scenario, encore)?
-        .injections()
-        .any(FaultFact::is_made)
-    {
+    let case = Case::new(scenario, encore)?;
+    let made = case.injections().filter(|fault| fault.is_made()).count();
+    let planned = replays(scenario, facts).map_or(1, |replays| replays.len());
+    if made < planned {
         let why = encore.refusals.join("; ");
         return Ok(skipped(format!(
-            "the fault could not be made once more: {why}"
+            "{made} of {planned} faults were made once more: {why}"
         )));
     }
     let healed = honesty::healed(scenario, encore)?;

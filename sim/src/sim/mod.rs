@@ -259,7 +259,9 @@ impl Sim {
             }
             Next::Encore(requests) => {
                 for request in requests {
-                    self.inject(request);
+                    let refused = self.inject(request).error;
+                    self.watcher
+                        .refused(self.ground.now_ms(), refused.into_iter().collect());
                 }
             }
         }

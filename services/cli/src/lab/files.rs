@@ -38,10 +38,10 @@ fn try_at(path: &Path) -> io::Result<()> {
     fs::write(&unfinished, "").and_then(|()| fs::remove_file(&unfinished))
 }
 
-/// Beside the file, in the same file system: a name that nobody else gives.
+/// Beside the file, in the same file system: a name that nobody else gives, nor another run that writes the same file.
 fn unfinished(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.unfinished"))
+    path.with_file_name(format!(".{name}.{}.unfinished", std::process::id()))
 }
 
 /// Writes a file: a reader sees all of it or nothing.

@@ -17,5 +17,5 @@ mod villain;
 
 use arena_testkit::Turns;
 
-/// Every test here starts an arena, and waits for its turn before.
+/// A test that starts an arena waits for its turn before.
 static TURNS: Turns = Turns::new();

@@ -272,6 +272,18 @@ fn a_heal_that_was_one_comes_again() {
     };
     let score = scored(&refused);
     assert!(score.healed && !score.encore.played);
-    expect!["the fault could not be made once more: the lever is STOPPED"]
+    expect!["0 of 1 faults were made once more: the lever is STOPPED"]
+        .assert_eq(&score.encore.reason);
+    let half = Facts {
+        faults: [healed_run().faults, healed_run().faults].concat(),
+        encore: Some(Box::new(Facts {
+            refusals: vec!["node-1/orders is not in use".to_owned()],
+            ..later(healed_run())
+        })),
+        ..healed_run()
+    };
+    let score = scored(&half);
+    assert!(!score.encore.played, "half the trouble is another one");
+    expect!["1 of 2 faults were made once more: node-1/orders is not in use"]
         .assert_eq(&score.encore.reason);
 }
