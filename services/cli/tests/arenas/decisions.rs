@@ -9,18 +9,7 @@ use arena_proto::{Message as _, Outcome, Plan, Received, Timestamp};
 use arena_testkit::{Arena, ArenaBuilder, wait_for};
 use serde_json::{Value, json};
 
-use crate::TURNS;
-
-const ONE_NODE: &str = r#"
-[[node]]
-name = "laptop"
-
-[[node.service]]
-name = "web"
-command = ["python3", "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
-port = 8000
-health = { http = "/", interval = "200ms", timeout = "200ms", failures = 3 }
-"#;
+use crate::{ONE_NODE, TURNS};
 
 fn said(output: &Output) -> String {
     format!(

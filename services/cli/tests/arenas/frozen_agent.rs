@@ -4,19 +4,7 @@
 use arena_testkit::{Arena, ArenaBuilder, Frozen, wait_for};
 use serde_json::Value;
 
-use crate::TURNS;
-
-/// Any command line is a service: here Python's own web server.
-const ONE_NODE: &str = r#"
-[[node]]
-name = "laptop"
-
-[[node.service]]
-name = "web"
-command = ["python3", "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
-port = 8000
-health = { http = "/", interval = "200ms", timeout = "200ms", failures = 3 }
-"#;
+use crate::{ONE_NODE, TURNS};
 
 fn run(arena: &Arena, arguments: &[&str]) -> String {
     let output = arena.run(arguments);

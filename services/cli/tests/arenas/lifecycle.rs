@@ -8,19 +8,7 @@ use std::process::Stdio;
 use arena_testkit::{Arena, ArenaBuilder, free_port, wait_for};
 use serde_json::Value;
 
-use crate::TURNS;
-
-/// Any command line is a service: here Python's own web server.
-const ONE_NODE: &str = r#"
-[[node]]
-name = "laptop"
-
-[[node.service]]
-name = "web"
-command = ["python3", "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
-port = 8000
-health = { http = "/", interval = "200ms", timeout = "200ms", failures = 3 }
-"#;
+use crate::{ONE_NODE, TURNS};
 
 fn small() -> ArenaBuilder {
     ArenaBuilder::new(env!("CARGO_BIN_EXE_arena"), ONE_NODE).env("OTEL_SDK_DISABLED", "true")

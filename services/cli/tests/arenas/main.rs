@@ -19,3 +19,15 @@ use arena_testkit::Turns;
 
 /// A test that starts an arena waits for its turn before.
 static TURNS: Turns = Turns::new();
+
+/// Any command line is a service: here Python's own web server.
+const ONE_NODE: &str = r#"
+[[node]]
+name = "laptop"
+
+[[node.service]]
+name = "web"
+command = ["python3", "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
+port = 8000
+health = { http = "/", interval = "200ms", timeout = "200ms", failures = 3 }
+"#;

@@ -2,18 +2,7 @@
 
 use arena_testkit::{Arena, ArenaBuilder, wait_for};
 
-use crate::TURNS;
-
-const ONE_NODE: &str = r#"
-[[node]]
-name = "laptop"
-
-[[node.service]]
-name = "web"
-command = ["python3", "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
-port = 8000
-health = { http = "/", interval = "200ms", timeout = "200ms", failures = 3 }
-"#;
+use crate::{ONE_NODE, TURNS};
 
 /// Role and subject: as each publisher of the table could, if it went mad.
 const SUBJECTS: [(&str, &str); 9] = [
